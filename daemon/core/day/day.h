@@ -50,6 +50,7 @@ bool day_is_public_holiday(struct day day);
 
 /* "2026-10-01"; strict. E_INVALID also for days that do not exist and years outside 2000-2099. */
 must_check int day_parse(struct view text, struct day *out);
+/* The formats take years 0-9999; another year is a bug. */
 void day_format(struct day day, char text[static 11]);
 /* "2026-10". */
 must_check int month_parse(struct view text, struct month *out);

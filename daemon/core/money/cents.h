@@ -22,7 +22,7 @@ must_check int cents_times(struct cents a, int64_t quantity, struct cents *out);
 /* *sum += a. */
 must_check int cents_accumulate(struct cents *sum, struct cents a);
 /* RULES: half_up rounds half away from zero to the cent; EN 16931 BR-CO-17: on the sum of one
- * rate's nets, never on each line. */
+ * rate's nets, never on each line. E_INVALID for a rate outside 0-100 %. */
 must_check int cents_vat(struct cents net, struct vat_rate rate, struct cents *out);
 int cents_compare(struct cents a, struct cents b);
 
