@@ -96,8 +96,7 @@ int db_fail(struct db *db, int code, const char *fmt, ...) printf_like(3, 4);
 struct query;
 
 /* The statement, ready for its parameters (all NULL). It stays the connection's; the pointer is
- * good until query_end(). A statement whose rows are still being read cannot be started again:
- * asserted. */
+ * good until query_end(). While its rows are being read it can be started again, at most 8 deep. */
 struct query *db_query(struct db *db, const struct db_sql *sql);
 /* Bytes are borrowed until the query ends. A name that the statement lacks is a bug. */
 void query_bind_int(struct query *query, const char *name, int64_t value);
@@ -113,6 +112,7 @@ struct view query_blob(const struct query *query, int column);
 bool query_is_null(const struct query *query, int column);
 /* Stops early; harmless when the query has ended. */
 void query_end(struct query *query);
+struct db *query_db(const struct query *query);
 /* Runs a statement that returns no row; returns how many rows it wrote. */
 int64_t query_run(struct query *query);
 

@@ -12,6 +12,9 @@
 
 #include "base/arena.h"
 
+/* How often one statement may be read at the same time on one connection: more is a leak. */
+enum { QUERY_DEPTH_MAX = 8 };
+
 /* The linker marks both ends of the section that DB_SQL fills. Weak, so that a program without any
  * statement links too. */
 extern const struct db_sql __start_db_sql[] __attribute__((weak));
@@ -22,6 +25,7 @@ struct query {
     sqlite3_stmt *stmt; /* NULL: the transaction has failed, nothing is to be done */
     int bound;          /* parameters are mostly bound in their order: where the next one is */
     bool active;        /* has been started, its rows are being read */
+    struct query *again; /* the same statement once more, while the rows of this one are read */
 };
 
 enum control { BEGIN_WRITE, BEGIN_READ, COMMIT, ROLLBACK, SAVE, KEEP, UNDO, CONTROL_COUNT };
@@ -229,6 +233,11 @@ void db_free(struct db *db)
     }
     for (size_t i = 0; i < sql_count(); i++) {
         sqlite3_finalize(db->queries[i].stmt);
+        for (struct query *next, *query = db->queries[i].again; query != NULL; query = next) {
+            next = query->again;
+            sqlite3_finalize(query->stmt);
+            free(query);
+        }
     }
     for (int i = 0; i < CONTROL_COUNT; i++) {
         sqlite3_finalize(db->controls[i]);
@@ -393,6 +402,13 @@ struct query *db_query(struct db *db, const struct db_sql *sql)
     assert(sql >= __start_db_sql);
     assert(sql < __stop_db_sql);
     struct query *query = &db->queries[sql - __start_db_sql];
+    for (int depth = 1; query->active; depth++) {
+        assert(depth < QUERY_DEPTH_MAX);
+        if (query->again == NULL) {
+            query->again = xcalloc(1, sizeof *query->again);
+        }
+        query = query->again;
+    }
     if (query->stmt == NULL) {
         query->db = db;
         int rc = prepare(db, sql->text, &query->stmt);
@@ -401,7 +417,6 @@ struct query *db_query(struct db *db, const struct db_sql *sql)
             return &db->nothing;
         }
     }
-    assert(!query->active);
     query->bound = 0;
     return query;
 }
@@ -536,6 +551,11 @@ void query_end(struct query *query)
     if (query->stmt != NULL && query->active) {
         rewind_query(query);
     }
+}
+
+struct db *query_db(const struct query *query)
+{
+    return query->db;
 }
 
 int64_t query_run(struct query *query)

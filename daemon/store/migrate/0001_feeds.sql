@@ -1,18 +1,20 @@
 -- Feeds, their entries with the tree's nodes, what was signed, and the answers given.
 
+-- A feed's size and last time are those of its last entry.
 CREATE TABLE feed (
     feed_no @rowid,
-    name text NOT NULL UNIQUE,      -- "net", "books", a site's id
-    origin text NOT NULL UNIQUE,    -- first line of its checkpoints
-    public_key blob NOT NULL,       -- Ed25519, 32 bytes
-    size bigint NOT NULL,           -- entries sequenced
-    appended_utc_ms bigint NOT NULL -- of the last entry; 0: none yet
+    name text NOT NULL UNIQUE,       -- "net", "books", a site's id
+    origin text NOT NULL UNIQUE,     -- first line of its checkpoints
+    public_key blob NOT NULL,        -- Ed25519, 32 bytes
+    entry_bytes_max bigint NOT NULL
 );
 
 -- entry_id = feed_no * 2^40 + seq. nodes: the entry's leaf hash, then the hash of each perfect
 -- subtree that this leaf completes, smallest first, 32 bytes each: the tree has no other table.
+-- They stand before the bytes, so that reading a proof touches no overflow page.
 CREATE TABLE entry (
     entry_id @rowid,
+    appended_utc_ms bigint NOT NULL,
     nodes blob NOT NULL,
     bytes blob NOT NULL
 );
