@@ -26,7 +26,7 @@ static void hash_pair(struct view first, struct view second, uint8_t out[static 
 void request_key_init(struct request_key *key, struct view caller, struct view request_id,
                       struct view method, struct view request_bytes)
 {
-    static_assert(REQUEST_DIGEST_LEN == SHA256_LEN, "a digest is a SHA-256");
+    static_assert((int)REQUEST_DIGEST_LEN == (int)SHA256_LEN, "a digest is a SHA-256");
     uint8_t whole[SHA256_LEN];
     hash_pair(caller, request_id, whole);
     memcpy(key->key, whole, sizeof key->key);
