@@ -1,5 +1,5 @@
-/* A fuzz harness is one function that takes any bytes and must return. tests/fuzz/meson.build lists
- * them; replay.c runs them over their seeds in every build, libFuzzer in a build with -Dfuzz=true. */
+/* A fuzz harness is one function that takes any bytes and must return. meson.build lists
+ * them; replay.c runs them over their seeds in every build, libFuzzer in one with -Dfuzz=true. */
 #ifndef FUZZ_FUZZ_H
 #define FUZZ_FUZZ_H
 
