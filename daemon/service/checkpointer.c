@@ -1,0 +1,147 @@
+#include "service/checkpointer.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+
+struct checkpointer {
+    struct db *writer_db;
+    struct db *own_db; /* the thread's */
+    const struct log *log;
+    int64_t soft_frames;
+    int64_t hard_frames;
+    int64_t soft_at; /* the log's lengths at which something is done next; the writer's own */
+    int64_t hard_at;
+
+    pthread_mutex_t lock; /* of the two below */
+    pthread_cond_t wake;
+    bool wanted;
+    bool stopping;
+    pthread_mutex_t copying; /* held by whoever copies */
+    pthread_t thread;
+    bool started;
+};
+
+struct checkpointer *checkpointer_new(struct db *db, const struct log *log, int64_t soft_frames,
+                                      int64_t hard_frames)
+{
+    struct checkpointer *checkpointer = xcalloc(1, sizeof *checkpointer);
+    checkpointer->writer_db = db;
+    checkpointer->log = log;
+    checkpointer->soft_frames = checkpointer->soft_at = soft_frames;
+    checkpointer->hard_frames = checkpointer->hard_at = hard_frames;
+    pthread_mutex_init(&checkpointer->lock, NULL);
+    pthread_mutex_init(&checkpointer->copying, NULL);
+    pthread_cond_init(&checkpointer->wake, NULL);
+    return checkpointer;
+}
+
+void checkpointer_free(struct checkpointer *checkpointer)
+{
+    if (checkpointer == NULL) {
+        return;
+    }
+    assert(!checkpointer->started);
+    pthread_cond_destroy(&checkpointer->wake);
+    pthread_mutex_destroy(&checkpointer->copying);
+    pthread_mutex_destroy(&checkpointer->lock);
+    free(checkpointer);
+}
+
+/* A failure loses nothing: the log is only longer. */
+static void copy_back(struct checkpointer *checkpointer, struct db *db)
+{
+    struct fault fault = FAULT_NONE;
+    int64_t left = 0;
+    pthread_mutex_lock(&checkpointer->copying);
+    int err = db_checkpoint(db, &left, &fault);
+    pthread_mutex_unlock(&checkpointer->copying);
+    if (err != E_OK) {
+        log_event(checkpointer->log, LOG_WARNING, "checkpoint_failed", LOG_S("reason", fault.text));
+    }
+}
+
+static void *checkpointer_main(void *argument)
+{
+    struct checkpointer *checkpointer = argument;
+    pthread_mutex_lock(&checkpointer->lock);
+    while (!checkpointer->stopping) {
+        if (!checkpointer->wanted) {
+            pthread_cond_wait(&checkpointer->wake, &checkpointer->lock);
+            continue;
+        }
+        checkpointer->wanted = false;
+        pthread_mutex_unlock(&checkpointer->lock);
+        copy_back(checkpointer, checkpointer->own_db);
+        pthread_mutex_lock(&checkpointer->lock);
+    }
+    pthread_mutex_unlock(&checkpointer->lock);
+    return NULL;
+}
+
+int checkpointer_start(struct checkpointer *checkpointer, struct fault *fault)
+{
+    assert(!checkpointer->started);
+    struct db_options options = {
+        .path = db_path(checkpointer->writer_db), .mode = DB_WRITE, .cache_kib = 512};
+    int err = db_open(&checkpointer->own_db, &options, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    int rc = pthread_create(&checkpointer->thread, NULL, checkpointer_main, checkpointer);
+    if (rc != 0) {
+        db_free(checkpointer->own_db);
+        checkpointer->own_db = NULL;
+        return fault_set(fault, err_from_errno(rc), "cannot start the checkpointer's thread: %s",
+                         strerror(rc));
+    }
+    checkpointer->started = true;
+    return E_OK;
+}
+
+void checkpointer_stop(struct checkpointer *checkpointer)
+{
+    if (!checkpointer->started) {
+        return;
+    }
+    pthread_mutex_lock(&checkpointer->lock);
+    checkpointer->stopping = true;
+    pthread_cond_signal(&checkpointer->wake);
+    pthread_mutex_unlock(&checkpointer->lock);
+    pthread_join(checkpointer->thread, NULL);
+    db_free(checkpointer->own_db);
+    checkpointer->own_db = NULL;
+    checkpointer->started = false;
+    checkpointer->stopping = false;
+}
+
+static void wake(struct checkpointer *checkpointer)
+{
+    pthread_mutex_lock(&checkpointer->lock);
+    checkpointer->wanted = true;
+    pthread_cond_signal(&checkpointer->wake);
+    pthread_mutex_unlock(&checkpointer->lock);
+}
+
+unsigned checkpointer_after_commit(struct checkpointer *checkpointer, int64_t frames)
+{
+    if (frames < checkpointer->soft_frames) { /* the log has started anew */
+        checkpointer->soft_at = checkpointer->soft_frames;
+        checkpointer->hard_at = checkpointer->hard_frames;
+        return 0;
+    }
+    if (frames >= checkpointer->hard_at) {
+        copy_back(checkpointer, checkpointer->writer_db);
+        /* When all is copied and no reader looks into the log, the next write starts it anew. When
+         * not: not again with each group. */
+        checkpointer->hard_at = frames + checkpointer->soft_frames;
+        return 1;
+    }
+    if (frames >= checkpointer->soft_at && checkpointer->started) {
+        checkpointer->soft_at = frames + checkpointer->soft_frames;
+        wake(checkpointer);
+    }
+    return 0;
+}

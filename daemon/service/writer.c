@@ -1,0 +1,421 @@
+/* Two locks. `queue_lock` guards the list of calls that wait and is held for a few instructions.
+ * `work_lock` is the right to write: whoever holds it owns the connection, the feeds and the hooks.
+ * Order: work_lock, then queue_lock. */
+#include "service/writer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "service/checkpointer.h"
+
+enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5 };
+
+struct writer {
+    struct writer_options options;
+    struct writer_metrics metrics;
+
+    pthread_mutex_t queue_lock;
+    pthread_cond_t queue_wake;
+    struct call *first;
+    struct call **last; /* where the next one is linked */
+    size_t queued;
+    bool sleeping; /* the thread waits for queue_wake */
+    bool stopping;
+
+    pthread_mutex_t work_lock;
+    int64_t next_tick_ns;
+    bool failing; /* the last transaction failed: it is logged once, not once a group */
+
+    struct checkpointer *checkpointer;
+    pthread_t thread;
+    bool started;
+};
+
+struct writer *writer_new(const struct writer_options *options)
+{
+    struct writer *writer = xcalloc(1, sizeof *writer);
+    pthread_condattr_t monotonic;
+
+    assert(options->hooks.run != NULL);
+    writer->options = *options;
+    struct writer_options *o = &writer->options;
+    o->queue_max = o->queue_max == 0 ? 4096 : o->queue_max;
+    o->group_max = o->group_max == 0 ? 256 : o->group_max;
+    o->tick_ms = o->tick_ms == 0 ? 1000 : o->tick_ms;
+    o->wal_soft_frames = o->wal_soft_frames == 0 ? 1000 : o->wal_soft_frames;
+    o->wal_hard_frames = o->wal_hard_frames == 0 ? 4000 : o->wal_hard_frames;
+    assert(o->wal_soft_frames <= o->wal_hard_frames);
+
+    writer->last = &writer->first;
+    pthread_mutex_init(&writer->queue_lock, NULL);
+    pthread_mutex_init(&writer->work_lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&writer->queue_wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    writer->checkpointer = checkpointer_new(o->db, o->log, o->wal_soft_frames, o->wal_hard_frames);
+    return writer;
+}
+
+void writer_free(struct writer *writer)
+{
+    if (writer == NULL) {
+        return;
+    }
+    assert(!writer->started);
+    assert(writer->first == NULL);
+    checkpointer_free(writer->checkpointer);
+    pthread_cond_destroy(&writer->queue_wake);
+    pthread_mutex_destroy(&writer->work_lock);
+    pthread_mutex_destroy(&writer->queue_lock);
+    free(writer);
+}
+
+static int64_t now_ns(const struct writer *writer)
+{
+    return env_monotonic_ns(writer->options.env);
+}
+
+/* ---- the queue ---- */
+
+void writer_submit(struct writer *writer, struct call *call)
+{
+    call->next = NULL;
+    pthread_mutex_lock(&writer->queue_lock);
+    bool stopping = writer->stopping;
+    bool taken = !stopping && writer->queued < writer->options.queue_max;
+    bool wake = false;
+    if (taken) {
+        *writer->last = call;
+        writer->last = &call->next;
+        metric_set(&writer->metrics.queued, ++writer->queued);
+        wake = writer->sleeping;
+        writer->sleeping = false;
+    }
+    pthread_mutex_unlock(&writer->queue_lock);
+    if (wake) {
+        pthread_cond_signal(&writer->queue_wake);
+    }
+    if (!taken) {
+        metric_add(&writer->metrics.refused_full, 1);
+        call->error.retry_after_s = RETRY_AFTER_S;
+        call_fail(call, CODE_UNAVAILABLE, "%s; nothing was done, try again in a second",
+                  stopping ? "the server is stopping" : "too many requests wait for the database");
+        call->done(call);
+    }
+}
+
+/* Takes at most a group off the queue. */
+static struct call *gather(struct writer *writer, size_t *count)
+{
+    pthread_mutex_lock(&writer->queue_lock);
+    struct call *group = writer->first;
+    struct call **end = &group;
+    size_t n = 0;
+    while (*end != NULL && n < writer->options.group_max) {
+        end = &(*end)->next;
+        n++;
+    }
+    writer->first = *end;
+    if (writer->first == NULL) {
+        writer->last = &writer->first;
+    }
+    *end = NULL;
+    writer->queued -= n;
+    metric_set(&writer->metrics.queued, writer->queued);
+    pthread_mutex_unlock(&writer->queue_lock);
+    *count = n;
+    return group;
+}
+
+/* ---- one transaction ---- */
+
+/* A call that must be told that the database failed: whatever it said so far was not so. */
+static void fail_storage(struct call *call, const struct fault *fault)
+{
+    call->response = NULL;
+    call->error = (struct call_error){.retry_after_s = RETRY_AFTER_FAILURE_S};
+    if (fault->code == E_CORRUPT || fault->code == E_FOREIGN) {
+        call->error.retry_after_s = 0;
+        call_fail(call, CODE_DATA_LOSS, "the request was not carried out: %s", fault->text);
+    } else {
+        call_fail(call, CODE_UNAVAILABLE,
+                  "the request was not carried out, try again in some seconds: %s", fault->text);
+    }
+}
+
+static void run_call(struct writer *writer, struct call *call)
+{
+    const struct writer_options *o = &writer->options;
+    struct fault fault = FAULT_NONE;
+
+    size_t feeds_at = o->feeds == NULL ? 0 : feeds_mark(o->feeds);
+    size_t mark = o->hooks.mark == NULL ? 0 : o->hooks.mark(o->hooks.context);
+    db_savepoint(o->db);
+    o->hooks.run(o->hooks.context, call);
+    if (db_error(o->db, &fault) != E_OK) {
+        fail_storage(call, &fault);
+    }
+    if (call->error.code == CODE_OK) {
+        assert(call->response != NULL);
+        db_savepoint_keep(o->db);
+        return;
+    }
+    db_savepoint_undo(o->db);
+    if (o->feeds != NULL) {
+        feeds_undo(o->feeds, feeds_at);
+    }
+    if (o->hooks.undo != NULL) {
+        o->hooks.undo(o->hooks.context, mark);
+    }
+}
+
+static void settle_caches(struct writer *writer, bool committed)
+{
+    const struct writer_options *o = &writer->options;
+    if (o->feeds != NULL) {
+        (committed ? feeds_commit : feeds_undo_all)(o->feeds);
+    }
+    void (*settled)(void *) = committed ? o->hooks.committed : o->hooks.abandoned;
+    if (settled != NULL) {
+        settled(o->hooks.context);
+    }
+}
+
+static void log_outcome(struct writer *writer, int err, const struct fault *fault)
+{
+    if (err != E_OK && !writer->failing) {
+        log_event(writer->options.log, LOG_ERROR, "commit_failed", LOG_S("reason", fault->text));
+    } else if (err == E_OK && writer->failing) {
+        log_event(writer->options.log, LOG_INFO, "commit_works_again", LOG_N("failures",
+                  metric_get(&writer->metrics.groups_failed)));
+    }
+    writer->failing = err != E_OK;
+}
+
+/* Ends the transaction that was begun with `err`, and makes the caches follow. */
+static int commit(struct writer *writer, int err, struct fault *fault)
+{
+    const struct writer_options *o = &writer->options;
+    if (err == E_OK) {
+        if (o->hooks.flush != NULL) {
+            o->hooks.flush(o->hooks.context);
+        }
+        int64_t start = now_ns(writer);
+        err = db_commit(o->db, fault);
+        histogram_add(&writer->metrics.commit_ns, (uint64_t)(now_ns(writer) - start));
+    }
+    settle_caches(writer, err == E_OK);
+    metric_set(&writer->metrics.wal_frames, (uint64_t)db_wal_frames(o->db));
+    log_outcome(writer, err, fault);
+    return err;
+}
+
+/* Calls whose caller has given up are not carried out. */
+static bool is_late(struct writer *writer, struct call *call, int64_t now)
+{
+    histogram_add(&writer->metrics.wait_ns,
+                  now > call->received_ns ? (uint64_t)(now - call->received_ns) : 0);
+    if (call->deadline_ns == 0 || now < call->deadline_ns) {
+        return false;
+    }
+    metric_add(&writer->metrics.late, 1);
+    call_fail(call, CODE_DEADLINE_EXCEEDED,
+              "the deadline passed while the request waited; nothing was done");
+    return true;
+}
+
+/* The whole life of a group; holds work_lock. */
+static void run_group(struct writer *writer, struct call *group, size_t count)
+{
+    struct fault fault = FAULT_NONE;
+    int64_t now = now_ns(writer);
+
+    int err = db_begin(writer->options.db, &fault);
+    for (struct call *call = group; err == E_OK && call != NULL; call = call->next) {
+        if (!is_late(writer, call, now)) {
+            run_call(writer, call);
+        }
+    }
+    err = commit(writer, err, &fault);
+    metric_add(&writer->metrics.calls, count);
+    metric_add(err == E_OK ? &writer->metrics.groups : &writer->metrics.groups_failed, 1);
+    histogram_add(&writer->metrics.group_size, count);
+    for (struct call *next, *call = group; call != NULL; call = next) {
+        next = call->next; /* after done() the call is no longer ours */
+        call->next = NULL;
+        if (err != E_OK && call->error.code != CODE_DEADLINE_EXCEEDED) {
+            fail_storage(call, &fault);
+        }
+        call->done(call);
+    }
+    uint64_t paused = checkpointer_after_commit(writer->checkpointer, db_wal_frames(writer->options.db));
+    metric_add(&writer->metrics.pauses, paused);
+}
+
+/* ---- the clock's work ---- */
+
+static void run_tick_if_due(struct writer *writer)
+{
+    const struct writer_options *o = &writer->options;
+    int64_t now = now_ns(writer);
+    if (o->hooks.tick == NULL || now < writer->next_tick_ns) {
+        return;
+    }
+    struct fault fault = FAULT_NONE;
+    bool more = false;
+    int err = db_begin(o->db, &fault);
+    if (err == E_OK) {
+        more = o->hooks.tick(o->hooks.context, env_now_utc_ms(o->env));
+    }
+    err = commit(writer, err, &fault);
+    writer->next_tick_ns = more && err == E_OK ? now : now + o->tick_ms * 1000000;
+    metric_add(&writer->metrics.pauses,
+               checkpointer_after_commit(writer->checkpointer, db_wal_frames(o->db)));
+}
+
+/* ---- ways to run ---- */
+
+size_t writer_step(struct writer *writer)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&writer->work_lock);
+    run_tick_if_due(writer);
+    struct call *group = gather(writer, &count);
+    if (group != NULL) {
+        run_group(writer, group, count);
+    }
+    pthread_mutex_unlock(&writer->work_lock);
+    return count;
+}
+
+bool writer_try(struct writer *writer, struct call *call)
+{
+    if (pthread_mutex_trylock(&writer->work_lock) != 0) {
+        return false;
+    }
+    pthread_mutex_lock(&writer->queue_lock);
+    bool idle = writer->first == NULL && !writer->stopping;
+    pthread_mutex_unlock(&writer->queue_lock);
+    if (idle) {
+        call->next = NULL;
+        run_group(writer, call, 1);
+    }
+    pthread_mutex_unlock(&writer->work_lock);
+    return idle;
+}
+
+static void wait_until(struct writer *writer, int64_t until_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
+                             .tv_nsec = (long)(until_ns % 1000000000)};
+    writer->sleeping = true;
+    pthread_cond_timedwait(&writer->queue_wake, &writer->queue_lock, &until);
+    writer->sleeping = false;
+}
+
+/* Sleeps until there is something to do; false when all is done and the writer stops. */
+static bool wait_for_work(struct writer *writer)
+{
+    const struct writer_options *o = &writer->options;
+    pthread_mutex_lock(&writer->work_lock);
+    int64_t tick_ns = o->hooks.tick == NULL ? now_ns(writer) + o->tick_ms * 1000000
+                                            : writer->next_tick_ns;
+    pthread_mutex_unlock(&writer->work_lock);
+
+    pthread_mutex_lock(&writer->queue_lock);
+    while (writer->first == NULL && !writer->stopping && now_ns(writer) < tick_ns) {
+        wait_until(writer, tick_ns);
+    }
+    if (o->wait_us > 0 && writer->first != NULL) {
+        int64_t full_ns = now_ns(writer) + o->wait_us * 1000;
+        while (writer->queued < o->group_max && !writer->stopping && now_ns(writer) < full_ns) {
+            wait_until(writer, full_ns);
+        }
+    }
+    bool more = writer->first != NULL || !writer->stopping;
+    pthread_mutex_unlock(&writer->queue_lock);
+    return more;
+}
+
+static void *writer_main(void *argument)
+{
+    struct writer *writer = argument;
+    while (wait_for_work(writer)) {
+        writer_step(writer);
+    }
+    return NULL;
+}
+
+int writer_start(struct writer *writer, struct fault *fault)
+{
+    assert(!writer->started);
+    int err = checkpointer_start(writer->checkpointer, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    int rc = pthread_create(&writer->thread, NULL, writer_main, writer);
+    if (rc != 0) {
+        checkpointer_stop(writer->checkpointer);
+        return fault_set(fault, err_from_errno(rc), "cannot start the writer's thread: %s",
+                         strerror(rc));
+    }
+    writer->started = true;
+    return E_OK;
+}
+
+void writer_stop(struct writer *writer)
+{
+    pthread_mutex_lock(&writer->queue_lock);
+    writer->stopping = true;
+    pthread_cond_signal(&writer->queue_wake);
+    pthread_mutex_unlock(&writer->queue_lock);
+    if (writer->started) {
+        pthread_join(writer->thread, NULL);
+        writer->started = false;
+        checkpointer_stop(writer->checkpointer);
+    }
+    while (writer_step(writer) > 0) {
+        continue;
+    }
+}
+
+/* ---- metrics ---- */
+
+const struct writer_metrics *writer_metrics(const struct writer *writer)
+{
+    return &writer->metrics;
+}
+
+void writer_metrics_format(const struct writer *writer, struct buf *out)
+{
+    const struct writer_metrics *m = &writer->metrics;
+    const struct {
+        const char *name;
+        const char *type;
+        const char *help;
+        const metric *value;
+    } rows[] = {
+        {"queued_calls", "gauge", "Calls that wait for the writer.", &m->queued},
+        {"refused_full_total", "counter", "Calls refused by a full queue.", &m->refused_full},
+        {"late_total", "counter", "Calls dropped after their deadline.", &m->late},
+        {"groups_total", "counter", "Transactions committed.", &m->groups},
+        {"groups_failed_total", "counter", "Transactions given up.", &m->groups_failed},
+        {"calls_total", "counter", "Calls run.", &m->calls},
+        {"wal_pages", "gauge", "Length of the write-ahead log.", &m->wal_frames},
+        {"pauses_total", "counter", "Pauses for a checkpoint.", &m->pauses},
+    };
+    char name[64];
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(name, sizeof name, "passerelle_writer_%s", rows[i].name);
+        metric_format(out, name, rows[i].help, rows[i].type, "", metric_get(rows[i].value));
+    }
+    histogram_format(out, "passerelle_writer_group_calls", "Calls in a transaction.", "",
+                     &m->group_size, 0);
+    histogram_format(out, "passerelle_writer_commit_seconds", "Time of a commit on the disk.", "",
+                     &m->commit_ns, 9);
+    histogram_format(out, "passerelle_writer_wait_seconds", "Time from arrival to decision.", "",
+                     &m->wait_ns, 9);
+}

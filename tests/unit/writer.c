@@ -1,0 +1,586 @@
+/* The writer stepped in one thread over a disk that fails; and with its threads on a real one. */
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/vfs_twin.h"
+#include "service/writer.h"
+#include "store/migrate/migrate.h"
+#include "store/request/request.h"
+
+DB_SQL(sql_times_found, "SELECT count(*) FROM entry WHERE bytes = :bytes");
+
+static struct env env;
+static struct env_test env_context;
+static struct ed25519_key secret;
+
+/* A node as small as it can be: two feeds, answers remembered, one kind of call. */
+struct node {
+    struct db *db;
+    struct feeds *feeds;
+    struct writer *writer;
+    int64_t ticks;
+    int ended;
+};
+
+/* A request: append this text to that feed; publish too when asked. */
+struct job {
+    struct call call;
+    struct arena arena;
+    struct node *node;
+    char text[32];
+    const char *feed;
+    bool publish;
+    bool refused; /* the decision is an objection */
+    bool breaks;  /* writes, then breaks a constraint of the database */
+    int acknowledged;
+    struct buf note;
+};
+
+static ProtobufCMessage answer; /* what an answer says does not matter here */
+
+static void run(void *context, struct call *call)
+{
+    struct node *node = context;
+    struct job *job = call->owner;
+    struct fault fault = FAULT_NONE;
+    struct request_key key;
+    struct view before;
+    uint64_t seq = 0;
+
+    request_key_init(&key, view_of("desk"), view_of(job->text), view_of("Append"), VIEW_NONE);
+    switch (request_find(node->db, &key, call->arena, &before)) {
+    case REQUEST_SAME:
+        call->response = &answer;
+        return;
+    case REQUEST_OTHER:
+        call_fail(call, CODE_INVALID_ARGUMENT, "another request had this id");
+        return;
+    case REQUEST_NEW:
+        break;
+    }
+    struct feed *feed = feeds_get(node->feeds, view_of(job->feed));
+    if (feed == NULL) {
+        call_fail(call, CODE_NOT_FOUND, "no such feed");
+        return;
+    }
+    if (feed_append(node->feeds, feed, view_of(job->text), env_now_utc_ms(&env), &seq, &fault) !=
+        E_OK) {
+        call_fail_with(call, &fault);
+        return;
+    }
+    if (job->refused) {
+        call_fail(call, CODE_FAILED_PRECONDITION, "not today");
+        return;
+    }
+    buf_clear(&job->note);
+    if (job->publish &&
+        feed_publish(node->feeds, feed, &secret, env_now_utc_ms(&env), &job->note, &fault) != E_OK) {
+        call_fail_with(call, &fault);
+        return;
+    }
+    request_put(node->db, &key, VIEW_NONE, env_now_utc_ms(&env));
+    if (job->breaks) {
+        request_put(node->db, &key, VIEW_NONE, env_now_utc_ms(&env));
+    }
+    call->response = &answer;
+}
+
+static bool tick(void *context, int64_t now_utc_ms)
+{
+    struct node *node = context;
+    (void)now_utc_ms;
+    node->ticks++;
+    return false;
+}
+
+static void done(struct call *call)
+{
+    struct job *job = call->owner;
+    job->node->ended++;
+    if (call->error.code == CODE_OK) {
+        ck_assert_ptr_nonnull(call->response);
+        job->acknowledged++;
+    } else {
+        ck_assert_ptr_nonnull(call->error.message);
+    }
+}
+
+static int make_feeds(struct node *node, struct fault *fault)
+{
+    int err = db_begin(node->db, fault);
+    for (int i = 0; err == E_OK && i < 2; i++) {
+        struct feed *feed = NULL;
+        struct feed_id id = {.entry_bytes_max = FEED_SITE_ENTRY_MAX};
+        snprintf(id.name, sizeof id.name, "site-%d", i);
+        snprintf(id.origin, sizeof id.origin, "example.org/site-%d", i);
+        memcpy(id.public_key, secret.public_key, sizeof id.public_key);
+        if (feeds_get(node->feeds, view_of(id.name)) == NULL && db_error(node->db, fault) == E_OK) {
+            err = feeds_make(node->feeds, &id, &feed, fault);
+        }
+    }
+    if (err == E_OK) {
+        err = db_commit(node->db, fault);
+    } else if (db_in_transaction(node->db)) {
+        db_end(node->db, NULL);
+    }
+    (err == E_OK ? feeds_commit : feeds_undo_all)(node->feeds);
+    return err;
+}
+
+static int node_open(struct node *node, const char *path, const char *vfs,
+                     const struct writer_options *more, struct fault *fault)
+{
+    struct db_options options = {
+        .path = path, .vfs = vfs, .mode = DB_CREATE, .cache_kib = 40, .busy_ms = 1000};
+    *node = (struct node){0};
+    int err = db_open(&node->db, &options, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    err = migrate_run(node->db, fault);
+    node->feeds = feeds_new(node->db);
+    if (err == E_OK) {
+        err = make_feeds(node, fault);
+    }
+    if (err != E_OK) {
+        feeds_free(node->feeds);
+        db_free(node->db);
+        return err;
+    }
+    struct writer_options w = *more;
+    w.db = node->db;
+    w.feeds = node->feeds;
+    w.env = &env;
+    w.hooks = (struct writer_hooks){.context = node, .run = run, .tick = tick};
+    node->writer = writer_new(&w);
+    return E_OK;
+}
+
+static void node_close(struct node *node)
+{
+    writer_free(node->writer);
+    feeds_free(node->feeds);
+    db_free(node->db);
+}
+
+static void job_init(struct job *job, int number)
+{
+    *job = (struct job){.feed = number % 3 == 0 ? "site-1" : "site-0", .publish = number % 5 == 0};
+    snprintf(job->text, sizeof job->text, "visit %d", number);
+}
+
+static void submit(struct node *node, struct job *job)
+{
+    arena_release(&job->arena);
+    arena_init(&job->arena);
+    job->node = node;
+    job->call = (struct call){
+        .arena = &job->arena, .owner = job, .done = done, .deadline_ns = job->call.deadline_ns};
+    writer_submit(node->writer, &job->call);
+}
+
+static void job_release(struct job *job)
+{
+    arena_release(&job->arena);
+    buf_release(&job->note);
+}
+
+static int64_t times_found(struct db *db, const char *text)
+{
+    struct query *query = db_query(db, &sql_times_found);
+    query_bind_blob(query, "bytes", view_of(text));
+    int64_t count = query_next(query) ? query_int(query, 0) : -1;
+    query_end(query);
+    return count;
+}
+
+static void world(void)
+{
+    env_context = (struct env_test){.now_utc_ms = 1790000000000, .seed = 11};
+    env_test_init(&env, &env_context);
+    ed25519_key_make(&secret, &env);
+}
+
+/* ---- a disk that fails ---- */
+
+enum { GROUPS = 9, GROUP = 4, JOBS = GROUPS * GROUP };
+
+/* Sends each group until it is acknowledged, `tries` times at most, checkpoints now and then. */
+static void play(struct node *node, struct job *jobs, int tries)
+{
+    for (int group = 0; group < GROUPS; group++) {
+        for (int attempt = 0; attempt < tries; attempt++) {
+            for (int i = group * GROUP; i < (group + 1) * GROUP; i++) {
+                if (jobs[i].acknowledged == 0) {
+                    submit(node, &jobs[i]);
+                }
+            }
+            writer_step(node->writer);
+        }
+    }
+}
+
+/* The signed checkpoint that a job was given must be a prefix of the feed as it is now. */
+static void assert_published(struct db *db, const struct job *job)
+{
+    struct feed_id id;
+    struct note_key key;
+    struct checkpoint head;
+    struct tree_hash root;
+    ck_assert_int_eq(feed_find(db, view_of(job->feed), &id), E_OK);
+    ck_assert_int_eq(note_key_init(&key, view_of(id.origin), NOTE_ED25519, id.public_key), E_OK);
+    ck_assert_int_eq(checkpoint_open(buf_content(&job->note), &key, &head, NULL, NULL), E_OK);
+    ck_assert_int_eq(feed_root(db, id.no, head.size, &root), E_OK);
+    ck_assert(tree_hash_equal(&root, &head.root));
+}
+
+/* Everything acknowledged is there, nothing twice, all feeds verify. */
+static void assert_truth(struct db *db, const struct job *jobs, const char *what)
+{
+    struct fault fault = FAULT_NONE;
+    ck_assert_msg(db_check_pages(db, &fault) == E_OK, "%s: %s", what, fault.text);
+    ck_assert_msg(db_begin_read(db, &fault) == E_OK, "%s: %s", what, fault.text);
+    for (int i = 0; i < JOBS; i++) {
+        int64_t found = times_found(db, jobs[i].text);
+        ck_assert_msg(found == 1 || (found == 0 && jobs[i].acknowledged == 0),
+                      "%s: job %d acknowledged %d, found %lld", what, i, jobs[i].acknowledged,
+                      (long long)found);
+        if (jobs[i].acknowledged > 0 && jobs[i].note.len > 0) {
+            assert_published(db, &jobs[i]);
+        }
+    }
+    struct feed_id id;
+    struct query *list = feed_list(db);
+    while (feed_list_next(list, &id)) {
+        ck_assert_msg(feed_verify(db, &id, 1, &fault) == E_OK, "%s: %s", what, fault.text);
+    }
+    ck_assert_int_eq(db_end(db, NULL), E_OK);
+}
+
+/* The whole scenario with one fault; afterwards the power goes, comes back, and the node goes on.
+ * False when the scenario ended before the fault. */
+static bool scenario(enum vfs_fault kind, uint64_t operation, size_t room, uint64_t seed)
+{
+    static struct job jobs[JOBS];
+    struct node node;
+    struct fault fault = FAULT_NONE;
+    char what[80];
+    snprintf(what, sizeof what, "fault %d at operation %llu, room %zu, seed %llu", (int)kind,
+             (unsigned long long)operation, room, (unsigned long long)seed);
+    struct writer_options options = {.group_max = GROUP, .wal_soft_frames = 20,
+                                     .wal_hard_frames = 20};
+
+    struct vfs_twin *twin = vfs_twin_new("twin");
+    for (int i = 0; i < JOBS; i++) {
+        job_init(&jobs[i], i);
+    }
+    vfs_twin_plan(twin, kind, operation);
+    if (room > 0) {
+        vfs_twin_set_capacity(twin, room);
+    }
+    if (node_open(&node, "node.db", "twin", &options, &fault) == E_OK) {
+        play(&node, jobs, kind == VFS_FAULT_ONCE ? 2 : 1);
+        if (kind == VFS_FAULT_ONCE) { /* the daemon stayed up: the second try went through */
+            for (int i = 0; i < JOBS; i++) {
+                ck_assert_msg(jobs[i].acknowledged == 1, "%s: job %d: %s", what, i,
+                              jobs[i].call.error.message);
+            }
+        }
+        if (room > 0) { /* space returns */
+            vfs_twin_set_capacity(twin, 0);
+            play(&node, jobs, 1);
+            for (int i = 0; i < JOBS; i++) {
+                ck_assert_msg(jobs[i].acknowledged == 1, "%s: job %d", what, i);
+            }
+        }
+        bool struck = vfs_twin_struck(twin);
+        vfs_twin_stop(twin);
+        node_close(&node);
+        operation = struck ? operation : 0;
+    }
+    vfs_twin_stop(twin);
+    vfs_twin_power_cut(twin, seed);
+    vfs_twin_set_capacity(twin, 0);
+
+    fault = FAULT_NONE;
+    ck_assert_msg(node_open(&node, "node.db", "twin", &options, &fault) == E_OK, "%s: %s", what,
+                  fault.text);
+    assert_truth(node.db, jobs, what);
+    play(&node, jobs, 1); /* who got no answer asks again, with the same request id */
+    for (int i = 0; i < JOBS; i++) {
+        ck_assert_msg(jobs[i].acknowledged == 1, "%s: job %d", what, i);
+        if (jobs[i].note.len > 0) { /* given before the cut or now: it is in the feed */
+            buf_clear(&jobs[i].note);
+        }
+    }
+    assert_truth(node.db, jobs, what);
+    node_close(&node);
+    for (int i = 0; i < JOBS; i++) {
+        job_release(&jobs[i]);
+    }
+    vfs_twin_free(twin);
+    return operation != 0;
+}
+
+static void every_operation(enum vfs_fault kind, int seeds)
+{
+    uint64_t operation = 1;
+    world();
+    for (bool struck = true; struck; operation++) {
+        for (int seed = 1; seed <= seeds; seed++) {
+            struck = scenario(kind, operation, 0, (uint64_t)seed + operation * 1000);
+        }
+    }
+    ck_assert_uint_gt(operation, 100);
+}
+
+START_TEST(each_operation_fails_once)
+{
+    every_operation(VFS_FAULT_ONCE, 1);
+}
+END_TEST
+
+START_TEST(each_operation_breaks_the_disk)
+{
+    every_operation(VFS_FAULT_LASTING, 1);
+}
+END_TEST
+
+START_TEST(the_power_goes_at_each_operation)
+{
+    every_operation(VFS_FAULT_CUT, 3);
+}
+END_TEST
+
+START_TEST(the_disk_fills)
+{
+    world();
+    for (size_t room = 100 * 1024; room < 260 * 1024; room += 3000) {
+        scenario(VFS_FAULT_NONE, 0, room, room);
+    }
+}
+END_TEST
+
+/* ---- one thread, step by step ---- */
+
+static struct vfs_twin *twin;
+static struct node stepped;
+
+static void step_setup(void)
+{
+    struct fault fault = FAULT_NONE;
+    world();
+    twin = vfs_twin_new("twin");
+    struct writer_options options = {.queue_max = 5, .group_max = 3};
+    ck_assert_int_eq(node_open(&stepped, "node.db", "twin", &options, &fault), E_OK);
+}
+
+static void step_teardown(void)
+{
+    node_close(&stepped);
+    vfs_twin_free(twin);
+}
+
+START_TEST(a_full_queue_says_so_at_once)
+{
+    struct job jobs[7];
+    for (int i = 0; i < 7; i++) {
+        job_init(&jobs[i], i);
+        submit(&stepped, &jobs[i]);
+        ck_assert_int_eq(stepped.ended, i < 5 ? 0 : i - 4);
+    }
+    ck_assert_int_eq(jobs[6].call.error.code, CODE_UNAVAILABLE);
+    ck_assert_int_gt(jobs[6].call.error.retry_after_s, 0);
+    ck_assert_uint_eq(metric_get(&writer_metrics(stepped.writer)->refused_full), 2);
+    ck_assert_uint_eq(writer_step(stepped.writer), 3);
+    ck_assert_uint_eq(writer_step(stepped.writer), 2);
+    ck_assert_uint_eq(writer_step(stepped.writer), 0);
+    for (int i = 0; i < 7; i++) {
+        ck_assert_int_eq(jobs[i].acknowledged, i < 5 ? 1 : 0);
+        job_release(&jobs[i]);
+    }
+}
+END_TEST
+
+START_TEST(a_call_fails_alone)
+{
+    struct job jobs[3];
+    for (int i = 0; i < 3; i++) {
+        job_init(&jobs[i], 1);
+        snprintf(jobs[i].text, sizeof jobs[i].text, "call %d", i);
+    }
+    jobs[0].refused = true;
+    jobs[1].breaks = true;
+    for (int i = 0; i < 3; i++) {
+        submit(&stepped, &jobs[i]);
+    }
+    ck_assert_uint_eq(writer_step(stepped.writer), 3);
+    ck_assert_int_eq(jobs[0].call.error.code, CODE_FAILED_PRECONDITION);
+    ck_assert_int_eq(jobs[1].call.error.code, CODE_UNAVAILABLE);
+    ck_assert_ptr_null(jobs[1].call.response);
+    ck_assert_int_eq(jobs[2].acknowledged, 1);
+    ck_assert_int_eq(db_begin_read(stepped.db, NULL), E_OK);
+    ck_assert_int_eq(times_found(stepped.db, "call 0"), 0);
+    ck_assert_int_eq(times_found(stepped.db, "call 1"), 0);
+    ck_assert_int_eq(times_found(stepped.db, "call 2"), 1);
+    ck_assert_uint_eq(feeds_get(stepped.feeds, view_of("site-0"))->size, 1);
+    ck_assert_int_eq(db_end(stepped.db, NULL), E_OK);
+    for (int i = 0; i < 3; i++) {
+        job_release(&jobs[i]);
+    }
+}
+END_TEST
+
+START_TEST(late_calls_are_dropped_and_ticks_come)
+{
+    struct job jobs[2];
+    for (int i = 0; i < 2; i++) {
+        job_init(&jobs[i], i);
+        jobs[i].call.deadline_ns = env_monotonic_ns(&env) + (i == 0 ? 1 : 10000000000);
+        submit(&stepped, &jobs[i]);
+    }
+    env_context.now_utc_ms += 5;
+    ck_assert_uint_eq(writer_step(stepped.writer), 2);
+    ck_assert_int_eq(jobs[0].call.error.code, CODE_DEADLINE_EXCEEDED);
+    ck_assert_int_eq(jobs[1].acknowledged, 1);
+    ck_assert_int_eq(stepped.ticks, 1);
+    writer_step(stepped.writer);
+    ck_assert_int_eq(stepped.ticks, 1);
+    env_context.now_utc_ms += 1000;
+    writer_step(stepped.writer);
+    ck_assert_int_eq(stepped.ticks, 2);
+
+    struct job idle;
+    job_init(&idle, 9);
+    idle.node = &stepped;
+    idle.call = (struct call){.arena = &idle.arena, .owner = &idle, .done = done};
+    ck_assert(writer_try(stepped.writer, &idle.call));
+    ck_assert_int_eq(idle.acknowledged, 1);
+    submit(&stepped, &jobs[0]);
+    ck_assert(!writer_try(stepped.writer, &idle.call)); /* others came first */
+    writer_stop(stepped.writer);
+    submit(&stepped, &jobs[1]);
+    ck_assert_int_eq(jobs[1].call.error.code, CODE_UNAVAILABLE);
+
+    struct buf text = BUF_INIT;
+    writer_metrics_format(stepped.writer, &text);
+    ck_assert_ptr_nonnull(strstr(text.data, "\npasserelle_writer_late_total 2\n"));
+    ck_assert_ptr_nonnull(strstr(text.data, "_group_calls_bucket{le=\"1\"} 2\n"));
+    buf_release(&text);
+    job_release(&idle);
+    job_release(&jobs[0]);
+    job_release(&jobs[1]);
+}
+END_TEST
+
+/* ---- with threads, on a real disk ---- */
+
+enum { CLIENTS = 4, EACH = 400 };
+
+struct client {
+    pthread_t thread;
+    struct node *node;
+    struct job jobs[EACH];
+    int number;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
+
+static void done_threaded(struct call *call)
+{
+    struct job *job = call->owner;
+    pthread_mutex_lock(&lock);
+    job->acknowledged += call->error.code == CODE_OK ? 1 : 1000;
+    pthread_cond_broadcast(&ended);
+    pthread_mutex_unlock(&lock);
+}
+
+static void *client_main(void *argument)
+{
+    struct client *client = argument;
+    for (int i = 0; i < EACH; i++) {
+        struct job *job = &client->jobs[i];
+        job_init(job, client->number * EACH + i);
+        job->call = (struct call){.arena = &job->arena, .owner = job, .done = done_threaded};
+        if (i % 3 != 0 || !writer_try(client->node->writer, &job->call)) {
+            writer_submit(client->node->writer, &job->call);
+        }
+        pthread_mutex_lock(&lock);
+        while (i % 8 == 7 && job->acknowledged == 0) {
+            pthread_cond_wait(&ended, &lock);
+        }
+        pthread_mutex_unlock(&lock);
+    }
+    return NULL;
+}
+
+START_TEST(many_threads_submit)
+{
+    static struct client clients[CLIENTS];
+    struct node node;
+    struct fault fault = FAULT_NONE;
+    char dir[] = "/tmp/passerelle-writer-XXXXXX";
+    char path[64];
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/node.db", dir);
+    world();
+    struct writer_options options = {.wal_soft_frames = 50, .wal_hard_frames = 200, .wait_us = 50};
+    ck_assert_int_eq(node_open(&node, path, NULL, &options, &fault), E_OK);
+    env.monotonic_ns = env_system.monotonic_ns; /* real waiting */
+    ck_assert_int_eq(writer_start(node.writer, &fault), E_OK);
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i].node = &node;
+        clients[i].number = i;
+        ck_assert_int_eq(pthread_create(&clients[i].thread, NULL, client_main, &clients[i]), 0);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        pthread_join(clients[i].thread, NULL);
+    }
+    writer_stop(node.writer);
+    ck_assert_int_eq(db_begin_read(node.db, NULL), E_OK);
+    uint64_t size = feeds_get(node.feeds, view_of("site-0"))->size +
+                    feeds_get(node.feeds, view_of("site-1"))->size;
+    ck_assert_uint_eq(size, CLIENTS * EACH);
+    for (int i = 0; i < CLIENTS * EACH; i++) {
+        struct job *job = &clients[i / EACH].jobs[i % EACH];
+        ck_assert_int_eq(job->acknowledged, 1);
+        job_release(job);
+    }
+    ck_assert_int_eq(db_end(node.db, NULL), E_OK);
+    ck_assert_uint_gt(metric_get(&writer_metrics(node.writer)->pauses), 0);
+    ck_assert_int_lt((int)db_wal_frames(node.db), 1000);
+    node_close(&node);
+    unlink(path);
+    rmdir(dir);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("writer");
+    TCase *faults = tcase_create("faults");
+    tcase_set_timeout(faults, 120);
+    tcase_add_test(faults, each_operation_fails_once);
+    tcase_add_test(faults, each_operation_breaks_the_disk);
+    tcase_add_test(faults, the_power_goes_at_each_operation);
+    tcase_add_test(faults, the_disk_fills);
+    suite_add_tcase(suite, faults);
+    TCase *steps = tcase_create("steps");
+    tcase_add_checked_fixture(steps, step_setup, step_teardown);
+    tcase_add_test(steps, a_full_queue_says_so_at_once);
+    tcase_add_test(steps, a_call_fails_alone);
+    tcase_add_test(steps, late_calls_are_dropped_and_ticks_come);
+    suite_add_tcase(suite, steps);
+    TCase *threads = tcase_create("threads");
+    tcase_set_timeout(threads, 60);
+    tcase_add_test(threads, many_threads_submit);
+    suite_add_tcase(suite, threads);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
