@@ -88,6 +88,9 @@ struct call {
     char trace[17];                   /* request id for logs, 16 hex digits */
 
     ProtobufCMessage *response;       /* set by the method, in the arena */
+    /* What a repeat of the request gets instead, when the response holds a secret that is shown
+     * only once; NULL: the response itself. Set by apply. */
+    const ProtobufCMessage *kept_response;
     struct call_error error;          /* code CODE_OK: the response counts */
 
     void *decision;                   /* from decide to apply */

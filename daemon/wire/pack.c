@@ -39,6 +39,12 @@ int wire_unpack(const ProtobufCMessageDescriptor *descriptor, struct view bytes,
     return E_OK;
 }
 
+void *wire_unpack_trusted(const ProtobufCMessageDescriptor *descriptor, struct view bytes,
+                          struct arena *arena)
+{
+    return unpack(descriptor, bytes, arena);
+}
+
 void wire_pack(struct buf *out, const ProtobufCMessage *message)
 {
     size_t size = protobuf_c_message_get_packed_size(message);

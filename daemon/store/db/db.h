@@ -109,6 +109,7 @@ bool query_next(struct query *query);
 int64_t query_int(const struct query *query, int column);
 struct view query_text(const struct query *query, int column);
 struct view query_blob(const struct query *query, int column);
+int query_columns(const struct query *query);
 bool query_is_null(const struct query *query, int column);
 /* Stops early; harmless when the query has ended. */
 void query_end(struct query *query);

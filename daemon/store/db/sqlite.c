@@ -540,6 +540,11 @@ struct view query_blob(const struct query *query, int column)
     return (struct view){bytes, (size_t)sqlite3_column_bytes(query->stmt, column)};
 }
 
+int query_columns(const struct query *query)
+{
+    return sqlite3_column_count(query->stmt);
+}
+
 bool query_is_null(const struct query *query, int column)
 {
     return !has_row(query, column) ||

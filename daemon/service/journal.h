@@ -1,0 +1,41 @@
+/* The journal is the writer's pen: it turns payloads into entries, appends them to feeds and changes
+ * the projections, all inside the writer's transaction. Writer thread only. */
+#ifndef SERVICE_JOURNAL_H
+#define SERVICE_JOURNAL_H
+
+#include "service/service.h"
+#include "store/feed/feed.h"
+
+struct journal *journal_new(struct node *node, struct db *db);
+void journal_free(struct journal *journal);
+
+/* Opens the feed: makes its key file, its row and the feed_opened entry in `net`. Once per feed;
+ * harmless when it is open already. */
+void journal_open_feed(struct service *service, struct view feed_id, struct view author);
+
+/* Appends one entry, written by `author` (the call's, or "hub"), at the business time of now or of
+ * the feed's last entry, whichever is later, and applies it. Returns its key (feed_no << 40 | seq);
+ * 0 when the database failed: the error sticks and ends the transaction. A payload too long for an
+ * entry is a bug of the caller, which limits its input. */
+int64_t journal_append(struct service *service, struct view author, struct view feed_id,
+                       Passerelle__V1__EntryType type, const ProtobufCMessage *payload);
+
+/* feed_no of a feed; 0 when it is not open. */
+int64_t journal_feed_no(struct db *db, struct view feed_id);
+
+/* The feed caches follow the fate of the writer's savepoints and transaction. */
+size_t journal_mark(const struct journal *journal);
+void journal_undo(struct journal *journal, size_t mark);
+void journal_committed(struct journal *journal);
+void journal_rolled_back(struct journal *journal);
+struct feeds *journal_feeds(struct journal *journal);
+
+/* Signs (or finds) the checkpoint of a feed as it stands; appends the note. */
+must_check int journal_publish(struct service *service, struct view feed_id, struct buf *note,
+                               struct fault *fault);
+
+/* Salted hash of an erasable reason: stores (salt, text) and returns the 32-byte hash for the entry,
+ * in the call's arena. Empty text gives VIEW_NONE. */
+struct view journal_reason(struct service *service, struct call *call, const char *text);
+
+#endif

@@ -1,0 +1,30 @@
+/* The secret keys of this node, each in a file of its own under <state>/keys (mode 0600):
+ * `feed-<id>.key` signs one feed's checkpoints, `token-<key id>.key` signs pass tokens, `cosign.key`
+ * cosigns. Keys are read when first needed and kept in memory that is wiped. Writer thread only.
+ *
+ * Losing token keys or feed keys is survivable (new ones are published); telling them is not: each
+ * file but those in daily use (feeds, the newest token key) may be kept offline. */
+#ifndef SERVICE_KEYRING_H
+#define SERVICE_KEYRING_H
+
+#include "base/env.h"
+#include "crypt/ed25519.h"
+
+struct keyring;
+
+/* `dir` must exist and belong to us. */
+struct keyring *keyring_new(const char *dir, const struct env *env);
+void keyring_free(struct keyring *keyring);
+
+/* The key of a feed; made, and safe on disk, when there is none yet. The pointer lasts as long as
+ * the keyring. */
+must_check int keyring_feed(struct keyring *keyring, struct view feed_id,
+                            const struct ed25519_key **out, struct fault *fault);
+/* A new token key; its id is the first 4 bytes of SHA-256 of the public key. */
+must_check int keyring_token_make(struct keyring *keyring, uint8_t key_id[static 4],
+                                  const struct ed25519_key **out, struct fault *fault);
+/* The token key with this id. E_NOT_FOUND when its file is not here. */
+must_check int keyring_token(struct keyring *keyring, const uint8_t key_id[static 4],
+                             const struct ed25519_key **out, struct fault *fault);
+
+#endif

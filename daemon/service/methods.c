@@ -1,0 +1,42 @@
+#include "service/methods.h"
+
+#include "service/directory.h"
+
+/* One line per service. */
+static const struct {
+    const struct method *rows;
+    const size_t *count;
+} tables[] = {
+    {directory_methods, &directory_method_count},
+};
+
+const struct method *methods_at(size_t index)
+{
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        if (index < *tables[i].count) {
+            return &tables[i].rows[index];
+        }
+        index -= *tables[i].count;
+    }
+    return NULL;
+}
+
+const struct method *methods_find(struct view service, struct view name, bool *known_service)
+{
+    struct view package = VIEW_LIT("passerelle.v1.");
+    *known_service = false;
+    if (!view_starts(service, package.data)) {
+        return NULL;
+    }
+    service = view_slice(service, package.len, service.len);
+    const struct method *method;
+    for (size_t i = 0; (method = methods_at(i)) != NULL; i++) {
+        if (view_is(service, method->service)) {
+            *known_service = true;
+            if (view_is(name, method->name)) {
+                return method;
+            }
+        }
+    }
+    return NULL;
+}

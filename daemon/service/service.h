@@ -1,0 +1,75 @@
+/* What methods work with. A `struct node` is this process's part in the network, shared by all its
+ * threads; a `struct service` is what one thread holds of it: its own connection, and on the writer
+ * the journal. Methods get a service and a call, and nothing else.
+ *
+ * The way of a write: decide reads and objects; apply builds payloads and hands each to
+ * journal_append(), which makes the entry, puts it into its feed and changes the projections.
+ * Nothing else writes to a projection. Local truth (persons, credentials, refusals, ...) is written
+ * by its own room's functions, in the same transaction. */
+#ifndef SERVICE_SERVICE_H
+#define SERVICE_SERVICE_H
+
+#include <stdatomic.h>
+
+#include "base/env.h"
+#include "base/log.h"
+#include "core/entry/entry.h"
+#include "service/method.h"
+#include "store/db/db.h"
+
+struct keyring;   /* service/keyring.h */
+struct journal;   /* service/journal.h */
+struct desk;      /* service/desk/: the writer's memory of tokens and proofs seen */
+
+/* Set before the threads start and unchanged after, but for the atomics. */
+struct node {
+    const struct env *env;
+    const struct log *log;
+    char network_id[41];
+    bool demo;
+    struct keyring *keys;
+    const char *state_dir;
+    /* Bumped after each commit, so that streams and caches know that there is something new. */
+    _Atomic uint64_t commits;
+};
+
+struct service {
+    struct node *node;
+    struct db *db;
+    struct journal *journal; /* NULL on readers */
+    struct desk *desk;       /* NULL on readers */
+};
+
+/* ---- what every method needs ---- */
+
+/* The business clock, UTC ms; the Paris day it is. */
+int64_t service_now(const struct service *service);
+
+/* Row-level scope: ends the call with permission_denied unless the caller may act on this party.
+ * Operators may on all. The sentence is the same whether or not the party exists, so that ids of
+ * others cannot be tried out. Return 0 when allowed. */
+must_check int scope_employer(struct service *service, struct call *call, struct view employer_id);
+must_check int scope_member(struct service *service, struct call *call, struct view member_id);
+/* A site's own desk or daemon, its member, operators. */
+must_check int scope_site(struct service *service, struct call *call, struct view site_id);
+/* Whether the caller is an operator, or an auditor that only reads. */
+bool scope_is_operator(const struct call *call);
+
+/* Checks an id's shape: invalid_argument with a FieldViolation when it is malformed. */
+must_check int call_check_id(struct call *call, const char *field, const char *id);
+/* Parses the request id (UUIDv7, lower case): invalid_argument when it is malformed. */
+must_check int call_check_request_id(struct call *call, const char *request_id, uint8_t uuid[16]);
+/* invalid_argument with a FieldViolation detail. Returns -1. */
+int call_violation(struct call *call, const char *field, const char *fmt, ...) printf_like(3, 4);
+/* An initialised response of the method's output type, in the call's arena; sets call->response. */
+void *call_respond(struct call *call);
+
+/* Two operators (DESIGN 8): when the policy asks for two and nobody else asked for exactly this
+ * before, records the wish and returns its id (the caller answers with it and applies nothing);
+ * otherwise forgets the pending wish and returns NULL: go ahead. `digest` identifies the command
+ * without its request id. Writer only. *approved_by gets both authors, comma separated, when it goes
+ * ahead. */
+const char *approval_ask(struct service *service, struct call *call, struct view digest,
+                         const char *summary, const char **approved_by);
+
+#endif

@@ -1,0 +1,567 @@
+/* One function per entry type, in one table. Each is an upsert or an update by key: applying the
+ * same entry twice gives the same row. */
+#include "store/view/apply.h"
+
+#include <assert.h>
+
+#include "core/day/day.h"
+#include "passerelle/v1/desk.pb-c.h"
+
+struct application {
+    struct db *db;
+    struct view_position at;
+    const Passerelle__V1__Entry *envelope;
+};
+
+static struct view record_of(const struct application *a)
+{
+    return view_bytes(a->envelope->payload.data, a->envelope->payload.len);
+}
+
+static struct view bytes_of(ProtobufCBinaryData data)
+{
+    return view_bytes(data.data, data.len);
+}
+
+static void bind_id(struct query *query, const char *name, const char *id)
+{
+    query_bind_text(query, name, view_of(id));
+}
+
+DB_SQL(put_network, "INSERT INTO network (one, network_id, name, demo) "
+                    "VALUES (1, :network_id, :name, :demo) ON CONFLICT (one) DO NOTHING");
+
+static void network_created(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__NetworkCreated *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_network);
+    bind_id(query, "network_id", m->network_id);
+    bind_id(query, "name", m->name);
+    query_bind_int(query, "demo", m->demo);
+    query_run(query);
+}
+
+DB_SQL(put_key, "INSERT INTO signing_key (key_id, purpose, public_key, from_utc_ms, retired_utc_ms) "
+                "VALUES (:key_id, :purpose, :public_key, :from_utc_ms, 0) "
+                "ON CONFLICT (key_id) DO NOTHING");
+
+static void key_published(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__KeyPublished *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_key);
+    query_bind_blob(query, "key_id", bytes_of(m->key_id));
+    query_bind_int(query, "purpose", m->purpose);
+    query_bind_blob(query, "public_key", bytes_of(m->public_key));
+    query_bind_int(query, "from_utc_ms", a->envelope->appended_utc_ms);
+    query_run(query);
+}
+
+DB_SQL(retire_key, "UPDATE signing_key SET retired_utc_ms = :at_utc_ms "
+                   "WHERE key_id = :key_id AND retired_utc_ms = 0");
+
+static void key_retired(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__KeyRetired *m = (const void *)message;
+    struct query *query = db_query(a->db, &retire_key);
+    query_bind_blob(query, "key_id", bytes_of(m->key_id));
+    query_bind_int(query, "at_utc_ms", a->envelope->appended_utc_ms);
+    query_run(query);
+}
+
+/* The feed's own row is truth, not a projection: store/feed made it when it was opened. */
+static void feed_opened(const struct application *a, const ProtobufCMessage *message)
+{
+    (void)a;
+    (void)message;
+}
+
+DB_SQL(put_policy, "INSERT INTO network_policy (one, record) VALUES (1, :record) "
+                   "ON CONFLICT (one) DO UPDATE SET record = excluded.record");
+
+static void policy_set(const struct application *a, const ProtobufCMessage *message)
+{
+    (void)message;
+    struct query *query = db_query(a->db, &put_policy);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(put_member, "INSERT INTO member (member_id, record) VALUES (:member_id, :record) "
+                   "ON CONFLICT (member_id) DO UPDATE SET record = excluded.record");
+
+static void member_put(const struct application *a, const ProtobufCMessage *message)
+{
+    struct query *query = db_query(a->db, &put_member);
+    bind_id(query, "member_id", ((const Passerelle__V1__Member *)message)->member_id);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(put_charter, "INSERT INTO charter (version, record) VALUES (:version, :record) "
+                    "ON CONFLICT (version) DO NOTHING");
+
+static void charter_published(const struct application *a, const ProtobufCMessage *message)
+{
+    struct query *query = db_query(a->db, &put_charter);
+    query_bind_int(query, "version", ((const Passerelle__V1__Charter *)message)->version);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(put_acceptance, "INSERT INTO charter_acceptance (member_id, version, accepted_on) "
+                       "VALUES (:member_id, :version, :accepted_on) "
+                       "ON CONFLICT (member_id, version) DO NOTHING");
+
+static void charter_accepted(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__CharterAccepted *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_acceptance);
+    bind_id(query, "member_id", m->member_id);
+    query_bind_int(query, "version", m->version);
+    bind_id(query, "accepted_on", m->accepted_on);
+    query_run(query);
+}
+
+DB_SQL(put_site, "INSERT INTO site (site_id, member_id, state, record) "
+                 "VALUES (:site_id, :member_id, :state, :record) "
+                 "ON CONFLICT (site_id) DO UPDATE SET member_id = excluded.member_id, "
+                 "record = excluded.record");
+
+static void site_put(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__Site *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_site);
+    bind_id(query, "site_id", m->site_id);
+    bind_id(query, "member_id", m->member_id);
+    query_bind_int(query, "state", PASSERELLE__V1__SITE_STATE__SITE_STATE_CANDIDATE);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(set_site_state, "UPDATE site SET state = :state WHERE site_id = :site_id");
+
+static void site_state_set(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__SiteStateSet *m = (const void *)message;
+    struct query *query = db_query(a->db, &set_site_state);
+    bind_id(query, "site_id", m->site_id);
+    query_bind_int(query, "state", m->state);
+    query_run(query);
+}
+
+DB_SQL(put_tariff, "INSERT INTO tariff (version, valid_from, record) "
+                   "VALUES (:version, :valid_from, :record) ON CONFLICT (version) DO NOTHING");
+
+static void tariff_published(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__TariffVersion *m = (const void *)message;
+    struct day day;
+    if (day_parse(view_of(m->valid_from), &day) != E_OK) {
+        return;
+    }
+    struct query *query = db_query(a->db, &put_tariff);
+    query_bind_int(query, "version", m->version);
+    query_bind_int(query, "valid_from", day.number);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(put_pass, "INSERT INTO pass (pass_id, holder_id, plan_id, employer_id, state, number, "
+                 "device_public_key, replaced_by, record) VALUES (:pass_id, :holder_id, :plan_id, "
+                 ":employer_id, :state, :number, NULL, NULL, :record) "
+                 "ON CONFLICT (pass_id) DO NOTHING");
+DB_SQL(replace_pass, "UPDATE pass SET state = :state, replaced_by = :replaced_by "
+                     "WHERE pass_id = :pass_id AND replaced_by IS NULL");
+
+static void pass_issued(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__PassIssued *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_pass);
+    query_bind_blob(query, "pass_id", bytes_of(m->pass_id));
+    bind_id(query, "holder_id", m->holder_id);
+    bind_id(query, "plan_id", m->plan_id);
+    bind_id(query, "employer_id", m->employer_id);
+    query_bind_int(query, "state", PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE);
+    bind_id(query, "number", m->number);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+    if (m->replaces_pass_id.len > 0) {
+        query = db_query(a->db, &replace_pass);
+        query_bind_blob(query, "pass_id", bytes_of(m->replaces_pass_id));
+        query_bind_int(query, "state", PASSERELLE__V1__PASS_STATE__PASS_STATE_REVOKED);
+        query_bind_blob(query, "replaced_by", bytes_of(m->pass_id));
+        query_run(query);
+    }
+}
+
+DB_SQL(set_pass_device, "UPDATE pass SET device_public_key = :key WHERE pass_id = :pass_id");
+
+static void pass_device_set(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__PassDeviceSet *m = (const void *)message;
+    struct query *query = db_query(a->db, &set_pass_device);
+    query_bind_blob(query, "pass_id", bytes_of(m->pass_id));
+    query_bind_blob(query, "key", bytes_of(m->device_public_key));
+    query_run(query);
+}
+
+DB_SQL(set_pass_state, "UPDATE pass SET state = :state WHERE pass_id = :pass_id");
+
+static void pass_state_set(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__PassStateSet *m = (const void *)message;
+    struct query *query = db_query(a->db, &set_pass_state);
+    query_bind_blob(query, "pass_id", bytes_of(m->pass_id));
+    query_bind_int(query, "state", m->state);
+    query_run(query);
+}
+
+DB_SQL(put_account, "INSERT INTO bank_account (member_id, record) VALUES (:member_id, :record) "
+                    "ON CONFLICT (member_id) DO UPDATE SET record = excluded.record");
+
+static void bank_account_put(const struct application *a, const ProtobufCMessage *message)
+{
+    struct query *query = db_query(a->db, &put_account);
+    bind_id(query, "member_id", ((const Passerelle__V1__BankAccount *)message)->member_id);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(put_employer, "INSERT INTO employer (employer_id, issuer_member_id, record) "
+                     "VALUES (:employer_id, :issuer_member_id, :record) "
+                     "ON CONFLICT (employer_id) DO UPDATE SET "
+                     "issuer_member_id = excluded.issuer_member_id, record = excluded.record");
+
+static void employer_put(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__Employer *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_employer);
+    bind_id(query, "employer_id", m->employer_id);
+    bind_id(query, "issuer_member_id", m->issuer_member_id);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(put_employer_policy, "INSERT INTO employer_policy (employer_id, record) "
+                            "VALUES (:employer_id, :record) ON CONFLICT (employer_id) "
+                            "DO UPDATE SET record = excluded.record");
+
+static void employer_policy_set(const struct application *a, const ProtobufCMessage *message)
+{
+    struct query *query = db_query(a->db, &put_employer_policy);
+    bind_id(query, "employer_id", ((const Passerelle__V1__EmployerPolicy *)message)->employer_id);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(put_plan, "INSERT INTO plan (plan_id, employer_id, record) "
+                 "VALUES (:plan_id, :employer_id, :record) ON CONFLICT (plan_id) DO UPDATE SET "
+                 "employer_id = excluded.employer_id, record = excluded.record");
+
+static void plan_put(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__Plan *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_plan);
+    bind_id(query, "plan_id", m->plan_id);
+    bind_id(query, "employer_id", m->employer_id);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(put_holder, "INSERT INTO holder (holder_id, employer_id, plan_id, record) "
+                   "VALUES (:holder_id, :employer_id, :plan_id, :record) "
+                   "ON CONFLICT (holder_id) DO UPDATE SET employer_id = excluded.employer_id, "
+                   "plan_id = excluded.plan_id, record = excluded.record");
+
+static void holder_put(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__HolderPut *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_holder);
+    bind_id(query, "holder_id", m->holder_id);
+    bind_id(query, "employer_id", m->employer_id);
+    bind_id(query, "plan_id", m->plan_id);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(put_carnet, "INSERT INTO carnet (carnet_id, plan_id, record, entry_key) "
+                   "VALUES (:carnet_id, :plan_id, :record, :key) "
+                   "ON CONFLICT (carnet_id) DO NOTHING");
+
+static void carnet_sold(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__Carnet *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_carnet);
+    bind_id(query, "carnet_id", m->carnet_id);
+    bind_id(query, "plan_id", m->plan_id);
+    query_bind_blob(query, "record", record_of(a));
+    query_bind_int(query, "key", a->at.entry_key);
+    query_run(query);
+}
+
+DB_SQL(put_cut, "INSERT INTO period_cut (month, feed_id, size, root) "
+                "VALUES (:month, :feed_id, :size, :root) ON CONFLICT (month, feed_id) DO NOTHING");
+
+static void period_cut(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__PeriodCut *m = (const void *)message;
+    struct month month;
+    if (month_parse(view_of(m->month), &month) != E_OK) {
+        return;
+    }
+    for (size_t i = 0; i < m->n_feeds; i++) {
+        struct query *query = db_query(a->db, &put_cut);
+        query_bind_int(query, "month", month.number);
+        bind_id(query, "feed_id", m->feeds[i]->feed_id);
+        query_bind_int(query, "size", (int64_t)m->feeds[i]->size);
+        query_bind_blob(query, "root", bytes_of(m->feeds[i]->root));
+        query_run(query);
+    }
+}
+
+DB_SQL(put_period, "INSERT INTO period (month, document_sha256, closed_utc_ms, record) "
+                   "VALUES (:month, :sha256, :closed_utc_ms, :record) "
+                   "ON CONFLICT (month) DO NOTHING");
+
+static void period_closed(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__PeriodClosed *m = (const void *)message;
+    struct month month;
+    if (month_parse(view_of(m->month), &month) != E_OK) {
+        return;
+    }
+    struct query *query = db_query(a->db, &put_period);
+    query_bind_int(query, "month", month.number);
+    query_bind_blob(query, "sha256", bytes_of(m->document_sha256));
+    query_bind_int(query, "closed_utc_ms", a->envelope->appended_utc_ms);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
+DB_SQL(put_dispute, "INSERT INTO dispute (dispute_id, feed_id, visit_id, outcome, in_utc_ms, "
+                    "out_utc_ms, opened_utc_ms, resolved_key) VALUES (:dispute_id, :feed_id, "
+                    ":visit_id, 0, 0, 0, :opened_utc_ms, 0) ON CONFLICT (dispute_id) DO NOTHING");
+
+static void dispute_opened(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__DisputeOpened *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_dispute);
+    query_bind_blob(query, "dispute_id", bytes_of(m->dispute_id));
+    bind_id(query, "feed_id", m->feed_id);
+    query_bind_blob(query, "visit_id", bytes_of(m->visit_id));
+    query_bind_int(query, "opened_utc_ms", a->envelope->appended_utc_ms);
+    query_run(query);
+}
+
+DB_SQL(resolve_dispute, "UPDATE dispute SET outcome = :outcome, in_utc_ms = :in_utc_ms, "
+                        "out_utc_ms = :out_utc_ms, resolved_key = :key "
+                        "WHERE dispute_id = :dispute_id AND outcome = 0");
+
+static void dispute_resolved(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__DisputeResolved *m = (const void *)message;
+    struct query *query = db_query(a->db, &resolve_dispute);
+    query_bind_blob(query, "dispute_id", bytes_of(m->dispute_id));
+    query_bind_int(query, "outcome", m->outcome);
+    query_bind_int(query, "in_utc_ms", m->in_utc_ms);
+    query_bind_int(query, "out_utc_ms", m->out_utc_ms);
+    query_bind_int(query, "key", a->at.entry_key);
+    query_run(query);
+}
+
+DB_SQL(put_visit,
+       "INSERT INTO visit (visit_key, last_key, feed_no, visit_id, holder_id, pass_id, resource, "
+       "medium, source, state, day, in_utc_ms, out_utc_ms, auto_closed, tariff_version, line, "
+       "corrected_by) VALUES (:key, :key, :feed_no, :visit_id, :holder_id, :pass_id, :resource, "
+       ":medium, :source, :state, :day, :in_utc_ms, :out_utc_ms, 0, :tariff_version, :line, NULL) "
+       "ON CONFLICT (visit_key) DO NOTHING");
+
+struct visit_insert {
+    struct view visit_id;
+    struct view holder_id;
+    struct view pass_id; /* empty: none */
+    int resource;
+    int medium;
+    int source;
+    int state;
+    int64_t in_utc_ms;
+    int64_t out_utc_ms; /* 0: none */
+    int64_t tariff_version;
+    int64_t line;
+};
+
+static void visit_insert(const struct application *a, const struct visit_insert *v)
+{
+    struct query *query = db_query(a->db, &put_visit);
+    query_bind_int(query, "key", a->at.entry_key);
+    query_bind_int(query, "feed_no", a->at.feed_no);
+    query_bind_blob(query, "visit_id", v->visit_id);
+    query_bind_text(query, "holder_id", v->holder_id);
+    if (v->pass_id.len > 0) {
+        query_bind_blob(query, "pass_id", v->pass_id);
+    }
+    query_bind_int(query, "resource", v->resource);
+    query_bind_int(query, "medium", v->medium);
+    query_bind_int(query, "source", v->source);
+    query_bind_int(query, "state", v->state);
+    query_bind_int(query, "day", day_of_instant(v->in_utc_ms).number);
+    query_bind_int(query, "in_utc_ms", v->in_utc_ms);
+    if (v->out_utc_ms != 0) {
+        query_bind_int(query, "out_utc_ms", v->out_utc_ms);
+    }
+    query_bind_int(query, "tariff_version", v->tariff_version);
+    query_bind_int(query, "line", v->line);
+    query_run(query);
+}
+
+static void visit_opened(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__VisitOpened *m = (const void *)message;
+    visit_insert(a, &(struct visit_insert){
+                        .visit_id = bytes_of(m->visit_id),
+                        .holder_id = view_of(m->holder_id),
+                        .pass_id = bytes_of(m->pass_id),
+                        .resource = (int)m->resource,
+                        .medium = (int)m->medium,
+                        .source = (int)m->source,
+                        .state = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN,
+                        .in_utc_ms = m->in_utc_ms,
+                        .tariff_version = m->tariff_version,
+                    });
+}
+
+#define OF_THIS_FEED "visit_id = :visit_id AND feed_no = :feed_no"
+
+DB_SQL(close_visit, "UPDATE visit SET state = 2, out_utc_ms = :out_utc_ms, auto_closed = :auto, "
+                    "last_key = :key WHERE " OF_THIS_FEED " AND state = 1");
+
+static void visit_closed(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__VisitClosed *m = (const void *)message;
+    struct query *query = db_query(a->db, &close_visit);
+    query_bind_blob(query, "visit_id", bytes_of(m->visit_id));
+    query_bind_int(query, "feed_no", a->at.feed_no);
+    query_bind_int(query, "out_utc_ms", m->out_utc_ms);
+    query_bind_int(query, "auto", m->auto_closed);
+    query_bind_int(query, "key", a->at.entry_key);
+    query_run(query);
+}
+
+DB_SQL(void_visit, "UPDATE visit SET state = 3, last_key = :key WHERE " OF_THIS_FEED
+                   " AND state IN (1, 2)");
+
+static void visit_voided(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__VisitVoided *m = (const void *)message;
+    struct query *query = db_query(a->db, &void_visit);
+    query_bind_blob(query, "visit_id", bytes_of(m->visit_id));
+    query_bind_int(query, "feed_no", a->at.feed_no);
+    query_bind_int(query, "key", a->at.entry_key);
+    query_run(query);
+}
+
+DB_SQL(select_replaced, "SELECT holder_id, pass_id, medium, source, tariff_version FROM visit "
+                        "WHERE " OF_THIS_FEED " AND state IN (1, 2)");
+DB_SQL(mark_corrected, "UPDATE visit SET state = 4, corrected_by = :corrected_by, last_key = :key "
+                       "WHERE " OF_THIS_FEED " AND state IN (1, 2)");
+
+static void visit_corrected(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__VisitCorrected *m = (const void *)message;
+    struct query *query = db_query(a->db, &select_replaced);
+    query_bind_blob(query, "visit_id", bytes_of(m->replaces_visit_id));
+    query_bind_int(query, "feed_no", a->at.feed_no);
+    if (!query_next(query)) {
+        return;
+    }
+    visit_insert(a, &(struct visit_insert){
+                        .visit_id = bytes_of(m->visit_id),
+                        .holder_id = query_text(query, 0),
+                        .pass_id = query_blob(query, 1),
+                        .resource = (int)m->resource,
+                        .medium = (int)query_int(query, 2),
+                        .source = (int)query_int(query, 3),
+                        .state = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED,
+                        .in_utc_ms = m->in_utc_ms,
+                        .out_utc_ms = m->out_utc_ms,
+                        .tariff_version = query_int(query, 4),
+                    });
+    query_end(query);
+    query = db_query(a->db, &mark_corrected);
+    query_bind_blob(query, "visit_id", bytes_of(m->replaces_visit_id));
+    query_bind_int(query, "feed_no", a->at.feed_no);
+    query_bind_blob(query, "corrected_by", bytes_of(m->visit_id));
+    query_bind_int(query, "key", a->at.entry_key);
+    query_run(query);
+}
+
+static void stay_recorded(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__StayRecorded *m = (const void *)message;
+    visit_insert(a, &(struct visit_insert){
+                        .visit_id = bytes_of(m->visit_id),
+                        .holder_id = view_of(m->holder_id),
+                        .resource = (int)m->resource,
+                        .medium = (int)m->medium,
+                        .source = (int)m->source,
+                        .state = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED,
+                        .in_utc_ms = m->in_utc_ms,
+                        .out_utc_ms = m->out_utc_ms,
+                        .line = m->line,
+                    });
+}
+
+#define APPLIES(upper, function)                                                                   \
+    {                                                                                              \
+        PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_##upper, function                                   \
+    }
+
+static const struct {
+    Passerelle__V1__EntryType type;
+    void (*apply)(const struct application *, const ProtobufCMessage *);
+} appliers[] = {
+    APPLIES(NETWORK_CREATED, network_created),
+    APPLIES(KEY_PUBLISHED, key_published),
+    APPLIES(KEY_RETIRED, key_retired),
+    APPLIES(FEED_OPENED, feed_opened),
+    APPLIES(POLICY_SET, policy_set),
+    APPLIES(MEMBER_PUT, member_put),
+    APPLIES(CHARTER_PUBLISHED, charter_published),
+    APPLIES(CHARTER_ACCEPTED, charter_accepted),
+    APPLIES(SITE_PUT, site_put),
+    APPLIES(SITE_STATE_SET, site_state_set),
+    APPLIES(TARIFF_PUBLISHED, tariff_published),
+    APPLIES(PASS_ISSUED, pass_issued),
+    APPLIES(PASS_DEVICE_SET, pass_device_set),
+    APPLIES(PASS_STATE_SET, pass_state_set),
+    APPLIES(BANK_ACCOUNT_PUT, bank_account_put),
+    APPLIES(EMPLOYER_PUT, employer_put),
+    APPLIES(EMPLOYER_POLICY_SET, employer_policy_set),
+    APPLIES(PLAN_PUT, plan_put),
+    APPLIES(HOLDER_PUT, holder_put),
+    APPLIES(CARNET_SOLD, carnet_sold),
+    APPLIES(PERIOD_CUT, period_cut),
+    APPLIES(PERIOD_CLOSED, period_closed),
+    APPLIES(DISPUTE_OPENED, dispute_opened),
+    APPLIES(DISPUTE_RESOLVED, dispute_resolved),
+    APPLIES(VISIT_OPENED, visit_opened),
+    APPLIES(VISIT_CLOSED, visit_closed),
+    APPLIES(VISIT_VOIDED, visit_voided),
+    APPLIES(VISIT_CORRECTED, visit_corrected),
+    APPLIES(STAY_RECORDED, stay_recorded),
+};
+
+void view_apply(struct db *db, struct view_position at, const struct entry *entry)
+{
+    if (entry->kind == NULL) {
+        return;
+    }
+    struct application a = {.db = db, .at = at, .envelope = entry->envelope};
+    for (size_t i = 0; i < ARRAY_LEN(appliers); i++) {
+        if (appliers[i].type == entry->kind->type) {
+            appliers[i].apply(&a, entry->payload);
+            return;
+        }
+    }
+    die("no projection for the entry type %s", entry->kind->name);
+}

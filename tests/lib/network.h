@@ -1,0 +1,52 @@
+/* A whole hub in one thread for tests: a temporary state folder, a founded network, a clock that the
+ * test moves, methods called by their row. No socket, no thread, no libevent. A failure of the
+ * machinery itself (disk, setup) ends the test program with a message. */
+#ifndef TESTS_LIB_NETWORK_H
+#define TESTS_LIB_NETWORK_H
+
+#include "base/env.h"
+#include "service/service.h"
+
+struct network {
+    char dir[64];             /* removed by network_release() */
+    struct env env;
+    struct env_test clock;    /* clock.now_utc_ms moves business and real time */
+    struct node node;
+    struct service service;   /* the writer's */
+    struct arena arena;       /* requests and answers live here until network_release() */
+};
+
+/* Founds the network "test" (two operators unless `demo`) at 2026-11-03T07:00:00Z. */
+void network_init(struct network *network, bool demo, uint64_t seed);
+void network_release(struct network *network);
+/* Closes and opens again, as a restart of the daemon would. */
+void network_reopen(struct network *network);
+
+/* Who calls. `party` is a member, site or employer id; operators have names. */
+struct principal network_who(enum role role, const char *party);
+
+/* Calls the method of that row ("DeskService", "CheckIn") and returns the finished call, with its
+ * response or error, whichever thread it would run on in the daemon: writes in a transaction of
+ * their own. The request is packed, scanned and unpacked on the way, as on the wire. Does not check
+ * the role: the transport does. */
+const struct call *network_call(struct network *network, struct principal who, const char *service,
+                                const char *method, const ProtobufCMessage *request);
+/* The same, and the call must succeed: returns the response. */
+const void *network_must(struct network *network, struct principal who, const char *service,
+                         const char *method, const ProtobufCMessage *request);
+/* A fresh UUIDv7 as text, in the arena. */
+char *network_request_id(struct network *network);
+/* An initialised request message in the arena. */
+void *network_new(struct network *network, const ProtobufCMessageDescriptor *descriptor);
+
+/* Imports members, sites (all set active), stops, employers, plans, carnets, holders and tariffs from
+ * a folder of CSV files, through NetworkService.ImportTable, as an operator. */
+void network_import(struct network *network, const char *dir);
+/* The project's copy of the reference network. */
+const char *network_reference_dir(void);
+
+/* What must hold after every scenario: each feed verifies; the projections equal a replay, feed by
+ * feed and in three other interleavings; ends the test otherwise. */
+void network_check(struct network *network);
+
+#endif
