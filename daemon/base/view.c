@@ -65,7 +65,8 @@ struct view view_slice(struct view a, size_t from, size_t to)
 {
     to = to > a.len ? a.len : to;
     from = from > to ? to : from;
-    return (struct view){a.data + from, to - from};
+    /* No arithmetic on NULL, not even + 0: it is undefined. */
+    return (struct view){a.len == 0 ? a.data : a.data + from, to - from};
 }
 
 struct view view_trim(struct view a)

@@ -13,8 +13,7 @@ def main():
     build, folder, least = sys.argv[1], sys.argv[2], float(sys.argv[3])
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     report = subprocess.run(
-        ["gcovr", "--root", root, "--object-directory", build, "--filter", folder + "/",
-         "--exclude-unreachable-branches", "--json", build], cwd=root, check=True,
+        ["gcovr", build, "--root", root, "--filter", folder + "/", "--json"], cwd=root, check=True,
         stdout=subprocess.PIPE)
     rooms, missed = {}, []
     for file in json.loads(report.stdout)["files"]:

@@ -16,6 +16,7 @@ ROOMS = [
     ("core/money", ["base"]),
     ("core/day", ["base"]),
     ("core/ident", ["base"]),
+    ("core/csv", ["base"]),
     ("core/entry", None),
     ("core/merkle", ["base", "crypt"]),
     ("core/pass", None),
