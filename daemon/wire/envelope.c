@@ -24,7 +24,8 @@ static size_t announced(const struct envelope_reader *reader)
 static int check_header(const struct envelope_reader *reader, struct fault *fault)
 {
     if ((reader->header[0] & ~reader->flags_allowed) != 0) {
-        return fault_set(fault, E_INVALID, "the envelope has flags 0x%02x that are not allowed here",
+        return fault_set(fault, E_INVALID,
+                         "the envelope has flags 0x%02x that are not allowed here",
                          reader->header[0]);
     }
     if (announced(reader) > reader->message_bytes_max) {

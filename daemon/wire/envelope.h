@@ -1,5 +1,6 @@
-/* Connect's envelopes: a flag byte, a length as u32 big-endian, and that many bytes. The reader takes
- * the bytes of a stream in pieces of any size; the writer appends. Not shared between threads. */
+/* Connect's envelopes: a flag byte, a length as u32 big-endian, and that many bytes. The reader
+ * takes the bytes of a stream in pieces of any size; the writer appends. Not shared between
+ * threads. */
 #ifndef WIRE_ENVELOPE_H
 #define WIRE_ENVELOPE_H
 

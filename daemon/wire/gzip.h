@@ -20,7 +20,8 @@ void gzip_release(struct gzip *gzip);
 must_check int gzip_compress(struct gzip *gzip, struct view bytes, struct buf *out);
 /* Appends at most `max` bytes. An empty input is an empty message and is not decompressed (Connect:
  * "never decompress a zero-length body"). E_INVALID: damaged, cut short, or followed by more bytes,
- * another gzip member included; E_LIMIT: it would be more than `max`. On failure `out` is as before. */
+ * another gzip member included; E_LIMIT: it would be more than `max`. On failure `out` is as
+ * before. */
 must_check int gzip_decompress(struct gzip *gzip, struct view bytes, size_t max, struct buf *out,
                                struct fault *fault);
 

@@ -173,7 +173,8 @@ static int read_array(struct reader *reader, const ProtobufCFieldDescriptor *fie
     while (err == E_OK && token.type != JSON_ARRAY_END) {
         path->index = count;
         if (++reader->items > reader->limits->items_max) {
-            return path_fault(path, reader->fault, E_LIMIT, "more than %zu repeated items: send fewer",
+            return path_fault(path, reader->fault, E_LIMIT,
+                              "more than %zu repeated items: send fewer",
                               reader->limits->items_max);
         }
         if (token.type == JSON_NULL) {

@@ -14,7 +14,8 @@ struct writer {
 
 void json_write_string(struct buf *out, struct view text)
 {
-    static const char escapes[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    static const char escapes[] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
     buf_byte(out, '"');
     size_t plain = 0; /* from here on nothing needed an escape */
     for (size_t i = 0; i < text.len; i++) {

@@ -85,7 +85,8 @@ bool wire_equal(const ProtobufCMessage *a, const ProtobufCMessage *b)
     struct buf right = BUF_INIT;
     wire_pack(&left, a);
     wire_pack(&right, b);
-    bool equal = a->descriptor == b->descriptor && view_equal(buf_content(&left), buf_content(&right));
+    bool equal =
+        a->descriptor == b->descriptor && view_equal(buf_content(&left), buf_content(&right));
     buf_release(&left);
     buf_release(&right);
     return equal;
@@ -95,8 +96,9 @@ bool wire_is_deterministic(const ProtobufCMessageDescriptor *descriptor, struct 
 {
     struct arena arena = ARENA_INIT;
     ProtobufCMessage *message;
-    bool same = wire_unpack(descriptor, bytes, &wire_limits_tolerant, &arena, &message, NULL) == E_OK &&
-                view_equal(wire_pack_arena(&arena, message), bytes);
+    bool same =
+        wire_unpack(descriptor, bytes, &wire_limits_tolerant, &arena, &message, NULL) == E_OK &&
+        view_equal(wire_pack_arena(&arena, message), bytes);
     arena_release(&arena);
     return same;
 }

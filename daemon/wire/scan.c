@@ -89,7 +89,8 @@ static int scan_number(struct scan *scan, const ProtobufCFieldDescriptor *field,
     if (field->type == PROTOBUF_C_TYPE_ENUM && (scan->limits->flags & WIRE_UNKNOWN_ENUMS) == 0 &&
         enum_name(field->descriptor, (int32_t)value) == NULL) {
         return path_fault(path, scan->fault, E_INVALID, "%" PRId32 " is not a value of %s",
-                          (int32_t)value, ((const ProtobufCEnumDescriptor *)field->descriptor)->name);
+                          (int32_t)value,
+                          ((const ProtobufCEnumDescriptor *)field->descriptor)->name);
     }
     return E_OK;
 }
@@ -182,10 +183,11 @@ static int scan_unknown(struct scan *scan, uint32_t number, unsigned wire, struc
     }
     uint64_t value;
     struct cursor block;
-    bool good = wire == PROTOBUF_C_WIRE_TYPE_VARINT ? cursor_varint(cursor, VARINT_BYTES_MAX, &value)
-                : wire == PROTOBUF_C_WIRE_TYPE_64BIT           ? cursor_skip(cursor, 8)
-                : wire == PROTOBUF_C_WIRE_TYPE_32BIT           ? cursor_skip(cursor, 4)
-                                                               : cursor_block(cursor, &block);
+    bool good = wire == PROTOBUF_C_WIRE_TYPE_VARINT
+                    ? cursor_varint(cursor, VARINT_BYTES_MAX, &value)
+                : wire == PROTOBUF_C_WIRE_TYPE_64BIT ? cursor_skip(cursor, 8)
+                : wire == PROTOBUF_C_WIRE_TYPE_32BIT ? cursor_skip(cursor, 4)
+                                                     : cursor_block(cursor, &block);
     return good ? E_OK : truncated(scan, path);
 }
 

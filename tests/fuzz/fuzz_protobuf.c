@@ -1,4 +1,5 @@
-/* wire/scan.h: what the scan accepts, protobuf-c unpacks, and packs into bytes that are accepted. */
+/* wire/scan.h: what the scan accepts, protobuf-c unpacks, and packs into bytes that are accepted.
+ */
 #include <assert.h>
 
 #include "wire/json.h"

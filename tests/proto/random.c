@@ -14,8 +14,12 @@ static uint64_t roll(const struct env *env, uint64_t sides)
 
 static uint64_t random_number(const struct env *env)
 {
-    static const uint64_t edges[] = {0, 1, 127, 128, INT32_MAX, UINT64_C(1) << 31, UINT32_MAX,
-                                     UINT64_C(1) << 53, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX};
+    static const uint64_t edges[] = {0,          1,
+                                     127,        128,
+                                     INT32_MAX,  UINT64_C(1) << 31,
+                                     UINT32_MAX, UINT64_C(1) << 53,
+                                     INT64_MAX,  UINT64_C(1) << 63,
+                                     UINT64_MAX};
     uint64_t any;
     env_random(env, &any, sizeof any);
     return roll(env, 2) == 0 ? edges[roll(env, ARRAY_LEN(edges))] : any >> roll(env, 64);
@@ -23,8 +27,21 @@ static uint64_t random_number(const struct env *env)
 
 static char *random_string(const struct env *env, struct arena *arena)
 {
-    static const char *const parts[] = {"a", "\"", "\\", "/", "\n", "\x01", "\x7f", "é", "€", "😀",
-                                        "\xe2\x80\xa8", "Z", " ", "\xf4\x8f\xbf\xbf", "</script>"};
+    static const char *const parts[] = {"a",
+                                        "\"",
+                                        "\\",
+                                        "/",
+                                        "\n",
+                                        "\x01",
+                                        "\x7f",
+                                        "é",
+                                        "€",
+                                        "😀",
+                                        "\xe2\x80\xa8",
+                                        "Z",
+                                        " ",
+                                        "\xf4\x8f\xbf\xbf",
+                                        "</script>"};
     struct buf text = BUF_INIT;
     for (uint64_t n = roll(env, LENGTH_MAX + 1); n > 0; n--) {
         buf_text(&text, parts[roll(env, ARRAY_LEN(parts))]);

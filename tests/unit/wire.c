@@ -54,17 +54,17 @@ START_TEST(scan_refuses_by_field)
         {"08 96 01", E_OK, ""},
         {"08 ff ff ff ff ff ff ff ff ff 01", E_OK, ""}, /* int32 -1 */
         {"18 ff ff ff ff 0f", E_OK, ""},
-        {"08 80 80 00", E_OK, ""}, /* not minimal, yet legal */
-        {"82 01 02 01 02 80 01 03", E_OK, ""}, /* packed, then not */
+        {"08 80 80 00", E_OK, ""},                      /* not minimal, yet legal */
+        {"82 01 02 01 02 80 01 03", E_OK, ""},          /* packed, then not */
         {"70 fd ff ff ff ff ff ff ff ff 01", E_OK, ""}, /* enum -3 */
         {"08", E_INVALID, "an_int32: the bytes are cut short"},
         {"08 80", E_INVALID, "an_int32: the bytes are cut short"},
-        {"10 ff ff ff ff ff ff ff ff ff 02", E_INVALID, "an_int64: the bytes"}, /* 65 bits */
+        {"10 ff ff ff ff ff ff ff ff ff 02", E_INVALID, "an_int64: the bytes"},    /* 65 bits */
         {"10 80 80 80 80 80 80 80 80 80 80 00", E_INVALID, "an_int64: the bytes"}, /* 11 bytes */
         {"80", E_INVALID, "the bytes are cut short"},
         {"88 80 80 80 80 00 01", E_INVALID, "the bytes are cut short"}, /* tag of 6 bytes */
         {"00 01", E_INVALID, "a field has a number"},
-        {"80 80 80 80 10 01", E_INVALID, "a field has a number"}, /* 2^29 */
+        {"80 80 80 80 10 01", E_INVALID, "a field has a number"},              /* 2^29 */
         {"08 80 80 80 80 08", E_INVALID, "an_int32: the number does not fit"}, /* 2^31 */
         {"18 80 80 80 80 10", E_INVALID, "a_uint32: the number does not fit"},
         {"28 80 80 80 80 10", E_INVALID, "a_sint32: the number does not fit"},
@@ -113,9 +113,14 @@ END_TEST
 
 START_TEST(scan_lets_newer_versions_through)
 {
-    static const char *const good[] = {"f8 06 01", "fa 06 02 ff 00", "fd 06 01 02 03 04", "70 63",
-                                       "f9 06 01 02 03 04 05 06 07 08", "7a 02 18 01"};
-    static const char *const bad[] = {"fb 06 fc 06", "f8 06", "fa 06 02 00", "fd 06 01", "f9 06 01"};
+    static const char *const good[] = {"f8 06 01",
+                                       "fa 06 02 ff 00",
+                                       "fd 06 01 02 03 04",
+                                       "70 63",
+                                       "f9 06 01 02 03 04 05 06 07 08",
+                                       "7a 02 18 01"};
+    static const char *const bad[] = {"fb 06 fc 06", "f8 06", "fa 06 02 00", "fd 06 01",
+                                      "f9 06 01"};
     struct arena arena = ARENA_INIT;
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         struct view bytes = from_hex(&arena, good[i]);
@@ -124,8 +129,9 @@ START_TEST(scan_lets_newer_versions_through)
         ck_assert(wire_is_deterministic(EVERYTHING, bytes));
     }
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        ck_assert_int_eq(wire_scan(EVERYTHING, from_hex(&arena, bad[i]), &wire_limits_tolerant, NULL),
-                         E_INVALID);
+        ck_assert_int_eq(
+            wire_scan(EVERYTHING, from_hex(&arena, bad[i]), &wire_limits_tolerant, NULL),
+            E_INVALID);
     }
     arena_release(&arena);
 }
@@ -170,9 +176,11 @@ START_TEST(limits_hold)
     ck_assert_int_eq(json_read(tree, tree_json(&arena, 17), limits, &arena, &out, NULL), E_LIMIT);
     /* Within unknown fields only the parser's own limit holds. */
     ck_assert_int_eq(json_read(&wiretest__leaf__descriptor, tree_json(&arena, 64),
-                               &wire_limits_tolerant, &arena, &out, NULL), E_OK);
+                               &wire_limits_tolerant, &arena, &out, NULL),
+                     E_OK);
     ck_assert_int_eq(json_read(&wiretest__leaf__descriptor, tree_json(&arena, 100000),
-                               &wire_limits_tolerant, &arena, &out, NULL), E_LIMIT);
+                               &wire_limits_tolerant, &arena, &out, NULL),
+                     E_LIMIT);
 
     static const struct wire_limits three = {.depth_max = 4, .items_max = 3};
     static const struct {
@@ -203,23 +211,24 @@ START_TEST(deterministic_means_as_packed)
     } rows[] = {
         {"", true},
         {"08 01 10 02", true},
-        {"10 02 08 01", false},          /* order */
-        {"08 00", false},                /* a default */
+        {"10 02 08 01", false}, /* order */
+        {"08 00", false},       /* a default */
         {"62 00", false},
-        {"7a 00", true},                 /* a message is present or not */
-        {"c8 02 00", true},              /* so is a member of a oneof */
+        {"7a 00", true},    /* a message is present or not */
+        {"c8 02 00", true}, /* so is a member of a oneof */
         {"e2 02 00", true},
-        {"08 81 00", false},             /* longer than needed */
+        {"08 81 00", false}, /* longer than needed */
         {"82 01 02 01 02", true},
-        {"80 01 01 80 01 02", false},    /* not packed */
+        {"80 01 01 80 01 02", false}, /* not packed */
         {"82 01 01 01 82 01 01 02", false},
-        {"82 01 00", false},             /* packed nothing */
+        {"82 01 00", false}, /* packed nothing */
         {"f8 06 01 08 01", false},
         {"08 80", false},
     };
     struct arena arena = ARENA_INIT;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        ck_assert_msg(wire_is_deterministic(EVERYTHING, from_hex(&arena, rows[i].hex)) == rows[i].is,
+        ck_assert_msg(wire_is_deterministic(EVERYTHING, from_hex(&arena, rows[i].hex)) ==
+                          rows[i].is,
                       "%s", rows[i].hex);
     }
     arena_release(&arena);
@@ -286,7 +295,8 @@ START_TEST(json_reads_what_the_mapping_allows)
         {"{\"aLeaf\":null}", "", ""},
         {"{\"aLeaf\":[]}", NULL, "a_leaf: expected an object"},
         {"{\"aLeaf\":{\"foo\":1}}", NULL, "a_leaf.foo: no such field"},
-        {"{\"manyLeaf\":[{},{\"amountCents\":\"x\"}]}", NULL, "many_leaf[1].amount_cents: expected"},
+        {"{\"manyLeaf\":[{},{\"amountCents\":\"x\"}]}", NULL,
+         "many_leaf[1].amount_cents: expected"},
         {"{\"manyInt32\":[]}", "", ""},
         {"{\"manyInt32\":null}", "", ""},
         {"{\"manyInt32\":[1,\"2\"]}", "82 01 02 01 02", ""},
@@ -349,10 +359,12 @@ START_TEST(json_reads_what_the_mapping_allows)
     /* A raw NUL ends nothing. */
     struct view nul = {"{\"aString\":\"a\0b\"}", 17};
     ProtobufCMessage *out = NULL;
-    ck_assert_int_eq(json_read(EVERYTHING, nul, &wire_limits_request, &arena, &out, NULL), E_INVALID);
+    ck_assert_int_eq(json_read(EVERYTHING, nul, &wire_limits_request, &arena, &out, NULL),
+                     E_INVALID);
     /* From a newer version. */
     ck_assert_int_eq(json_read(EVERYTHING, view_of("{\"new\":{\"a\":[1,{}]},\"aColour\":6}"),
-                               &wire_limits_tolerant, &arena, &out, NULL), E_OK);
+                               &wire_limits_tolerant, &arena, &out, NULL),
+                     E_OK);
     ck_assert_int_eq(((Wiretest__Everything *)out)->a_colour, 6);
     arena_release(&arena);
 }
@@ -368,12 +380,15 @@ START_TEST(json_writes_the_mapping)
         {"08 96 01 10 96 01 18 96 01 20 96 01",
          "{\"anInt32\":150,\"anInt64\":\"150\",\"aUint32\":150,\"aUint64\":\"150\"}"},
         {"10 80 80 80 80 80 80 80 80 80 01", "{\"anInt64\":\"-9223372036854775808\"}"},
-        {"28 01 3d ff ff ff ff 4d ff ff ff ff", "{\"aSint32\":-1,\"aFixed32\":4294967295,\"aSfixed32\":-1}"},
+        {"28 01 3d ff ff ff ff 4d ff ff ff ff",
+         "{\"aSint32\":-1,\"aFixed32\":4294967295,\"aSfixed32\":-1}"},
         {"62 0b 22 5c 2f 08 0c 0a 0d 09 01 c3a9",
          "{\"aString\":\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001é\"}"},
-        {"6a 02 fb ff 70 07 7a 00", "{\"aBytes\":\"+/8=\",\"aColour\":\"COLOUR_GREEN\",\"aLeaf\":{}}"},
+        {"6a 02 fb ff 70 07 7a 00",
+         "{\"aBytes\":\"+/8=\",\"aColour\":\"COLOUR_GREEN\",\"aLeaf\":{}}"},
         {"70 06", "{\"aColour\":6}"},
-        {"82 01 02 01 02 f2 01 03 0a 01 61", "{\"manyInt32\":[1,2],\"manyLeaf\":[{\"name\":\"a\"}]}"},
+        {"82 01 02 01 02 f2 01 03 0a 01 61",
+         "{\"manyInt32\":[1,2],\"manyLeaf\":[{\"name\":\"a\"}]}"},
         {"c8 02 00", "{\"pickInt32\":0}"},
         {"e2 02 00", "{\"pickString\":\"\"}"},
         {"e0 03 01 e8 03 02 f0 03 03 f8 03 04 f8 ff ff ff 0f 05",
@@ -385,16 +400,21 @@ START_TEST(json_writes_the_mapping)
     struct buf out = BUF_INIT;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         buf_clear(&out);
-        ck_assert_int_eq(wire_unpack(EVERYTHING, from_hex(&arena, rows[i].hex), &wire_limits_tolerant,
-                                     &arena, &message, NULL), E_OK);
+        ck_assert_int_eq(wire_unpack(EVERYTHING, from_hex(&arena, rows[i].hex),
+                                     &wire_limits_tolerant, &arena, &message, NULL),
+                         E_OK);
         ck_assert_int_eq(json_write(&out, message, 0), E_OK);
         ck_assert_str_eq(out.data, rows[i].json);
     }
     buf_clear(&out);
-    ck_assert_int_eq(json_read(EVERYTHING, view_of("{\"anInt32\":1,\"aLeaf\":{},\"manyInt32\":[1,2]}"),
-                               &wire_limits_request, &arena, &message, NULL), E_OK);
+    ck_assert_int_eq(json_read(EVERYTHING,
+                               view_of("{\"anInt32\":1,\"aLeaf\":{},\"manyInt32\":[1,2]}"),
+                               &wire_limits_request, &arena, &message, NULL),
+                     E_OK);
     ck_assert_int_eq(json_write(&out, message, JSON_PRETTY), E_OK);
-    ck_assert_str_eq(out.data, "{\n  \"anInt32\": 1,\n  \"aLeaf\": {},\n  \"manyInt32\": [\n    1,\n    2\n  ]\n}");
+    ck_assert_str_eq(
+        out.data,
+        "{\n  \"anInt32\": 1,\n  \"aLeaf\": {},\n  \"manyInt32\": [\n    1,\n    2\n  ]\n}");
     Wiretest__Leaf leaf = WIRETEST__LEAF__INIT;
     leaf.name = (char[]){"\xff"};
     ck_assert_int_eq(json_write(&out, &leaf.base, 0), E_CORRUPT);
@@ -422,15 +442,17 @@ START_TEST(random_messages_survive)
         ProtobufCMessage *read = NULL;
         ProtobufCMessage *message = random_message(&env, &arena, EVERYTHING);
         struct view bytes = wire_pack_arena(&arena, message);
-        ck_assert_msg(wire_unpack(EVERYTHING, bytes, &wire_limits_request, &arena, &unpacked,
-                                  &fault) == E_OK, "%s", fault.text);
+        ck_assert_msg(
+            wire_unpack(EVERYTHING, bytes, &wire_limits_request, &arena, &unpacked, &fault) == E_OK,
+            "%s", fault.text);
         ck_assert(wire_is_deterministic(EVERYTHING, bytes));
         ck_assert(wire_equal(message, wire_clone(&arena, unpacked)));
         for (unsigned flags = 0; flags <= JSON_PRETTY; flags++) {
             buf_clear(&json);
             ck_assert_int_eq(json_write(&json, unpacked, flags), E_OK);
             ck_assert_msg(json_read(EVERYTHING, buf_content(&json), &wire_limits_request, &arena,
-                                    &read, &fault) == E_OK, "%s: %s", fault.text, json.data);
+                                    &read, &fault) == E_OK,
+                          "%s: %s", fault.text, json.data);
             ck_assert(view_equal(wire_pack_arena(&arena, read), bytes));
         }
         /* Any one bit may turn: the scan either refuses, or protobuf-c unpacks. */
@@ -453,17 +475,25 @@ END_TEST
 START_TEST(the_contract_is_supported)
 {
     static const ProtobufCServiceDescriptor *const services[] = {
-        &passerelle__v1__desk_service__descriptor,       &passerelle__v1__pass_service__descriptor,
-        &passerelle__v1__employer_service__descriptor,   &passerelle__v1__directory_service__descriptor,
-        &passerelle__v1__network_service__descriptor,    &passerelle__v1__ledger_service__descriptor,
-        &passerelle__v1__settlement_service__descriptor, &passerelle__v1__stats_service__descriptor,
+        &passerelle__v1__desk_service__descriptor,
+        &passerelle__v1__pass_service__descriptor,
+        &passerelle__v1__employer_service__descriptor,
+        &passerelle__v1__directory_service__descriptor,
+        &passerelle__v1__network_service__descriptor,
+        &passerelle__v1__ledger_service__descriptor,
+        &passerelle__v1__settlement_service__descriptor,
+        &passerelle__v1__stats_service__descriptor,
     };
     for (size_t i = 0; i < ARRAY_LEN(services); i++) {
         for (unsigned m = 0; m < services[i]->n_methods; m++) {
-            ck_assert_msg(wire_is_supported(services[i]->methods[m].input), "%s.%s takes what wire/ "
-                          "cannot", services[i]->name, services[i]->methods[m].name);
-            ck_assert_msg(wire_is_supported(services[i]->methods[m].output), "%s.%s gives what wire/ "
-                          "cannot", services[i]->name, services[i]->methods[m].name);
+            ck_assert_msg(wire_is_supported(services[i]->methods[m].input),
+                          "%s.%s takes what wire/ "
+                          "cannot",
+                          services[i]->name, services[i]->methods[m].name);
+            ck_assert_msg(wire_is_supported(services[i]->methods[m].output),
+                          "%s.%s gives what wire/ "
+                          "cannot",
+                          services[i]->name, services[i]->methods[m].name);
         }
     }
     ck_assert(wire_is_supported(&passerelle__v1__entry__descriptor));
@@ -489,13 +519,15 @@ START_TEST(gzip_refuses_bombs_and_garbage)
         ck_assert(view_equal(view_slice(buf_content(&out), 6, out.len), buf_content(&plain)));
         struct buf bounded = BUF_INIT_MAX(len + 6);
         buf_text(&bounded, "before");
-        ck_assert_int_eq(gzip_decompress(&gzip, buf_content(&packed), len + 9, &bounded, NULL), E_OK);
+        ck_assert_int_eq(gzip_decompress(&gzip, buf_content(&packed), len + 9, &bounded, NULL),
+                         E_OK);
         ck_assert_uint_eq(bounded.len, len + 6);
         buf_release(&bounded);
         buf_clear(&out);
         buf_text(&out, "before");
         if (len > 0) {
-            ck_assert_int_eq(gzip_decompress(&gzip, buf_content(&packed), len - 1, &out, NULL), E_LIMIT);
+            ck_assert_int_eq(gzip_decompress(&gzip, buf_content(&packed), len - 1, &out, NULL),
+                             E_LIMIT);
         }
         for (size_t cut = 1; cut < packed.len; cut += 1 + packed.len / 16) {
             struct view part = view_slice(buf_content(&packed), 0, packed.len - cut);
@@ -520,7 +552,8 @@ START_TEST(gzip_refuses_bombs_and_garbage)
     ck_assert_uint_lt(out.alloc, 4 << 20);
     packed.data[20] ^= 1;
     ck_assert_int_eq(gzip_decompress(&gzip, buf_content(&packed), 1 << 27, &out, NULL), E_INVALID);
-    ck_assert_int_eq(gzip_decompress(&gzip, VIEW_LIT("not gzip at all"), 100, &out, NULL), E_INVALID);
+    ck_assert_int_eq(gzip_decompress(&gzip, VIEW_LIT("not gzip at all"), 100, &out, NULL),
+                     E_INVALID);
     ck_assert_int_eq(gzip_decompress(&gzip, VIEW_NONE, 100, &out, NULL), E_OK);
     buf_release(&out);
     buf_release(&packed);
