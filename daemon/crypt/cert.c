@@ -150,8 +150,8 @@ static bool set_serial(X509 *certificate, const struct env *env)
     env_random(env, bytes, sizeof bytes);
     bytes[0] = (uint8_t)((bytes[0] & 0x7f) | 0x40); /* positive, and always 16 bytes long */
     BIGNUM *number = BN_bin2bn(bytes, sizeof bytes, NULL);
-    bool ok = number != NULL &&
-              BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
+    bool ok =
+        number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
     BN_free(number);
     return ok;
 }
@@ -218,8 +218,8 @@ static bool add_extensions(X509 *certificate, X509 *issuer, const struct extensi
 static bool add_name(GENERAL_NAMES *names, int kind, const void *bytes, size_t len)
 {
     GENERAL_NAME *name = GENERAL_NAME_new();
-    ASN1_STRING *value = ASN1_STRING_type_new(kind == GEN_IPADD ? V_ASN1_OCTET_STRING
-                                                                : V_ASN1_IA5STRING);
+    ASN1_STRING *value =
+        ASN1_STRING_type_new(kind == GEN_IPADD ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
     if (name == NULL || value == NULL || ASN1_STRING_set(value, bytes, (int)len) != 1) {
         GENERAL_NAME_free(name);
         ASN1_STRING_free(value);
@@ -235,8 +235,8 @@ static bool add_name(GENERAL_NAMES *names, int kind, const void *bytes, size_t l
 
 /* Signs a certificate for `subject_key`. Without an authority it signs itself. */
 static int issue(const struct cert_authority *authority, const struct env *env,
-                 const struct plan *plan, EVP_PKEY *subject_key, GENERAL_NAMES *names, EVP_PKEY *signer,
-                 struct buf *out, struct fault *fault)
+                 const struct plan *plan, EVP_PKEY *subject_key, GENERAL_NAMES *names,
+                 EVP_PKEY *signer, struct buf *out, struct fault *fault)
 {
     if (plan->validity.not_after_utc_ms <= plan->validity.not_before_utc_ms) {
         return fault_set(fault, E_INVALID, "a certificate must end after it begins");
@@ -289,11 +289,14 @@ int cert_make_authority(const struct env *env, const char *network, struct cert_
                         struct cert_pem *out, struct fault *fault)
 {
     if (!is_word(view_of(network))) {
-        return fault_set(fault, E_INVALID, "\"%s\" cannot be a network's id: use 1 to %d of A-Z a-z "
-                         "0-9 . _ -", network, CERT_WORD_MAX);
+        return fault_set(fault, E_INVALID,
+                         "\"%s\" cannot be a network's id: use 1 to %d of A-Z a-z "
+                         "0-9 . _ -",
+                         network, CERT_WORD_MAX);
     }
     struct arena arena = ARENA_INIT;
-    struct plan plan = {extensions_authority, arena_printf(&arena, "Passerelle %s", network), validity};
+    struct plan plan = {extensions_authority, arena_printf(&arena, "Passerelle %s", network),
+                        validity};
     int err = issue_with_new_key(NULL, env, &plan, NULL, out, fault);
     arena_release(&arena);
     return err;
@@ -315,7 +318,8 @@ int cert_authority_load(struct view certificate_pem, struct view key_pem,
     } else if (X509_check_ca(loaded.certificate) != 1) {
         err = fault_set(fault, E_INVALID, "the certificate is not one of an authority");
     } else if (X509_check_private_key(loaded.certificate, loaded.key) != 1) {
-        err = fault_set(fault, E_INVALID, "the authority's certificate and key do not belong together");
+        err = fault_set(fault, E_INVALID,
+                        "the authority's certificate and key do not belong together");
     }
     ERR_clear_error();
     if (err != E_OK) {
@@ -416,8 +420,10 @@ static int plan_client(const struct cert_identity *identity, struct cert_validit
     struct cert_identity again;
     int err = E_OK;
     if (cert_identity_parse(buf_content(&uri), &again) != E_OK) {
-        err = fault_set(fault, E_INVALID, "\"%s\" cannot be put into a certificate: network, role, "
-                        "party and name are 1 to %d of A-Z a-z 0-9 . _ -", uri.data, CERT_WORD_MAX);
+        err = fault_set(fault, E_INVALID,
+                        "\"%s\" cannot be put into a certificate: network, role, "
+                        "party and name are 1 to %d of A-Z a-z 0-9 . _ -",
+                        uri.data, CERT_WORD_MAX);
     } else {
         *names = GENERAL_NAMES_new();
         if (*names == NULL || !add_name(*names, GEN_URI, uri.data, uri.len)) {
@@ -425,8 +431,8 @@ static int plan_client(const struct cert_identity *identity, struct cert_validit
         }
     }
     const char *common = identity->name[0] == '\0' ? identity->party : identity->name;
-    *plan = (struct plan){extensions_client,
-                          arena_printf(arena, "%s %s", identity->role, common), validity};
+    *plan = (struct plan){extensions_client, arena_printf(arena, "%s %s", identity->role, common),
+                          validity};
     buf_release(&uri);
     return err;
 }
@@ -482,8 +488,9 @@ int cert_issue_requested(const struct cert_authority *authority, const struct en
     struct arena arena = ARENA_INIT;
     struct plan plan;
     GENERAL_NAMES *names = NULL;
-    BIO *bio = request_pem.len > INT32_MAX ? NULL
-                                           : BIO_new_mem_buf(request_pem.data, (int)request_pem.len);
+    BIO *bio = request_pem.len > INT32_MAX
+                   ? NULL
+                   : BIO_new_mem_buf(request_pem.data, (int)request_pem.len);
     X509_REQ *request = bio == NULL ? NULL : PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
     EVP_PKEY *key = request == NULL ? NULL : X509_REQ_get0_pubkey(request);
     char curve[32] = "";
@@ -491,7 +498,8 @@ int cert_issue_requested(const struct cert_authority *authority, const struct en
     if (key == NULL || !EVP_PKEY_is_a(key, "EC") ||
         EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) != 1 ||
         strcmp(curve, SN_X9_62_prime256v1) != 0) {
-        err = fault_set(fault, E_INVALID, "the certificate request is not PEM, is damaged, or its key "
+        err = fault_set(fault, E_INVALID,
+                        "the certificate request is not PEM, is damaged, or its key "
                         "is not ECDSA P-256");
     } else if (X509_REQ_verify(request, key) != 1) {
         err = fault_set(fault, E_SIGNATURE, "the certificate request is not signed by its own key");
@@ -525,15 +533,21 @@ static int read_identity(const X509 *certificate, const char *network, struct ce
     }
     int err = E_OK;
     if (uris != 1) {
-        err = fault_set(fault, E_UNAUTHENTICATED, "the certificate says %s who it speaks for: it must "
-                        "have exactly one URI name", uris == 0 ? "not" : "in more than one way");
-    } else if (cert_identity_parse(view_bytes(ASN1_STRING_get0_data(uri),
-                                              (size_t)ASN1_STRING_length(uri)), out) != E_OK) {
-        err = fault_set(fault, E_UNAUTHENTICATED, "the certificate's URI name is not of the form "
+        err = fault_set(fault, E_UNAUTHENTICATED,
+                        "the certificate says %s who it speaks for: it must "
+                        "have exactly one URI name",
+                        uris == 0 ? "not" : "in more than one way");
+    } else if (cert_identity_parse(
+                   view_bytes(ASN1_STRING_get0_data(uri), (size_t)ASN1_STRING_length(uri)), out) !=
+               E_OK) {
+        err = fault_set(fault, E_UNAUTHENTICATED,
+                        "the certificate's URI name is not of the form "
                         "passerelle://network/role/party");
     } else if (strcmp(out->network, network) != 0) {
-        err = fault_set(fault, E_UNAUTHENTICATED, "the certificate is of the network \"%s\", this is "
-                        "\"%s\"", out->network, network);
+        err = fault_set(fault, E_UNAUTHENTICATED,
+                        "the certificate is of the network \"%s\", this is "
+                        "\"%s\"",
+                        out->network, network);
     }
     GENERAL_NAMES_free(names);
     return err;
@@ -573,7 +587,8 @@ int cert_inspect(const X509 *certificate, const char *network, struct cert_info 
         (!time_to_utc_ms(X509_get0_notBefore(certificate), &read.validity.not_before_utc_ms) ||
          !time_to_utc_ms(X509_get0_notAfter(certificate), &read.validity.not_after_utc_ms) ||
          !read_serial(certificate, read.serial))) {
-        err = fault_set(fault, E_UNAUTHENTICATED, "the certificate's dates or serial cannot be read");
+        err =
+            fault_set(fault, E_UNAUTHENTICATED, "the certificate's dates or serial cannot be read");
     }
     ERR_clear_error();
     if (err == E_OK) {

@@ -1,8 +1,8 @@
-/* The network's own certificates (X.509 v3, ECDSA P-256, which every TLS client takes). The CA signs
- * server certificates with DNS and IP names, and client certificates with exactly one URI name:
- *     passerelle://<network>/<role>/<party>[/<name>]
- * from which the other side reads who calls. Network, role, party and name are made of A-Z a-z 0-9
- * . _ - and are at most CERT_WORD_MAX bytes. Which roles exist is the caller's matter.
+/* The network's own certificates (X.509 v3, ECDSA P-256, which every TLS client takes). The CA
+ * signs server certificates with DNS and IP names, and client certificates with exactly one URI
+ * name: passerelle://<network>/<role>/<party>[/<name>] from which the other side reads who calls.
+ * Network, role, party and name are made of A-Z a-z 0-9 . _ - and are at most CERT_WORD_MAX bytes.
+ * Which roles exist is the caller's matter.
  *
  * Keys and signatures use OpenSSL's own generator, serials the one of `env`; times are real UTC
  * milliseconds, given by the caller. An authority may be used by one thread at a time. */
@@ -63,9 +63,9 @@ must_check int cert_issue_client(const struct cert_authority *authority, const s
                                  struct cert_validity validity, struct cert_pem *out,
                                  struct fault *fault);
 
-/* Enrolment: the client makes its key and a request (the certificate part of `out` holds the request),
- * the authority signs it for an identity that the authority chose. Of the request only the key is
- * taken, after its signature was checked; it must be P-256. */
+/* Enrolment: the client makes its key and a request (the certificate part of `out` holds the
+ * request), the authority signs it for an identity that the authority chose. Of the request only
+ * the key is taken, after its signature was checked; it must be P-256. */
 must_check int cert_make_request(struct cert_pem *out, struct fault *fault);
 must_check int cert_issue_requested(const struct cert_authority *authority, const struct env *env,
                                     struct view request_pem, const struct cert_identity *identity,
@@ -74,8 +74,8 @@ must_check int cert_issue_requested(const struct cert_authority *authority, cons
 
 struct cert_info {
     struct cert_identity who;
-    uint8_t fingerprint[SHA256_LEN];          /* of the DER certificate */
-    char serial[2 * 20 + 1];                  /* lower-case hex, at least 32 digits */
+    uint8_t fingerprint[SHA256_LEN]; /* of the DER certificate */
+    char serial[2 * 20 + 1];         /* lower-case hex, at least 32 digits */
     struct cert_validity validity;
 };
 /* Reads a peer's client certificate, whose chain TLS has verified already. E_UNAUTHENTICATED, with

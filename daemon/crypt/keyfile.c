@@ -40,9 +40,10 @@ static int sync_folder_of(const char *path)
 {
     struct arena arena = ARENA_INIT;
     const char *slash = strrchr(path, '/');
-    const char *folder = slash == NULL   ? "."
-                         : slash == path ? "/"
-                                         : arena_string(&arena, view_bytes(path, (size_t)(slash - path)));
+    const char *folder = slash == NULL ? "."
+                         : slash == path
+                             ? "/"
+                             : arena_string(&arena, view_bytes(path, (size_t)(slash - path)));
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int err = fd >= 0 && fsync(fd) == 0 ? E_OK : err_from_errno(errno);
     if (fd >= 0) {
@@ -58,8 +59,9 @@ int keyfile_create_private(const char *path, struct view content, struct fault *
     if (fd < 0) {
         int err = errno == EEXIST ? E_EXISTS : err_from_errno(errno);
         return fault_set(fault, err,
-                         errno == EEXIST ? "%s exists already and is left alone: move it away to make a new one"
-                                         : "%s cannot be created: %s",
+                         errno == EEXIST
+                             ? "%s exists already and is left alone: move it away to make a new one"
+                             : "%s cannot be created: %s",
                          path, err_text(err));
     }
     int err = write_all(fd, content);
@@ -147,8 +149,10 @@ static int parse(struct view line, const char *path, const char *purpose, struct
                  struct fault *fault)
 {
     if (!view_starts(line, header)) {
-        return fault_set(fault, E_FOREIGN, "%s is not a key file of this version (its line does not "
-                         "start with \"%s\")", path, header);
+        return fault_set(fault, E_FOREIGN,
+                         "%s is not a key file of this version (its line does not "
+                         "start with \"%s\")",
+                         path, header);
     }
     size_t last = line.len;
     while (last > 0 && line.data[last - 1] != ' ') {
@@ -158,12 +162,16 @@ static int parse(struct view line, const char *path, const char *purpose, struct
     struct view secret = view_slice(line, last, line.len - 1);
     if (line.data[line.len - 1] != '\n' || text_from_base64(secret, seed) != E_OK ||
         seed->len != ED25519_SEED_LEN) {
-        return fault_set(fault, E_FOREIGN, "%s is a key file that is cut short or damaged: restore "
-                         "it from a backup", path);
+        return fault_set(fault, E_FOREIGN,
+                         "%s is a key file that is cut short or damaged: restore "
+                         "it from a backup",
+                         path);
     }
     if (!view_is(found, purpose)) {
-        return fault_set(fault, E_CONFLICT, "%s holds a key for \"%.*s\", not for \"%s\": a key "
-                         "serves one purpose only", path, VIEW_FMT(found), purpose);
+        return fault_set(fault, E_CONFLICT,
+                         "%s holds a key for \"%.*s\", not for \"%s\": a key "
+                         "serves one purpose only",
+                         path, VIEW_FMT(found), purpose);
     }
     return E_OK;
 }

@@ -1,5 +1,5 @@
-/* Secrets that people and programs carry: API keys and one-time codes. Only their hashes are stored;
- * both are random and long enough that a plain hash cannot be turned back. Any thread. */
+/* Secrets that people and programs carry: API keys and one-time codes. Only their hashes are
+ * stored; both are random and long enough that a plain hash cannot be turned back. Any thread. */
 #ifndef CRYPT_SECRET_H
 #define CRYPT_SECRET_H
 
@@ -33,8 +33,9 @@ struct one_time_code {
     uint8_t hash[SHA256_LEN];
 };
 void one_time_code_make(struct one_time_code *code, const struct env *env);
-/* Reads what a person typed: either case, O as 0, I and L as 1, spaces and hyphens skipped. Fills all
- * of `code`, in canonical form. E_INVALID for anything else, a wrong check character included. */
+/* Reads what a person typed: either case, O as 0, I and L as 1, spaces and hyphens skipped. Fills
+ * all of `code`, in canonical form. E_INVALID for anything else, a wrong check character included.
+ */
 must_check int one_time_code_parse(struct view text, struct one_time_code *code);
 
 #endif

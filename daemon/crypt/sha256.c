@@ -1,7 +1,7 @@
 /* OpenSSL's low-level calls, deprecated in 3.0 but kept: a tree node (65 bytes) takes 115 ns, and
- * 215 ns through EVP with the digest fetched once and its context used again. The append of an entry
- * and the verification of a feed are made of such hashes. Should the calls go away, only this file
- * changes. */
+ * 215 ns through EVP with the digest fetched once and its context used again. The append of an
+ * entry and the verification of a feed are made of such hashes. Should the calls go away, only this
+ * file changes. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypt/sha256.h"
 

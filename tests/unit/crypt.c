@@ -71,9 +71,19 @@ START_TEST(ed25519_known_answer)
     uint8_t public_key[32];
     uint8_t expected[64];
     uint8_t signature[64];
-    ck_assert_int_eq(text_from_hex(VIEW_LIT("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"), seed, 32), E_OK);
-    ck_assert_int_eq(text_from_hex(VIEW_LIT("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"), public_key, 32), E_OK);
-    ck_assert_int_eq(text_from_hex(VIEW_LIT("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"), expected, 64), E_OK);
+    ck_assert_int_eq(
+        text_from_hex(VIEW_LIT("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"),
+                      seed, 32),
+        E_OK);
+    ck_assert_int_eq(
+        text_from_hex(VIEW_LIT("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"),
+                      public_key, 32),
+        E_OK);
+    ck_assert_int_eq(
+        text_from_hex(VIEW_LIT("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085"
+                               "ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"),
+                      expected, 64),
+        E_OK);
     struct ed25519_key key;
     ed25519_key_from_seed(&key, seed);
     ck_assert_mem_eq(key.public_key, public_key, 32);
@@ -154,7 +164,8 @@ START_TEST(keyfile_damaged)
     ck_assert_int_eq(keyfile_read_private("/dev/null", &out, NULL), E_INVALID);
     ck_assert_int_eq(keyfile_create_private("/no/such/folder/key", VIEW_NONE, &fault), E_NOT_FOUND);
     char *large = calloc(1, KEYFILE_BYTES_MAX + 1);
-    ck_assert_int_eq(keyfile_create_private(path, view_bytes(large, KEYFILE_BYTES_MAX + 1), NULL), E_OK);
+    ck_assert_int_eq(keyfile_create_private(path, view_bytes(large, KEYFILE_BYTES_MAX + 1), NULL),
+                     E_OK);
     ck_assert_int_eq(keyfile_read_private(path, &out, NULL), E_LIMIT);
     ck_assert_uint_eq(out.len, 0);
     free(large);
@@ -199,7 +210,10 @@ START_TEST(one_time_codes)
         size_t at = 0;
         for (size_t i = 0; i < CODE_LEN; i++) {
             char c = code.text[i];
-            typed[at++] = (char)(c == '0' ? 'o' : c == '1' ? 'L' : c >= 'A' && c <= 'Z' ? c + 32 : c);
+            typed[at++] = (char)(c == '0'               ? 'o'
+                                 : c == '1'             ? 'L'
+                                 : c >= 'A' && c <= 'Z' ? c + 32
+                                                        : c);
             if (i % 5 == 4) {
                 typed[at++] = '-';
                 typed[at++] = ' ';
@@ -219,9 +233,14 @@ START_TEST(one_time_codes)
         ck_assert_int_eq(one_time_code_parse(view_of(bad.text), &back),
                          bad.text[place] == code.text[place] ? E_OK : E_INVALID);
     }
-    static const char *const bad[] = {"", "0", "00000000000000000000000000", "80000000000000000000000000U",
-                                      "0000000000000000000000000001", "0000000000000*00000000000000",
-                                      "00000000000000000000000000 0 0", "\xc3\xa9"};
+    static const char *const bad[] = {"",
+                                      "0",
+                                      "00000000000000000000000000",
+                                      "80000000000000000000000000U",
+                                      "0000000000000000000000000001",
+                                      "0000000000000*00000000000000",
+                                      "00000000000000000000000000 0 0",
+                                      "\xc3\xa9"};
     struct one_time_code back;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         ck_assert_msg(one_time_code_parse(view_of(bad[i]), &back) == E_INVALID, "%s", bad[i]);
@@ -247,12 +266,14 @@ START_TEST(identities)
         {"passerelle:/net/desk/s1", E_INVALID},
         {"https://net/desk/s1", E_INVALID},
         {"Passerelle://net/desk/s1", E_INVALID},
-        {"passerelle://net/desk/0123456789012345678901234567890123456789012345678901234567890123", E_INVALID},
+        {"passerelle://net/desk/0123456789012345678901234567890123456789012345678901234567890123",
+         E_INVALID},
         {"", E_INVALID},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct cert_identity who;
-        ck_assert_msg(cert_identity_parse(view_of(rows[i].uri), &who) == rows[i].err, "%s", rows[i].uri);
+        ck_assert_msg(cert_identity_parse(view_of(rows[i].uri), &who) == rows[i].err, "%s",
+                      rows[i].uri);
         if (rows[i].err == E_OK) {
             struct buf again = BUF_INIT;
             cert_identity_format(&who, &again);
@@ -270,8 +291,9 @@ static struct cert_authority *authority(const char *network, struct cert_pem *pe
     struct cert_authority *made = NULL;
     struct fault fault = FAULT_NONE;
     ck_assert_msg(cert_make_authority(&env, network, valid, pem, &fault) == E_OK, "%s", fault.text);
-    ck_assert_int_eq(cert_authority_load(buf_content(&pem->certificate), buf_content(&pem->key), &made,
-                                         &fault), E_OK);
+    ck_assert_int_eq(
+        cert_authority_load(buf_content(&pem->certificate), buf_content(&pem->key), &made, &fault),
+        E_OK);
     return made;
 }
 
@@ -321,19 +343,26 @@ START_TEST(certificates)
     ck_assert_int_eq(cert_issue_server(ca, &env, names, 4, valid, &server, &fault), E_OK);
     struct view root = buf_content(&ca_pem.certificate);
     for (size_t i = 0; i < 4; i++) {
-        ck_assert_int_eq(chain(root, buf_content(&server.certificate), X509_PURPOSE_SSL_SERVER, names[i]), 1);
+        ck_assert_int_eq(
+            chain(root, buf_content(&server.certificate), X509_PURPOSE_SSL_SERVER, names[i]), 1);
     }
-    ck_assert_int_eq(chain(root, buf_content(&server.certificate), X509_PURPOSE_SSL_SERVER, "a.org"), 0);
-    ck_assert_int_eq(chain(root, buf_content(&server.certificate), X509_PURPOSE_SSL_CLIENT, NULL), 0);
+    ck_assert_int_eq(
+        chain(root, buf_content(&server.certificate), X509_PURPOSE_SSL_SERVER, "a.org"), 0);
+    ck_assert_int_eq(chain(root, buf_content(&server.certificate), X509_PURPOSE_SSL_CLIENT, NULL),
+                     0);
     ck_assert_int_eq(chain(buf_content(&foreign_pem.certificate), buf_content(&server.certificate),
-                           X509_PURPOSE_SSL_SERVER, NULL), 0);
+                           X509_PURPOSE_SSL_SERVER, NULL),
+                     0);
 
     struct cert_identity desk = {"net", "desk", "s001", "tablet"};
     ck_assert_int_eq(cert_issue_client(ca, &env, &desk, valid, &client, &fault), E_OK);
-    ck_assert_int_eq(chain(root, buf_content(&client.certificate), X509_PURPOSE_SSL_CLIENT, NULL), 1);
-    ck_assert_int_eq(chain(root, buf_content(&client.certificate), X509_PURPOSE_SSL_SERVER, NULL), 0);
+    ck_assert_int_eq(chain(root, buf_content(&client.certificate), X509_PURPOSE_SSL_CLIENT, NULL),
+                     1);
+    ck_assert_int_eq(chain(root, buf_content(&client.certificate), X509_PURPOSE_SSL_SERVER, NULL),
+                     0);
     struct cert_info info;
-    ck_assert_int_eq(cert_inspect_pem(buf_content(&client.certificate), "net", &info, &fault), E_OK);
+    ck_assert_int_eq(cert_inspect_pem(buf_content(&client.certificate), "net", &info, &fault),
+                     E_OK);
     ck_assert_mem_eq(&info.who, &desk, sizeof desk);
     ck_assert_int_eq(info.validity.not_before_utc_ms, valid.not_before_utc_ms);
     ck_assert_int_eq(info.validity.not_after_utc_ms, valid.not_after_utc_ms);
@@ -344,9 +373,11 @@ START_TEST(certificates)
     ck_assert_int_eq(X509_digest(leaf, EVP_sha256(), digest, &len), 1);
     ck_assert_mem_eq(digest, info.fingerprint, 32);
     X509_free(leaf);
-    ck_assert_int_eq(cert_inspect_pem(buf_content(&client.certificate), "other", &info, &fault), E_UNAUTHENTICATED);
+    ck_assert_int_eq(cert_inspect_pem(buf_content(&client.certificate), "other", &info, &fault),
+                     E_UNAUTHENTICATED);
     ck_assert_ptr_nonnull(strstr(fault.text, "network"));
-    ck_assert_int_eq(cert_inspect_pem(buf_content(&server.certificate), "net", &info, NULL), E_UNAUTHENTICATED);
+    ck_assert_int_eq(cert_inspect_pem(buf_content(&server.certificate), "net", &info, NULL),
+                     E_UNAUTHENTICATED);
     ck_assert_int_eq(cert_inspect_pem(VIEW_LIT("hello"), "net", &info, NULL), E_INVALID);
 
     uint8_t print[2][32];
@@ -383,10 +414,13 @@ START_TEST(certificates_refused)
     ck_assert_int_eq(cert_issue_client(ca, &env, &good, valid, &out, NULL), E_OK);
     struct view certificate = buf_content(&ca_pem.certificate);
     struct view key = buf_content(&ca_pem.key);
-    ck_assert_int_eq(cert_authority_load(certificate, buf_content(&other_pem.key), &none, NULL), E_INVALID);
+    ck_assert_int_eq(cert_authority_load(certificate, buf_content(&other_pem.key), &none, NULL),
+                     E_INVALID);
     ck_assert_int_eq(cert_authority_load(VIEW_LIT("x"), key, &none, NULL), E_INVALID);
     ck_assert_int_eq(cert_authority_load(certificate, VIEW_LIT("x"), &none, NULL), E_INVALID);
-    ck_assert_int_eq(cert_authority_load(buf_content(&out.certificate), buf_content(&out.key), &none, NULL), E_INVALID);
+    ck_assert_int_eq(
+        cert_authority_load(buf_content(&out.certificate), buf_content(&out.key), &none, NULL),
+        E_INVALID);
 
     /* Two URI names, made by hand. */
     X509 *twice = load(buf_content(&out.certificate));
@@ -422,9 +456,11 @@ START_TEST(requests)
     struct cert_identity site = {"net", "site", "s042", ""};
     ck_assert_int_eq(cert_make_request(&request, &fault), E_OK);
     ck_assert_int_eq(cert_issue_requested(ca, &env, buf_content(&request.certificate), &site, valid,
-                                          &certificate, &fault), E_OK);
+                                          &certificate, &fault),
+                     E_OK);
     ck_assert_int_eq(chain(buf_content(&ca_pem.certificate), buf_content(&certificate),
-                           X509_PURPOSE_SSL_CLIENT, NULL), 1);
+                           X509_PURPOSE_SSL_CLIENT, NULL),
+                     1);
     struct cert_info info;
     ck_assert_int_eq(cert_inspect_pem(buf_content(&certificate), "net", &info, &fault), E_OK);
     ck_assert_str_eq(info.who.party, "s042");
@@ -443,14 +479,17 @@ START_TEST(requests)
     char *data;
     long len = BIO_get_mem_data(bio, &data);
     ck_assert_int_eq(cert_issue_requested(ca, &env, view_bytes(data, (size_t)len), &site, valid,
-                                          &certificate, &fault), E_SIGNATURE);
+                                          &certificate, &fault),
+                     E_SIGNATURE);
     BIO_free(bio);
     X509_REQ_free(parsed);
     EVP_PKEY_free(other);
-    ck_assert_int_eq(cert_issue_requested(ca, &env, VIEW_LIT("-"), &site, valid, &certificate, NULL), E_INVALID);
+    ck_assert_int_eq(
+        cert_issue_requested(ca, &env, VIEW_LIT("-"), &site, valid, &certificate, NULL), E_INVALID);
     site.role[0] = '\0';
     ck_assert_int_eq(cert_issue_requested(ca, &env, buf_content(&request.certificate), &site, valid,
-                                          &certificate, NULL), E_INVALID);
+                                          &certificate, NULL),
+                     E_INVALID);
     ck_assert_uint_eq(certificate.len, 0);
     buf_release(&certificate);
     cert_pem_release(&request);

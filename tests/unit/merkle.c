@@ -78,7 +78,8 @@ static void naive_subproof(size_t m, const struct tree_hash *d, size_t n, bool w
         return;
     }
     size_t k = below(n);
-    naive_subproof(m <= k ? m : m - k, m <= k ? d : d + k, m <= k ? k : n - k, whole && m <= k, out);
+    naive_subproof(m <= k ? m : m - k, m <= k ? d : d + k, m <= k ? k : n - k, whole && m <= k,
+                   out);
     out->hash[out->count++] = m <= k ? naive_root(d + k, n - k) : naive_root(d, k);
 }
 
@@ -91,9 +92,14 @@ static void same(const struct tree_proof *a, const struct tree_proof *b)
 START_TEST(known_roots)
 {
     /* The test vectors of Certificate Transparency's reference implementation. */
-    static const char *const entries[8] = {
-        "", "00", "10", "2021", "3031", "40414243", "5051525354555657",
-        "606162636465666768696a6b6c6d6e6f"};
+    static const char *const entries[8] = {"",
+                                           "00",
+                                           "10",
+                                           "2021",
+                                           "3031",
+                                           "40414243",
+                                           "5051525354555657",
+                                           "606162636465666768696a6b6c6d6e6f"};
     static const char *const roots[9] = {
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
@@ -153,14 +159,16 @@ START_TEST(roots_of_all_sizes)
             struct tree_nodes nodes;
             tree_frontier_append(&loaded, &leaves[more], &nodes);
             ck_assert_uint_eq(nodes.count, records[more].count);
-            ck_assert(memcmp(nodes.hash, records[more].hash, nodes.count * sizeof nodes.hash[0]) == 0);
+            ck_assert(memcmp(nodes.hash, records[more].hash, nodes.count * sizeof nodes.hash[0]) ==
+                      0);
         }
         if (n < LEAVES) {
             tree_frontier_append(&frontier, &leaves[n], NULL);
         }
     }
     ck_assert_int_eq(tree_root(&reader, LEAVES + 1, &(struct tree_hash){0}), E_NOT_FOUND);
-    ck_assert_int_eq(tree_frontier_load(&reader, LEAVES + 1, &(struct tree_frontier){0}), E_NOT_FOUND);
+    ck_assert_int_eq(tree_frontier_load(&reader, LEAVES + 1, &(struct tree_frontier){0}),
+                     E_NOT_FOUND);
 }
 END_TEST
 
@@ -176,19 +184,25 @@ START_TEST(inclusion_of_all_sizes)
             ck_assert_int_eq(tree_inclusion(&reader, m, n, &proof), E_OK);
             ck_assert_int_le(reads, 16);
             same(&proof, &naive);
-            ck_assert_int_eq(tree_check_inclusion(&leaves[m], m, n, &root, proof.hash, proof.count), E_OK);
+            ck_assert_int_eq(tree_check_inclusion(&leaves[m], m, n, &root, proof.hash, proof.count),
+                             E_OK);
             /* Another place, another size, a hash more or less, another leaf. */
             size_t other = (m + 1) % n;
-            ck_assert(n == 1 ||
-                      tree_check_inclusion(&leaves[m], other, n, &root, proof.hash, proof.count) != E_OK);
-            ck_assert(n == 1 || tree_check_inclusion(&leaves[other], m, n, &root, proof.hash, proof.count) != E_OK);
-            ck_assert(tree_check_inclusion(&leaves[m], n, n, &root, proof.hash, proof.count) != E_OK);
+            ck_assert(n == 1 || tree_check_inclusion(&leaves[m], other, n, &root, proof.hash,
+                                                     proof.count) != E_OK);
+            ck_assert(n == 1 || tree_check_inclusion(&leaves[other], m, n, &root, proof.hash,
+                                                     proof.count) != E_OK);
+            ck_assert(tree_check_inclusion(&leaves[m], n, n, &root, proof.hash, proof.count) !=
+                      E_OK);
             proof.hash[proof.count] = root;
-            ck_assert(tree_check_inclusion(&leaves[m], m, n, &root, proof.hash, proof.count + 1) != E_OK);
+            ck_assert(tree_check_inclusion(&leaves[m], m, n, &root, proof.hash, proof.count + 1) !=
+                      E_OK);
             if (proof.count > 0) {
-                ck_assert(tree_check_inclusion(&leaves[m], m, n, &root, proof.hash, proof.count - 1) != E_OK);
+                ck_assert(tree_check_inclusion(&leaves[m], m, n, &root, proof.hash,
+                                               proof.count - 1) != E_OK);
                 proof.hash[m % proof.count].bytes[n % 32] ^= 0x10;
-                ck_assert(tree_check_inclusion(&leaves[m], m, n, &root, proof.hash, proof.count) != E_OK);
+                ck_assert(tree_check_inclusion(&leaves[m], m, n, &root, proof.hash, proof.count) !=
+                          E_OK);
             }
         }
         struct tree_proof none;
@@ -214,19 +228,25 @@ START_TEST(consistency_of_all_sizes)
             }
             ck_assert_int_eq(tree_consistency(&reader, m, n, &proof), E_OK);
             same(&proof, &naive);
-            ck_assert_int_eq(tree_check_consistency(m, &roots[m], n, &roots[n], proof.hash, proof.count), E_OK);
+            ck_assert_int_eq(
+                tree_check_consistency(m, &roots[m], n, &roots[n], proof.hash, proof.count), E_OK);
             struct tree_hash wrong = roots[m];
             wrong.bytes[m % 32] ^= 1;
-            ck_assert(tree_check_consistency(m, &wrong, n, &roots[n], proof.hash, proof.count) != E_OK);
+            ck_assert(tree_check_consistency(m, &wrong, n, &roots[n], proof.hash, proof.count) !=
+                      E_OK);
             wrong = roots[n];
             wrong.bytes[n % 32] ^= 1;
-            ck_assert(m == 0 || tree_check_consistency(m, &roots[m], n, &wrong, proof.hash, proof.count) != E_OK);
+            ck_assert(m == 0 || tree_check_consistency(m, &roots[m], n, &wrong, proof.hash,
+                                                       proof.count) != E_OK);
             proof.hash[proof.count] = roots[n];
-            ck_assert(tree_check_consistency(m, &roots[m], n, &roots[n], proof.hash, proof.count + 1) != E_OK);
+            ck_assert(tree_check_consistency(m, &roots[m], n, &roots[n], proof.hash,
+                                             proof.count + 1) != E_OK);
             if (proof.count > 0) {
-                ck_assert(tree_check_consistency(m, &roots[m], n, &roots[n], proof.hash, proof.count - 1) != E_OK);
+                ck_assert(tree_check_consistency(m, &roots[m], n, &roots[n], proof.hash,
+                                                 proof.count - 1) != E_OK);
                 proof.hash[m % proof.count].bytes[n % 32] ^= 0x10;
-                ck_assert(tree_check_consistency(m, &roots[m], n, &roots[n], proof.hash, proof.count) != E_OK);
+                ck_assert(tree_check_consistency(m, &roots[m], n, &roots[n], proof.hash,
+                                                 proof.count) != E_OK);
             }
         }
     }
@@ -270,7 +290,8 @@ START_TEST(tiles)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         ck_assert_msg(tree_tile(&reader, rows[i].size, rows[i].level, rows[i].index, rows[i].width,
-                                out) == rows[i].err, "row %zu", i);
+                                out) == rows[i].err,
+                      "row %zu", i);
     }
     /* Level 1 of 300 leaves: one hash, the root of the first 256. */
     static struct tree_nodes many[300];
@@ -294,8 +315,9 @@ END_TEST
 
 #define FOO_VKEY "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 #define FOO_NOTE                                                                                   \
-    "This is an example message.\n\n— example.com/foo "                                            \
-    "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n"
+    "This is an example message.\n\n— example.com/foo "                                          \
+    "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=" \
+    "\n"
 
 START_TEST(the_specifications_note)
 {
@@ -319,7 +341,8 @@ START_TEST(the_specifications_note)
         char before = bytes[i];
         bytes[i] = (char)(before == 'A' ? 'B' : 'A');
         ck_assert_msg(note_parse(view_bytes(bytes, sizeof bytes - 1), &note) != E_OK ||
-                      note_verify(&note, &key, NULL) != E_OK, "byte %zu", i);
+                          note_verify(&note, &key, NULL) != E_OK,
+                      "byte %zu", i);
         bytes[i] = before;
     }
 }
@@ -345,7 +368,8 @@ START_TEST(vkeys_refused)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct note_key key;
-        ck_assert_msg(note_key_parse(view_of(rows[i].vkey), &key) == rows[i].err, "%s", rows[i].vkey);
+        ck_assert_msg(note_key_parse(view_of(rows[i].vkey), &key) == rows[i].err, "%s",
+                      rows[i].vkey);
     }
 }
 END_TEST
@@ -438,7 +462,8 @@ START_TEST(checkpoints)
     ck_assert_int_eq(note_verify(&parts, &keys[2], NULL), E_NOT_FOUND);
     ck_assert_int_eq(note_verify_any(&parts, keys, 3, &signers), E_OK);
     ck_assert_uint_eq(signers, 3);
-    ck_assert_int_eq(checkpoint_open(buf_content(&note), &keys[2], &back, NULL, &fault), E_SIGNATURE);
+    ck_assert_int_eq(checkpoint_open(buf_content(&note), &keys[2], &back, NULL, &fault),
+                     E_SIGNATURE);
     ck_assert_ptr_nonnull(strstr(fault.text, "not signed"));
     /* A bad signature of a known key rejects all; the same bytes of an unknown one do not. */
     struct buf bad = BUF_INIT;
@@ -460,7 +485,8 @@ START_TEST(checkpoints)
     ck_assert_int_eq(note_begin(&note, buf_content(&text)), E_OK);
     note_sign(&note, buf_content(&text), &keys[2], &secrets[2]);
     fault = FAULT_NONE;
-    ck_assert_int_eq(checkpoint_open(buf_content(&note), &keys[2], &back, NULL, &fault), E_SIGNATURE);
+    ck_assert_int_eq(checkpoint_open(buf_content(&note), &keys[2], &back, NULL, &fault),
+                     E_SIGNATURE);
     ck_assert_ptr_nonnull(strstr(fault.text, "speaks of the feed"));
     buf_clear(&note);
     ck_assert_int_eq(note_begin(&note, VIEW_LIT("hello\n")), E_OK);
@@ -477,7 +503,8 @@ START_TEST(the_specifications_cosignature)
     /* tlog-cosignature's example names no key, but its message has a fixed form. */
     struct buf message = BUF_INIT;
     note_cosigned_message(VIEW_LIT("example.com/behind-the-sofa\n20852163\n"
-                                   "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"), 1679315147, &message);
+                                   "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"),
+                          1679315147, &message);
     ck_assert_str_eq(message.data, "cosignature/v1\ntime 1679315147\nexample.com/behind-the-sofa\n"
                                    "20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n");
     buf_release(&message);
@@ -532,7 +559,8 @@ START_TEST(proof_files)
     head.root = naive_root(leaves, 77);
     struct buf note = BUF_INIT;
     ck_assert_int_eq(checkpoint_sign(&head, &key, &secret, &note), E_OK);
-    struct proof_file proof = {.extra = VIEW_LIT("more"), .index = 41, .checkpoint = buf_content(&note)};
+    struct proof_file proof = {
+        .extra = VIEW_LIT("more"), .index = 41, .checkpoint = buf_content(&note)};
     ck_assert_int_eq(tree_inclusion(&reader, 41, 77, &proof.path), E_OK);
     struct buf file = BUF_INIT;
     proof_file_write(&proof, &file);
@@ -548,7 +576,8 @@ START_TEST(proof_files)
     ck_assert_uint_eq(seen.size, 77);
     ck_assert_int_eq(proof_file_verify(&back, &leaves[42], &key, &seen, NULL, &fault), E_SIGNATURE);
     ck_assert_ptr_nonnull(strstr(fault.text, "number 42"));
-    ck_assert_int_eq(proof_file_verify(&back, &leaves[41], &stranger, &seen, NULL, NULL), E_SIGNATURE);
+    ck_assert_int_eq(proof_file_verify(&back, &leaves[41], &stranger, &seen, NULL, NULL),
+                     E_SIGNATURE);
     /* Cut anywhere it is refused. */
     for (size_t len = 0; len < file.len; len++) {
         ck_assert(proof_file_parse(view_slice(buf_content(&file), 0, len), &arena, &back) != E_OK ||
@@ -577,7 +606,9 @@ START_TEST(proof_files)
         buf_text(&file, ROOT);
     }
     ck_assert_int_eq(proof_file_parse(buf_content(&file), &arena, &back), E_LIMIT);
-    ck_assert_int_eq(proof_file_parse(view_slice(buf_content(&file), 0, NOTE_BYTES_MAX), &arena, &back), E_LIMIT);
+    ck_assert_int_eq(
+        proof_file_parse(view_slice(buf_content(&file), 0, NOTE_BYTES_MAX), &arena, &back),
+        E_LIMIT);
     arena_release(&arena);
     buf_release(&note);
     buf_release(&file);

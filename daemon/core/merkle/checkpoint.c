@@ -74,8 +74,9 @@ int checkpoint_open(struct view bytes, const struct note_key *log_key, struct ch
                          log_key->name);
     }
     if (strcmp(read.origin, log_key->name) != 0) {
-        return fault_set(fault, E_SIGNATURE, "the checkpoint speaks of the feed %s but is signed for %s",
-                         read.origin, log_key->name);
+        return fault_set(fault, E_SIGNATURE,
+                         "the checkpoint speaks of the feed %s but is signed for %s", read.origin,
+                         log_key->name);
     }
     *out = read;
     if (note != NULL) {

@@ -1,7 +1,7 @@
-/* C2SP tlog-checkpoint: the signed head of a feed: origin, size, root. The origin is the name of the
- * key that signs (type 0x01); a mirror adds its cosignature (type 0x04, `cosignature/v1`) with a key
- * of its own for that role. Extension lines, which the specification advises against, are refused.
- * Pure. */
+/* C2SP tlog-checkpoint: the signed head of a feed: origin, size, root. The origin is the name of
+ * the key that signs (type 0x01); a mirror adds its cosignature (type 0x04, `cosignature/v1`) with
+ * a key of its own for that role. Extension lines, which the specification advises against, are
+ * refused. Pure. */
 #ifndef CORE_MERKLE_CHECKPOINT_H
 #define CORE_MERKLE_CHECKPOINT_H
 
@@ -24,9 +24,9 @@ must_check int checkpoint_parse(struct view text, struct checkpoint *out);
  * origin. E_INVALID when it is not. */
 must_check int checkpoint_sign(const struct checkpoint *checkpoint, const struct note_key *key,
                                const struct ed25519_key *secret, struct buf *out);
-/* Parses a note, verifies that `log_key` signed it and that the origin is its name. E_SIGNATURE when
- * it did not or badly, E_INVALID or E_LIMIT for malformed notes. `note` may be NULL; its views last as
- * long as `bytes`. */
+/* Parses a note, verifies that `log_key` signed it and that the origin is its name. E_SIGNATURE
+ * when it did not or badly, E_INVALID or E_LIMIT for malformed notes. `note` may be NULL; its views
+ * last as long as `bytes`. */
 must_check int checkpoint_open(struct view bytes, const struct note_key *log_key,
                                struct checkpoint *out, struct note *note, struct fault *fault);
 /* Appends a cosignature line to a note that ends after a signature line. `text` is the checkpoint's

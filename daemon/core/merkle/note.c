@@ -252,7 +252,8 @@ int note_verify(const struct note *note, const struct note_key *key, uint64_t *c
             memcmp(bytes.data, id, KEY_ID_LEN) != 0) {
             continue;
         }
-        if (!signature_is_good(note->text, key, view_slice(buf_content(&bytes), KEY_ID_LEN, bytes.len),
+        if (!signature_is_good(note->text, key,
+                               view_slice(buf_content(&bytes), KEY_ID_LEN, bytes.len),
                                cosigned_utc_s)) {
             result = E_SIGNATURE;
             break;

@@ -43,17 +43,17 @@ struct note {
  * is no note, E_LIMIT past NOTE_BYTES_MAX or NOTE_SIGNATURES_MAX. */
 must_check int note_parse(struct view bytes, struct note *out);
 /* E_OK: `key` signed, and each of its signatures is good. E_NOT_FOUND: it did not sign.
- * E_SIGNATURE: a signature under its name and id is bad: reject the whole note. For a cosignature the
- * time of signing goes to *cosigned_utc_s (may be NULL). */
+ * E_SIGNATURE: a signature under its name and id is bad: reject the whole note. For a cosignature
+ * the time of signing goes to *cosigned_utc_s (may be NULL). */
 must_check int note_verify(const struct note *note, const struct note_key *key,
                            uint64_t *cosigned_utc_s);
-/* Rejects (E_SIGNATURE) a note with a bad signature of any of the keys, or a good one of none. Bit i
- * of *signers is set when keys[i] signed. At most NOTE_KEYS_MAX keys. */
+/* Rejects (E_SIGNATURE) a note with a bad signature of any of the keys, or a good one of none. Bit
+ * i of *signers is set when keys[i] signed. At most NOTE_KEYS_MAX keys. */
 must_check int note_verify_any(const struct note *note, const struct note_key *keys, size_t count,
                                uint64_t *signers);
 
-/* Starts a note: text and empty line. E_INVALID unless the text is printable lines in UTF-8 that end
- * in a newline. Signature lines follow by note_sign() and checkpoint_cosign(). */
+/* Starts a note: text and empty line. E_INVALID unless the text is printable lines in UTF-8 that
+ * end in a newline. Signature lines follow by note_sign() and checkpoint_cosign(). */
 must_check int note_begin(struct buf *out, struct view text);
 /* Adds a signature line of type 0x01; `secret` is the secret half of `key`. */
 void note_sign(struct buf *out, struct view text, const struct note_key *key,

@@ -1,6 +1,6 @@
 /* RFC 6962 defines proofs by recursion from the root; here the same walk is a loop that collects
- * from the top, and the result is turned around at the end. Of all the subtrees that a proof names at
- * most one is not perfect, so a proof reads each node once. */
+ * from the top, and the result is turned around at the end. Of all the subtrees that a proof names
+ * at most one is not perfect, so a proof reads each node once. */
 #include "core/merkle/tree.h"
 
 #include <assert.h>
@@ -250,7 +250,8 @@ int tree_check_inclusion(const struct tree_hash *leaf, uint64_t index, uint64_t 
 
 /* The cases without a walk; 1 when there is one to make. */
 static int check_plain_consistency(uint64_t old_size, const struct tree_hash *old_root,
-                                   uint64_t new_size, const struct tree_hash *new_root, size_t count)
+                                   uint64_t new_size, const struct tree_hash *new_root,
+                                   size_t count)
 {
     struct tree_hash empty = tree_empty();
     if (old_size > new_size || (old_size == 0 && !tree_hash_equal(old_root, &empty))) {
@@ -300,7 +301,7 @@ int tree_check_consistency(uint64_t old_size, const struct tree_hash *old_root, 
         node >>= 1;
         last >>= 1;
     }
-    bool good = last == 0 && tree_hash_equal(&from_old, old_root) &&
-                tree_hash_equal(&from_new, new_root);
+    bool good =
+        last == 0 && tree_hash_equal(&from_old, old_root) && tree_hash_equal(&from_new, new_root);
     return good ? E_OK : E_SIGNATURE;
 }

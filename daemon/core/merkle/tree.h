@@ -1,4 +1,5 @@
-/* The Merkle tree of RFC 6962 section 2 (RFC 9162 section 2.1): roots, proofs and their checks. Pure.
+/* The Merkle tree of RFC 6962 section 2 (RFC 9162 section 2.1): roots, proofs and their checks.
+ * Pure.
  *
  * Leaves are counted from 0 (entry seq n is leaf n - 1). Node (level l, index k) is the root of the
  * perfect subtree over the leaves [k * 2^l, (k + 1) * 2^l). The storage keeps one record per leaf:
@@ -24,8 +25,8 @@ struct tree_hash tree_node(const struct tree_hash *left, const struct tree_hash 
 struct tree_hash tree_empty(void);
 bool tree_hash_equal(const struct tree_hash *a, const struct tree_hash *b);
 
-/* Where the nodes are read. node() gives the hash at `level` of `record` (see above), 0 or a negative
- * E_*, which the function that asked then returns. */
+/* Where the nodes are read. node() gives the hash at `level` of `record` (see above), 0 or a
+ * negative E_*, which the function that asked then returns. */
 struct tree_reader {
     int (*node)(void *context, uint64_t record, unsigned level, uint8_t out[static SHA256_LEN]);
     void *context;
@@ -79,7 +80,8 @@ must_check int tree_check_inclusion(const struct tree_hash *leaf, uint64_t index
                                     const struct tree_hash *root, const struct tree_hash *proof,
                                     size_t count);
 /* RFC 9162 section 2.1.4.2: E_OK, or E_SIGNATURE when the proof does not show that the new tree
- * extends the old one. From size 0 the old root must be that of the empty tree and the proof empty. */
+ * extends the old one. From size 0 the old root must be that of the empty tree and the proof empty.
+ */
 must_check int tree_check_consistency(uint64_t old_size, const struct tree_hash *old_root,
                                       uint64_t new_size, const struct tree_hash *new_root,
                                       const struct tree_hash *proof, size_t count);
