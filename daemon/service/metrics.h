@@ -25,9 +25,10 @@ uint64_t histogram_count(const struct histogram *histogram);
 /* The upper end of the bucket that holds the `percent`th of 100 values; 0 when there is none. */
 uint64_t histogram_percentile(const struct histogram *histogram, unsigned percent);
 
-/* Prometheus text format 0.0.4. `labels` is "" or `code="ok",method="CheckIn"`. Values are counted in
- * units of 10^-decimals: 9 for nanoseconds that are shown as seconds, 0 for plain numbers. `help` may
- * be NULL: then no header is written, as for the second and further label sets of a name. */
+/* Prometheus text format 0.0.4. `labels` is "" or `code="ok",method="CheckIn"`. Values are counted
+ * in units of 10^-decimals: 9 for nanoseconds that are shown as seconds, 0 for plain numbers.
+ * `help` may be NULL: then no header is written, as for the second and further label sets of a
+ * name. */
 void metric_format(struct buf *out, const char *name, const char *help, const char *type,
                    const char *labels, uint64_t value);
 void histogram_format(struct buf *out, const char *name, const char *help, const char *labels,

@@ -251,8 +251,8 @@ static void run_group(struct writer *writer, struct call *group, size_t count)
         }
         call->done(call);
     }
-    uint64_t paused = checkpointer_after_commit(writer->checkpointer, db_wal_frames(writer->options.db));
-    metric_add(&writer->metrics.pauses, paused);
+    metric_add(&writer->metrics.pauses,
+               checkpointer_after_commit(writer->checkpointer, db_wal_frames(writer->options.db)));
 }
 
 /* ---- the clock's work ---- */

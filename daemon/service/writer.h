@@ -1,7 +1,7 @@
 /* The writer: one place where decisions are taken, in order. Calls wait in a bounded queue; the
  * writer takes what is there (at most one group), runs each in a savepoint inside one transaction,
- * commits, and only then ends them: an answer that left is on the disk. While one group commits, the
- * next one gathers.
+ * commits, and only then ends them: an answer that left is on the disk. While one group commits,
+ * the next one gathers.
  *
  * When the commit fails (disk full, disk broken), no call of the group happened: each ends with
  * `unavailable` (`data_loss` when the database is damaged) and a sentence, the caches go back, and
@@ -23,8 +23,8 @@
 #include "store/db/db.h"
 #include "store/feed/feed.h"
 
-/* What the services plug in. All but `run` may be NULL. Hooks write through the writer's connection;
- * they never begin or end a transaction. */
+/* What the services plug in. All but `run` may be NULL. Hooks write through the writer's
+ * connection; they never begin or end a transaction. */
 struct writer_hooks {
     void *context;
     /* Looks up the request id, decides, applies. Sets the response, or fails the call: then what it

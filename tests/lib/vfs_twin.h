@@ -1,6 +1,6 @@
-/* A disk in memory for SQLite, that fails when told to. Each file has two contents: what the running
- * program sees, and what is certain to be there after a power cut; a sync makes the second equal to
- * the first. Between syncs a write is certain of nothing.
+/* A disk in memory for SQLite, that fails when told to. Each file has two contents: what the
+ * running program sees, and what is certain to be there after a power cut; a sync makes the second
+ * equal to the first. Between syncs a write is certain of nothing.
  *
  * Limits: making and deleting files is durable at once; everything happens on one thread. */
 #ifndef TESTS_LIB_VFS_TWIN_H
@@ -16,8 +16,8 @@ enum vfs_fault {
     VFS_FAULT_NONE,
     VFS_FAULT_ONCE,    /* the operation fails, half done; the next one works */
     VFS_FAULT_LASTING, /* this one and all that follow fail */
-    VFS_FAULT_CUT,     /* the power goes: this one is half done, nothing works until the power cut is
-                          completed by vfs_twin_power_cut() */
+    VFS_FAULT_CUT,     /* the power goes: this one is half done, nothing works any more until
+                          vfs_twin_power_cut() */
 };
 
 /* Registers the disk with SQLite under this name (db_options.vfs). */

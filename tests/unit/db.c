@@ -240,8 +240,8 @@ START_TEST(opening_refuses_with_a_sentence)
     ck_assert_int_eq(db_open(&db, &options, &fault), E_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(fault.text, path));
     FILE *file = fopen(path, "w");
-    fputs("This is a letter to the prefect and no database, however long it gets to be. Still none, "
-          "not even with another line of it, or two.",
+    fputs("This is a letter to the prefect and no database, however long it gets to be. Still "
+          "none, not even with another line of it, or two.",
           file);
     fclose(file);
     fault = FAULT_NONE;

@@ -155,7 +155,8 @@ START_TEST(entries_come_back)
 }
 END_TEST
 
-/* Appends, marks, undoes at random; after each step the cache, a cache read anew and the model agree. */
+/* Appends, marks, undoes at random; after each step the cache, a cache read anew and the model
+ * agree. */
 START_TEST(undo_restores_the_edge)
 {
     uint64_t random = 0;
@@ -339,9 +340,11 @@ START_TEST(verify_names_the_first_wrong_entry)
     } rows[] = {
         {"UPDATE entry SET bytes = 'x' WHERE entry_id & 255 >= 7", "site-1, entry 7: its bytes"},
         {"DELETE FROM entry WHERE entry_id & 255 = 4", "site-1, entry 4: it is missing"},
-        {"UPDATE entry SET appended_utc_ms = 0 WHERE entry_id & 255 = 9", "site-1, entry 9: its time"},
-        {"UPDATE entry SET nodes = nodes || '1' WHERE entry_id & 255 = 2", "site-1, entry 2: the tree"},
-        {"UPDATE checkpoint SET root = nodes FROM (SELECT substr(nodes, 1, 32) AS nodes FROM entry)",
+        {"UPDATE entry SET appended_utc_ms = 0 WHERE entry_id & 255 = 9",
+         "site-1, entry 9: its time"},
+        {"UPDATE entry SET nodes = nodes || '1' WHERE entry_id & 255 = 2",
+         "site-1, entry 2: the tree"},
+        {"UPDATE checkpoint SET root = bad FROM (SELECT substr(nodes, 1, 32) AS bad FROM entry)",
          "site-1, entry 10: the root"},
         {"DELETE FROM entry WHERE entry_id & 255 >= 10", "site-1, entry 10: it is missing, though"},
     };

@@ -76,7 +76,7 @@ static void run(void *context, struct call *call)
     }
     buf_clear(&job->note);
     if (job->publish &&
-        feed_publish(node->feeds, feed, &secret, env_now_utc_ms(&env), &job->note, &fault) != E_OK) {
+        feed_publish(node->feeds, feed, &secret, env_now_utc_ms(&env), &job->note, &fault) != 0) {
         call_fail_with(call, &fault);
         return;
     }

@@ -54,7 +54,7 @@ struct db_options {
     const char *path;
     const char *vfs;    /* SQLite VFS name; NULL: the system's */
     enum db_mode mode;
-    int64_t cache_kib;  /* page cache of this connection; 0: 8,192 when writing, 2,048 when reading */
+    int64_t cache_kib;  /* page cache; 0: 8,192 when writing, 2,048 when reading */
     int64_t page_bytes; /* for a new file; 0: 4,096 */
     int64_t busy_ms;    /* how long to wait for another process's lock; 0: 5,000 */
 };

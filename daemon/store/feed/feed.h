@@ -1,16 +1,16 @@
-/* Feeds: append-only, hashed, signed lists of entries. This room stores bytes and does not look into
- * them. Entries of a feed are counted from 1, without a gap; entry seq is leaf seq - 1 of the feed's
- * RFC 6962 tree (core/merkle/tree.h).
+/* Feeds: append-only, hashed, signed lists of entries. This room stores bytes and does not look
+ * into them. Entries of a feed are counted from 1, without a gap; entry seq is leaf seq - 1 of the
+ * feed's RFC 6962 tree (core/merkle/tree.h).
  *
  * Three facts are kept apart. An entry is *sequenced* when it has its number, and *integrated* when
- * the tree's nodes stand beside it: feed_append() does both, and the commit makes them durable. It is
- * *published* when a signed checkpoint covers it: feed_publish(), on demand, later. A checkpoint may
- * leave this process only after the commit that recorded it.
+ * the tree's nodes stand beside it: feed_append() does both, and the commit makes them durable. It
+ * is *published* when a signed checkpoint covers it: feed_publish(), on demand, later. A checkpoint
+ * may leave this process only after the commit that recorded it.
  *
- * Two sides. Reading works on any connection, inside a transaction. Writing goes through one `struct
- * feeds`, which remembers each feed's right edge so that an append reads nothing; it belongs to the
- * writer's connection and must follow its fate: feeds_mark() at a savepoint, feeds_undo() when it is
- * undone, feeds_commit() or feeds_undo_all() at the end. */
+ * Two sides. Reading works on any connection, inside a transaction. Writing goes through one
+ * `struct feeds`, which remembers each feed's right edge so that an append reads nothing; it
+ * belongs to the writer's connection and must follow its fate: feeds_mark() at a savepoint,
+ * feeds_undo() when it is undone, feeds_commit() or feeds_undo_all() at the end. */
 #ifndef STORE_FEED_FEED_H
 #define STORE_FEED_FEED_H
 
@@ -67,8 +67,8 @@ struct feed_tree {
 };
 void feed_tree_init(struct feed_tree *tree, struct db *db, int64_t feed_no);
 
-/* O(log n) reads each. Leaf hashes are those of the entries. E_INVALID when seq or size lies outside
- * the feed. */
+/* O(log n) reads each. Leaf hashes are those of the entries. E_INVALID when seq or size lies
+ * outside the feed. */
 must_check int feed_root(struct db *db, int64_t feed_no, uint64_t size, struct tree_hash *out);
 must_check int feed_inclusion(struct db *db, int64_t feed_no, uint64_t seq, uint64_t size,
                               struct tree_proof *out);
@@ -135,9 +135,9 @@ must_check int feed_put(struct feeds *feeds, struct feed *feed, uint64_t seq, st
                         int64_t appended_utc_ms, bool *added, struct fault *fault);
 
 /* Signs a checkpoint of the feed as it stands in this transaction and records it; the note is
- * appended to `note`. When this size was signed before, that same note is given again. A smaller size
- * than one signed before, or another root for it, cannot be: asserted. `secret` is the feed's key:
- * asserted. */
+ * appended to `note`. When this size was signed before, that same note is given again. A smaller
+ * size than one signed before, or another root for it, cannot be: asserted. `secret` is the feed's
+ * key: asserted. */
 must_check int feed_publish(struct feeds *feeds, struct feed *feed,
                             const struct ed25519_key *secret, int64_t now_utc_ms,
                             struct buf *note, struct fault *fault);

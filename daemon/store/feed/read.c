@@ -105,7 +105,8 @@ struct query *feed_read(struct db *db, int64_t feed_no, uint64_t from_seq, uint6
     assert(from_seq >= 1);
     struct query *query = db_query(db, &sql_range);
     query_bind_int(query, "from", feed_entry_id(feed_no, from_seq));
-    query_bind_int(query, "to", feed_entry_id(feed_no, to_seq > FEED_SEQ_MAX ? FEED_SEQ_MAX : to_seq));
+    to_seq = to_seq > FEED_SEQ_MAX ? FEED_SEQ_MAX : to_seq;
+    query_bind_int(query, "to", feed_entry_id(feed_no, to_seq));
     return query;
 }
 

@@ -19,8 +19,8 @@ static int examine(struct db *db, int64_t *version, bool *fresh, struct fault *f
     }
     if (*version > (int64_t)migration_count) {
         return fault_set(fault, E_FOREIGN,
-                         "the database %s has schema %lld, this program knows %zu: it was used by a "
-                         "newer Passerelle; install that version, or restore a backup of this one",
+                         "the database %s has schema %lld, this program knows %zu: it was used by "
+                         "a newer Passerelle; install that version, or restore a backup of yours",
                          db_path(db), (long long)*version, migration_count);
     }
     if (*version < 0 || (*fresh && *version != 0) || (!*fresh && *version == 0)) {
@@ -83,8 +83,8 @@ int migrate_check(struct db *db, struct fault *fault)
     db_end(db, NULL);
     if (err == E_OK && version < (int64_t)migration_count) {
         return fault_set(fault, E_CONFLICT,
-                         "the database %s has schema %lld, this program needs %zu: start the daemon "
-                         "once, it brings it up to date",
+                         "the database %s has schema %lld, this program needs %zu: start the "
+                         "daemon once, it brings it up to date",
                          db_path(db), (long long)version, migration_count);
     }
     return err;

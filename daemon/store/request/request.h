@@ -1,6 +1,6 @@
 /* The answers of requests that changed something, so that a client that asks again, after a crash
- * too, gets the same one. Request ids belong to their caller: two callers may use the same. Inside a
- * transaction of the writer. */
+ * too, gets the same one. Request ids belong to their caller: two callers may use the same. Inside
+ * a transaction of the writer. */
 #ifndef STORE_REQUEST_REQUEST_H
 #define STORE_REQUEST_REQUEST_H
 
@@ -27,8 +27,8 @@ enum request_state request_find(struct db *db, const struct request_key *key, st
 /* Records the answer of a new request. */
 void request_put(struct db *db, const struct request_key *key, struct view answer,
                  int64_t now_utc_ms);
-/* Forgets at most `count` of the oldest answers that were given before that moment; returns how many
- * it forgot. Small steps, so that nobody waits. */
+/* Forgets at most `count` of the oldest answers that were given before that moment; returns how
+ * many it forgot. Small steps, so that nobody waits. */
 int64_t request_forget(struct db *db, int64_t before_utc_ms, int64_t count);
 
 #endif
