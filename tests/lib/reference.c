@@ -254,8 +254,7 @@ static void stays_load(struct reference *reference, const char *folder)
                               .out_utc_ms = instant(&table, "check_out")};
         enum resource resource;
         if (!names_find(&reference->roster.site_ids, field(&table, "site_id"), &stay->site) ||
-            !names_find(&reference->roster.holder_ids, field(&table, "holder_id"),
-                        &stay->holder) ||
+            !names_find(&reference->roster.holder_ids, field(&table, "holder_id"), &stay->holder) ||
             resource_parse(field(&table, "resource"), &resource) != 0) {
             die("a stay of the reference cannot be read");
         }

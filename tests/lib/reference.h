@@ -1,5 +1,5 @@
-/* The reference network of config/reference in memory, for tests of rating and close. Reads the files
- * with a reader of its own, which expects them to be right: a surprise stops the test. */
+/* The reference network of config/reference in memory, for tests of rating and close. Reads the
+ * files with a reader of its own, which expects them to be right: a surprise stops the test. */
 #ifndef TESTS_LIB_REFERENCE_H
 #define TESTS_LIB_REFERENCE_H
 

@@ -97,15 +97,14 @@ void small_init(struct small *small)
     site_fill(small, "s-rur", "hst", ZONE_RURAL);
     site_fill(small, "s-hst", "hst", ZONE_URBAN);
     for (size_t i = 0; i < ARRAY_LEN(employers); i++) {
-        must(roster_add_employer(roster, view_of(employers[i][0]), view_of(employers[i][1]),
-                                 &fault),
-             &fault);
+        must(
+            roster_add_employer(roster, view_of(employers[i][0]), view_of(employers[i][1]), &fault),
+            &fault);
         for (int type = PLAN_USAGE; type <= PLAN_SUBSCRIPTION; type++) {
             char id[32];
             snprintf(id, sizeof(id), "%s-%s", employers[i][0], plans[type]);
-            struct plan plan = {.type = (enum plan_type)type,
-                                .monthly_fee = CENTS(5000),
-                                .included_units = 4};
+            struct plan plan = {
+                .type = (enum plan_type)type, .monthly_fee = CENTS(5000), .included_units = 4};
             must(roster_add_plan(roster, view_of(id), view_of(employers[i][0]), plan, &fault),
                  &fault);
         }

@@ -1,8 +1,9 @@
 /* A network of a handful for tables of tests. Members: op (operator and issuer, standard VAT), iss
- * (issuer, standard), pub (issuer, no VAT), hst (host only, no VAT). Sites: s-iss, s-hst (urban, Mo-Fr
- * 08:00-18:00), s-rur (of hst, rural, 24/7), s-op. All have desks, rooms and booths. Employers e1 of
- * iss, e2 of pub, e3 of op; each with plans eN-use, eN-car, eN-sub (fee 5,000, 4 units). Tariff 1 from
- * 2026-01-01, tariff 2 (every P 100 dearer) from 2026-10-15; P, H, F, S below. */
+ * (issuer, standard), pub (issuer, no VAT), hst (host only, no VAT). Sites: s-iss, s-hst (urban,
+ * Mo-Fr 08:00-18:00), s-rur (of hst, rural, 24/7), s-op. All have desks, rooms and booths.
+ * Employers e1 of iss, e2 of pub, e3 of op; each with plans eN-use, eN-car, eN-sub (fee 5,000, 4
+ * units). Tariff 1 from 2026-01-01, tariff 2 (every P 100 dearer) from 2026-10-15; P, H, F, S
+ * below. */
 #ifndef TESTS_LIB_SMALL_H
 #define TESTS_LIB_SMALL_H
 

@@ -37,14 +37,13 @@ START_TEST(reference_month)
 }
 END_TEST
 
-
 /* Every document with its lines, one line of text each, and the positions. */
 static void describe(const struct close_result *result, const struct roster *roster,
                      struct buf *out)
 {
     static const char *const documents[] = {"employer", "host", "fee", "subsidy"};
-    static const char *const kinds[] = {"carnet", "subscription", "charge", "host", "fee",
-                                        "subsidy"};
+    static const char *const kinds[] = {"carnet", "subscription", "charge",
+                                        "host",   "fee",          "subsidy"};
     static const char *const slots[] = {"half_day", "day", "meeting_room", "booth"};
     for (uint32_t i = 0; i < result->document_count; i++) {
         const struct document *document = &result->documents[i];
@@ -97,8 +96,8 @@ static void close_month(struct close_result *result, const struct small *small,
     ck_assert_msg(error == 0, "%s", fault.text);
 }
 
-/* RULES 14-17 in one small month: carnets and fees, charges over all plans, a day half covered, both
- * VAT regimes, own sites, the operator as issuer, subsidies, rooms, a tariff change. */
+/* RULES 14-17 in one small month: carnets and fees, charges over all plans, a day half covered,
+ * both VAT regimes, own sites, the operator as issuer, subsidies, rooms, a tariff change. */
 START_TEST(documents)
 {
     struct small small;
@@ -109,7 +108,7 @@ START_TEST(documents)
     small_holder(&small, "u", "e1-use", NULL, NULL);
     small_holder(&small, "s1", "e2-sub", "2026-10-31", NULL);
     small_holder(&small, "s2", "e2-sub", NULL, "2026-10-01");
-    small_holder(&small, "s3", "e2-sub", NULL, "2026-09-30"); /* touches another month */
+    small_holder(&small, "s3", "e2-sub", NULL, "2026-09-30");         /* touches another month */
     small_holder(&small, "s4", "e2-sub", "2026-10-20", "2026-10-10"); /* valid on no day */
     small_holder(&small, "o", "e3-use", NULL, NULL);
     small_freeze(&small);
@@ -123,7 +122,8 @@ START_TEST(documents)
     small_stay(&small, "s-op", "s2", 0, T("01", "08:00"), T("01", "09:00"));
     small_stay(&small, "s-iss", "s2", 2, T("02", "08:00"), T("02", "09:00"));
     small_stay(&small, "s-hst", "o", 0, T("05", "08:00"), T("05", "09:00"));
-    small_stay(&small, "s-op", "o", 0, T("06", "08:00"), T("06", "09:00")); /* nothing between members */
+    small_stay(&small, "s-op", "o", 0, T("06", "08:00"),
+               T("06", "09:00")); /* nothing between members */
     struct close_input input = {.month = small_month("2026-10"),
                                 .stays = small.stays,
                                 .stay_count = small.count,
@@ -191,8 +191,7 @@ static void history_close(struct history *history, const struct small *small, co
     for (size_t m = 0; m <= corrected_count; m++) {
         struct month wanted_month = small_month(m == corrected_count ? month : corrected[m]);
         for (size_t i = 0; i < small->count; i++) {
-            if (month_of(day_of_instant(small->stays[i].in_utc_ms)).number ==
-                wanted_month.number) {
+            if (month_of(day_of_instant(small->stays[i].in_utc_ms)).number == wanted_month.number) {
                 stays[m][counts[m]++] = small->stays[i];
             }
         }
@@ -203,8 +202,8 @@ static void history_close(struct history *history, const struct small *small, co
             }
         }
         if (m < corrected_count) {
-            corrections[m] = (struct close_correction){wanted_month, stays[m], counts[m],
-                                                       billed[m], lines};
+            corrections[m] =
+                (struct close_correction){wanted_month, stays[m], counts[m], billed[m], lines};
         }
     }
     struct close_input input = {.month = small_month(month),
@@ -247,63 +246,63 @@ START_TEST(three_months)
     small_stay(&small, "s-hst", "c", 0, T("05", "08:00"), T("05", "09:00")); /* 1 unit */
     small_stay(&small, "s-iss", "u", 2, T("06", "08:00"), T("06", "09:00")); /* 400 + VAT */
     history_close(&history, &small, "2026-10", NULL, 0,
-              "employer e1/iss 3200+640=3840\n"
-              "  10 carnet e1-car 1x3200\n"
-              "employer e2/pub 500+0=500\n"
-              "  10 charge booth 1x500\n"
-              "host hst/iss 800+0=800\n"
-              "  10 host s-hst half_day 1x800\n"
-              "host iss/pub 400+80=480\n"
-              "  10 host s-iss booth 1x400\n"
-              "fee iss/op 60+12=72\n"
-              "  10 fee 1x60\n"
-              "fee pub/op 30+6=36\n"
-              "  10 fee 1x30\n"
-              "hst 800\n"
-              "iss -392 carried -392\n"
-              "op 108\n"
-              "pub -516\n");
+                  "employer e1/iss 3200+640=3840\n"
+                  "  10 carnet e1-car 1x3200\n"
+                  "employer e2/pub 500+0=500\n"
+                  "  10 charge booth 1x500\n"
+                  "host hst/iss 800+0=800\n"
+                  "  10 host s-hst half_day 1x800\n"
+                  "host iss/pub 400+80=480\n"
+                  "  10 host s-iss booth 1x400\n"
+                  "fee iss/op 60+12=72\n"
+                  "  10 fee 1x60\n"
+                  "fee pub/op 30+6=36\n"
+                  "  10 fee 1x30\n"
+                  "hst 800\n"
+                  "iss -392 carried -392\n"
+                  "op 108\n"
+                  "pub -516\n");
     /* November: a late stay of October takes a unit, another becomes a day: 3 of 4 are gone */
     small_stay(&small, "s-hst", "c", 0, T("07", "08:00"), T("07", "09:00"));
     small.stays[0].out_utc_ms += 7 * (int64_t)HOUR_MS;
     small_stay(&small, "s-hst", "c", 0, "2026-11-04T08:00:00.000Z", "2026-11-04T15:00:00.000Z");
     history_close(&history, &small, "2026-11", october, 1,
-              "employer e1/iss 1100+220=1320\n"
-              "  11 charge half_day 1x1100\n"
-              "host hst/iss 2800+0=2800\n"
-              "  10 host s-hst day 1x1400\n"
-              "  11 host s-hst day 1x1400\n"
-              "fee iss/op 220+44=264\n"
-              "  10 fee 1x110\n"
-              "  11 fee 1x110\n"
-              "hst 2800\n"
-              "iss -3456\n"
-              "op 656\n"
-              "pub 0\n");
+                  "employer e1/iss 1100+220=1320\n"
+                  "  11 charge half_day 1x1100\n"
+                  "host hst/iss 2800+0=2800\n"
+                  "  10 host s-hst day 1x1400\n"
+                  "  11 host s-hst day 1x1400\n"
+                  "fee iss/op 220+44=264\n"
+                  "  10 fee 1x110\n"
+                  "  11 fee 1x110\n"
+                  "hst 2800\n"
+                  "iss -3456\n"
+                  "op 656\n"
+                  "pub 0\n");
     /* December: the day of October is voided (its units come back to October only), November has a
      * late half-day */
     small.stays[0] = small.stays[--small.count];
     small_stay(&small, "s-hst", "c", 0, "2026-11-03T08:00:00.000Z", "2026-11-03T09:00:00.000Z");
     small_stay(&small, "s-hst", "c", 0, "2026-12-01T08:00:00.000Z", "2026-12-01T09:00:00.000Z");
     history_close(&history, &small, "2026-12", both, 2,
-              "employer e1/iss 1100+220=1320\n"
-              "  12 charge half_day 1x1100\n"
-              "credit employer e1/iss 1100+220=1320\n"
-              "  11 charge half_day 1x1100\n"
-              "host hst/iss 1600+0=1600\n"
-              "  11 host s-hst half_day 1x800\n"
-              "  12 host s-hst half_day 1x800\n"
-              "credit host hst/iss 1400+0=1400\n"
-              "  10 host s-hst day 1x1400\n"
-              "fee iss/op 120+24=144\n"
-              "  11 fee 1x60\n"
-              "  12 fee 1x60\n"
-              "credit fee iss/op 110+22=132\n"
-              "  10 fee 1x110\n"
-              "hst 200 carried 200\n"
-              "iss -212 carried -212\n"
-              "op 12\n"
-              "pub 0\n");
+                  "employer e1/iss 1100+220=1320\n"
+                  "  12 charge half_day 1x1100\n"
+                  "credit employer e1/iss 1100+220=1320\n"
+                  "  11 charge half_day 1x1100\n"
+                  "host hst/iss 1600+0=1600\n"
+                  "  11 host s-hst half_day 1x800\n"
+                  "  12 host s-hst half_day 1x800\n"
+                  "credit host hst/iss 1400+0=1400\n"
+                  "  10 host s-hst day 1x1400\n"
+                  "fee iss/op 120+24=144\n"
+                  "  11 fee 1x60\n"
+                  "  12 fee 1x60\n"
+                  "credit fee iss/op 110+22=132\n"
+                  "  10 fee 1x110\n"
+                  "hst 200 carried 200\n"
+                  "iss -212 carried -212\n"
+                  "op 12\n"
+                  "pub 0\n");
     free(history.uses);
     free(history.carried);
     small_release(&small);
@@ -354,23 +353,44 @@ START_TEST(json_of_credit)
     struct small small;
     struct fault fault = FAULT_NONE;
     small_init(&small);
-    ck_assert_int_eq(roster_add_member(&small.roster, VIEW_LIT("a\"b"), (struct member){0}, &fault), 0);
+    ck_assert_int_eq(roster_add_member(&small.roster, VIEW_LIT("a\"b"), (struct member){0}, &fault),
+                     0);
     small_freeze(&small);
     struct line billed[] = {
-        {.document = DOCUMENT_FEE, .kind = LINE_FEE, .slot = LINE_NO_SLOT, .month = small_month("2026-09"),
-         .party = small_number(&small.roster.member_ids, "iss"), .other = small.roster.operator_member,
-         .subject = LINE_NO_SUBJECT, .price = CENTS(500), .quantity = 2},
-        {.document = DOCUMENT_SUBSIDY, .credit = true, .kind = LINE_SUBSIDY, .slot = LINE_NO_SLOT,
-         .month = small_month("2026-09"), .party = small_number(&small.roster.member_ids, "iss"),
-         .other = small.roster.operator_member, .subject = LINE_NO_SUBJECT, .price = CENTS(30),
+        {.document = DOCUMENT_FEE,
+         .kind = LINE_FEE,
+         .slot = LINE_NO_SLOT,
+         .month = small_month("2026-09"),
+         .party = small_number(&small.roster.member_ids, "iss"),
+         .other = small.roster.operator_member,
+         .subject = LINE_NO_SUBJECT,
+         .price = CENTS(500),
+         .quantity = 2},
+        {.document = DOCUMENT_SUBSIDY,
+         .credit = true,
+         .kind = LINE_SUBSIDY,
+         .slot = LINE_NO_SLOT,
+         .month = small_month("2026-09"),
+         .party = small_number(&small.roster.member_ids, "iss"),
+         .other = small.roster.operator_member,
+         .subject = LINE_NO_SUBJECT,
+         .price = CENTS(30),
          .quantity = 1},
-        {.document = DOCUMENT_EMPLOYER, .kind = LINE_CHARGE, .slot = SLOT_DAY, .month = small_month("2026-09"),
-         .party = 0, .other = small.roster.employers[0].issuer, .subject = LINE_NO_SUBJECT,
-         .price = CENTS(5), .quantity = 1},
+        {.document = DOCUMENT_EMPLOYER,
+         .kind = LINE_CHARGE,
+         .slot = SLOT_DAY,
+         .month = small_month("2026-09"),
+         .party = 0,
+         .other = small.roster.employers[0].issuer,
+         .subject = LINE_NO_SUBJECT,
+         .price = CENTS(5),
+         .quantity = 1},
     };
     struct close_correction correction = {small_month("2026-09"), NULL, 0, billed, 3};
-    struct close_input input = {.month = small_month("2026-10"), .corrections = &correction,
-                                .correction_count = 1, .carry_minimum = CLOSE_CARRY_MINIMUM};
+    struct close_input input = {.month = small_month("2026-10"),
+                                .corrections = &correction,
+                                .correction_count = 1,
+                                .carry_minimum = CLOSE_CARRY_MINIMUM};
     struct close_result result;
     struct buf json = BUF_INIT;
     /* the subscriptions of no holder and no stay: only the past is taken back */
@@ -378,11 +398,13 @@ START_TEST(json_of_credit)
     close_result_json(&result, &small.roster, &json);
     const char *tail = strstr(json.data, " \"sites\"");
     ck_assert_ptr_nonnull(tail);
-    ck_assert_str_eq(tail,
+    ck_assert_str_eq(
+        tail,
         " \"sites\": {},\n \"employers\": {},\n \"host_invoices\": [],\n \"fee_invoices\": [\n  {\n"
         "   \"issuer\": \"iss\",\n   \"net_cents\": 0,\n   \"vat_cents\": 0,\n"
         "   \"gross_cents\": 0,\n   \"subsidy_cents\": 30\n  }\n ],\n \"positions\": {\n"
-        "  \"a\\u0022b\": 0,\n  \"hst\": 0,\n  \"iss\": 1230,\n  \"op\": -1230,\n  \"pub\": 0\n },\n"
+        "  \"a\\u0022b\": 0,\n  \"hst\": 0,\n  \"iss\": 1230,\n  \"op\": -1230,\n  \"pub\": 0\n "
+        "},\n"
         " \"carried\": {},\n \"nonzero\": 2,\n \"paid_cents\": 1230,\n \"transfers\": [\n  {\n"
         "   \"from\": \"op\",\n   \"to\": \"iss\",\n   \"cents\": 1230\n  }\n ],\n"
         " \"credit_notes\": [\n  {\n   \"of\": \"employer\",\n   \"party\": \"e1\",\n"
@@ -408,9 +430,15 @@ START_TEST(close_faults)
     struct month september = small_month("2026-09");
     struct line wrong_month = {.month = small_month("2026-08"), .quantity = 1};
     struct line no_quantity = {.month = september};
-    struct line vast = {.document = DOCUMENT_HOST, .credit = true, .month = september, .party = 0,
-                        .other = 1, .price = CENTS(INT64_MAX), .quantity = 2};
-    struct line many[] = {{.month = september, .quantity = INT64_MAX}, {.month = september, .quantity = INT64_MAX}};
+    struct line vast = {.document = DOCUMENT_HOST,
+                        .credit = true,
+                        .month = september,
+                        .party = 0,
+                        .other = 1,
+                        .price = CENTS(INT64_MAX),
+                        .quantity = 2};
+    struct line many[] = {{.month = september, .quantity = INT64_MAX},
+                          {.month = september, .quantity = INT64_MAX}};
     struct line big[] = {vast, vast};
     big[0].quantity = 1;
     big[1].quantity = 1;
@@ -433,14 +461,15 @@ START_TEST(close_faults)
         {E_INVALID, "a corrected month must come once and be earlier"},
         {E_INVALID, "a line of another month was handed in as billed for 2026-09"},
         {E_INVALID, "a line billed for 2026-09 has no quantity above 0"},
-        {E_OVERFLOW, "the self-billed invoice of host hst adds up to more than can be counted: check the prices"},
+        {E_OVERFLOW, "the self-billed invoice of host hst adds up to more than can be counted: "
+                     "check the prices"},
         {E_OVERFLOW, "the amounts of this month are too large to be added up: check the prices"},
         {E_OVERFLOW, "the amounts of this month are too large to be added up: check the prices"},
         {E_INVALID, "a stay of holder c begins in another month"},
     };
     for (size_t i = 0; i < ARRAY_LEN(late); i++) {
-        struct close_input input = {.month = small_month("2026-10"), .corrections = &late[i],
-                                    .correction_count = 1};
+        struct close_input input = {
+            .month = small_month("2026-10"), .corrections = &late[i], .correction_count = 1};
         struct close_result result;
         struct fault fault = FAULT_NONE;
         ck_assert_int_eq(close_run(&result, &small.roster, &input, &fault), wanted[i].code);
@@ -448,19 +477,24 @@ START_TEST(close_faults)
         close_result_release(&result);
     }
     struct close_correction twice[] = {{.month = september}, {.month = september}};
-    struct close_input input = {.month = small_month("2026-10"), .corrections = twice, .correction_count = 2};
+    struct close_input input = {
+        .month = small_month("2026-10"), .corrections = twice, .correction_count = 2};
     struct close_result result;
     struct fault fault = FAULT_NONE;
     ck_assert_int_eq(close_run(&result, &small.roster, &input, &fault), E_INVALID);
     close_result_release(&result);
     /* units said to be gone beyond any sense leave none, and no more */
     struct carnet_use uses[] = {{september, 0, UINT32_MAX}, {small_month("2026-08"), 0, 5}};
-    input = (struct close_input){.month = small_month("2026-10"), .stays = small.stays, .stay_count = 1,
-                                 .carnet_uses = uses, .carnet_use_count = 2};
+    input = (struct close_input){.month = small_month("2026-10"),
+                                 .stays = small.stays,
+                                 .stay_count = 1,
+                                 .carnet_uses = uses,
+                                 .carnet_use_count = 2};
     close_month(&result, &small, &input);
     ck_assert_int_eq(result.overdraft, 1);
     close_result_release(&result);
-    struct cents carried[4] = {CENTS(INT64_MAX), CENTS(INT64_MAX), CENTS(INT64_MAX), CENTS(INT64_MAX)};
+    struct cents carried[4] = {CENTS(INT64_MAX), CENTS(INT64_MAX), CENTS(INT64_MAX),
+                               CENTS(INT64_MAX)};
     input.carried_in = carried;
     fault = FAULT_NONE;
     ck_assert_int_eq(close_run(&result, &small.roster, &input, &fault), E_OVERFLOW);
@@ -479,11 +513,13 @@ START_TEST(carnets_earned)
     small_holder(&small, "c", "e1-car", NULL, NULL);
     small_freeze(&small);
     small_stay(&small, "s-iss", "c", 0, T("05", "08:00"), T("05", "09:00"));
-    struct close_input input = {.month = small_month("2026-10"), .stays = small.stays, .stay_count = 1};
+    struct close_input input = {
+        .month = small_month("2026-10"), .stays = small.stays, .stay_count = 1};
     struct close_result result;
     close_month(&result, &small, &input);
     uint32_t issuer = small_number(&small.roster.member_ids, "iss");
-    ck_assert_int_eq(books_balance(&result.books, issuer, ACCOUNT_EMPLOYERS_RECEIVABLE).cents, 1200);
+    ck_assert_int_eq(books_balance(&result.books, issuer, ACCOUNT_EMPLOYERS_RECEIVABLE).cents,
+                     1200);
     ck_assert_int_eq(books_balance(&result.books, issuer, ACCOUNT_CARNETS_DEFERRED).cents, -667);
     ck_assert_int_eq(books_balance(&result.books, issuer, ACCOUNT_PASS_SALES).cents, -333);
     ck_assert_int_eq(books_balance(&result.books, issuer, ACCOUNT_VAT_COLLECTED).cents, -200);
@@ -493,8 +529,11 @@ START_TEST(carnets_earned)
     close_result_release(&result);
     small.count = 0;
     small_stay(&small, "s-iss", "c", 0, "2026-11-05T08:00:00.000Z", "2026-11-05T15:00:00.000Z");
-    input = (struct close_input){.month = small_month("2026-11"), .stays = small.stays, .stay_count = 1,
-                                 .carnet_uses = uses, .carnet_use_count = 1};
+    input = (struct close_input){.month = small_month("2026-11"),
+                                 .stays = small.stays,
+                                 .stay_count = 1,
+                                 .carnet_uses = uses,
+                                 .carnet_use_count = 1};
     close_month(&result, &small, &input);
     ck_assert_int_eq(books_balance(&result.books, issuer, ACCOUNT_CARNETS_DEFERRED).cents, 667);
     ck_assert_str_eq(account_name(ACCOUNT_CARNETS_DEFERRED), "carnets_deferred");
@@ -509,8 +548,10 @@ START_TEST(books_overflow)
     struct books books;
     struct cents out;
     books_init(&books, 3);
-    const struct posting full[] = {{0, ACCOUNT_HOSTS_PAYABLE, CENTS(INT64_MAX)}, {1, ACCOUNT_FEE_PAYABLE, CENTS(-INT64_MAX)}};
-    const struct posting again[] = {{0, ACCOUNT_FEE_PAYABLE, CENTS(INT64_MAX)}, {1, ACCOUNT_VAT_PAID, CENTS(-INT64_MAX)}};
+    const struct posting full[] = {{0, ACCOUNT_HOSTS_PAYABLE, CENTS(INT64_MAX)},
+                                   {1, ACCOUNT_FEE_PAYABLE, CENTS(-INT64_MAX)}};
+    const struct posting again[] = {{0, ACCOUNT_FEE_PAYABLE, CENTS(INT64_MAX)},
+                                    {1, ACCOUNT_VAT_PAID, CENTS(-INT64_MAX)}};
     ck_assert_int_eq(books_post(&books, full, 2), 0);
     ck_assert_int_eq(books_trial_balance(&books, &out), 0);
     ck_assert_int_eq(out.cents, 0);

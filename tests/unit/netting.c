@@ -85,7 +85,8 @@ START_TEST(direct_is_fewest)
         for (uint32_t i = 0; i < count; i++) {
             left[i] = positions[i].cents;
         }
-        ck_assert_int_eq(netting_transfers(positions, count, 0, NETTING_DIRECT, transfers, &made), 0);
+        ck_assert_int_eq(netting_transfers(positions, count, 0, NETTING_DIRECT, transfers, &made),
+                         0);
         settles(positions, count, transfers, made);
         ck_assert_uint_eq(made, fewest(left, count));
     }
@@ -125,7 +126,8 @@ START_TEST(direct_of_many)
         uint32_t made, made_again;
         uint32_t nonzero = positions_random(positions, MAX, round < 6 ? 40 : 1000000);
         ck_assert_int_eq(netting_transfers(positions, MAX, 0, NETTING_DIRECT, transfers, &made), 0);
-        ck_assert_int_eq(netting_transfers(positions, MAX, 0, NETTING_DIRECT, again, &made_again), 0);
+        ck_assert_int_eq(netting_transfers(positions, MAX, 0, NETTING_DIRECT, again, &made_again),
+                         0);
         ck_assert_uint_eq(made, made_again);
         ck_assert_int_eq(memcmp(transfers, again, made * sizeof(*transfers)), 0);
         settles(positions, MAX, transfers, made);

@@ -1,6 +1,6 @@
 /* Double-entry books: balances by (member, account). A document is posted whole, to both parties'
- * accounts, and its postings add up to 0 for each of them; so the trial balance is 0, always. Debits
- * are above 0, credits below. Not shared between threads. */
+ * accounts, and its postings add up to 0 for each of them; so the trial balance is 0, always.
+ * Debits are above 0, credits below. Not shared between threads. */
 #ifndef CORE_BOOKS_BOOKS_H
 #define CORE_BOOKS_BOOKS_H
 

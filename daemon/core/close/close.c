@@ -1,5 +1,5 @@
-/* The steps of a close: rate each month that is due and gather its lines; merge them into documents;
- * post the documents; add up positions; carry small ones over; find the transfers. */
+/* The steps of a close: rate each month that is due and gather its lines; merge them into
+ * documents; post the documents; add up positions; carry small ones over; find the transfers. */
 #include "core/close/close.h"
 
 #include <assert.h>
@@ -60,8 +60,7 @@ static void uses_replace(struct uses *uses, const struct roster *roster,
     uses->all = xrealloc(uses->all, kept + carnets + 1, sizeof(*uses->all));
     for (uint32_t i = 0; i < carnets; i++) {
         if (rating->carnet_units[i] > 0) {
-            uses->all[kept++] =
-                (struct carnet_use){rating->month, i, rating->carnet_units[i]};
+            uses->all[kept++] = (struct carnet_use){rating->month, i, rating->carnet_units[i]};
         }
     }
     uses->count = kept;
@@ -235,20 +234,18 @@ static int documents_make(struct close_result *result, const struct roster *rost
         struct document *document = &result->documents[i];
         int error = document_sum(document, result->lines, roster);
         if (error != 0) {
-            const struct names *names = document->kind == DOCUMENT_EMPLOYER
-                                            ? &roster->employer_ids
-                                            : &roster->member_ids;
+            const struct names *names =
+                document->kind == DOCUMENT_EMPLOYER ? &roster->employer_ids : &roster->member_ids;
             return fault_set(fault, error,
                              "the %s %.*s adds up to more than can be counted: check the prices",
-                             document_words[document->kind],
-                             VIEW_FMT(names->ids[document->party]));
+                             document_words[document->kind], VIEW_FMT(names->ids[document->party]));
         }
     }
     return 0;
 }
 
-/* How a document is booked: `net`, `vat` and `gross` accounts of who sells and who buys. The buyer's
- * mirror the seller's; an employer is nobody's books. */
+/* How a document is booked: `net`, `vat` and `gross` accounts of who sells and who buys. The
+ * buyer's mirror the seller's; an employer is nobody's books. */
 static const struct {
     enum account owed, earned, owing, spent;
     bool party_sells;
@@ -483,7 +480,8 @@ int close_run(struct close_result *result, const struct roster *roster,
         error = result_settle(result, roster, input);
     }
     if (error != 0) {
-        fault_set(fault, error, "the amounts of this month are too large to be added up: check the "
+        fault_set(fault, error,
+                  "the amounts of this month are too large to be added up: check the "
                   "prices");
     }
     return error;

@@ -1,11 +1,11 @@
-/* A whole month by RULES.md: from stays to documents (14-16), positions and transfers (17, 18), with
- * what is late and corrected of earlier months (19). A pure function of its input: the same set of
- * stays in any order gives the same result. No clock, disk, chance, thread or global.
+/* A whole month by RULES.md: from stays to documents (14-16), positions and transfers (17, 18),
+ * with what is late and corrected of earlier months (19). A pure function of its input: the same
+ * set of stays in any order gives the same result. No clock, disk, chance, thread or global.
  *
  * Every amount that is ever billed is a `struct line` in exactly one document. What was billed for
- * a month is therefore the sum of the lines with that true month in all closes so far: invoices add,
- * credit notes take away. RULES 19 needs nothing else of the past, except which carnet units are
- * gone and what was carried over. */
+ * a month is therefore the sum of the lines with that true month in all closes so far: invoices
+ * add, credit notes take away. RULES 19 needs nothing else of the past, except which carnet units
+ * are gone and what was carried over. */
 #ifndef CORE_CLOSE_CLOSE_H
 #define CORE_CLOSE_CLOSE_H
 
@@ -14,18 +14,18 @@
 #include "core/rating/rating.h"
 
 enum document_kind {
-    DOCUMENT_EMPLOYER,  /* invoice of the issuer to an employer: party = employer, other = issuer */
-    DOCUMENT_HOST,      /* self-billed: party = host (sells), other = issuer (buys and writes) */
-    DOCUMENT_FEE,       /* invoice of the operator: party = issuer (buys), other = operator */
-    DOCUMENT_SUBSIDY,   /* statement: party = issuer (gets), other = operator */
+    DOCUMENT_EMPLOYER, /* invoice of the issuer to an employer: party = employer, other = issuer */
+    DOCUMENT_HOST,     /* self-billed: party = host (sells), other = issuer (buys and writes) */
+    DOCUMENT_FEE,      /* invoice of the operator: party = issuer (buys), other = operator */
+    DOCUMENT_SUBSIDY,  /* statement: party = issuer (gets), other = operator */
 };
 
 enum line_kind {
-    LINE_CARNET,        /* subject = plan, quantity = carnets sold */
-    LINE_SUBSCRIPTION,  /* subject = plan, quantity = holders */
-    LINE_CHARGE,        /* slot, quantity = half-days, days or hours */
-    LINE_HOST,          /* subject = site, slot, quantity likewise */
-    LINE_FEE,           /* quantity likewise */
+    LINE_CARNET,       /* subject = plan, quantity = carnets sold */
+    LINE_SUBSCRIPTION, /* subject = plan, quantity = holders */
+    LINE_CHARGE,       /* slot, quantity = half-days, days or hours */
+    LINE_HOST,         /* subject = site, slot, quantity likewise */
+    LINE_FEE,          /* quantity likewise */
     LINE_SUBSIDY,
 };
 /* Of `subject` and `slot`, where a line has none. */
@@ -34,16 +34,16 @@ enum { LINE_NO_SLOT = 255 };
 
 /* All but `quantity` is the key: lines with equal keys are one line. */
 struct line {
-    uint8_t document;    /* enum document_kind */
-    bool credit;         /* stands in the credit note of that document */
-    uint8_t kind;        /* enum line_kind */
-    uint8_t slot;        /* enum slot or LINE_NO_SLOT */
-    uint32_t party;      /* numbers of the roster */
+    uint8_t document; /* enum document_kind */
+    bool credit;      /* stands in the credit note of that document */
+    uint8_t kind;     /* enum line_kind */
+    uint8_t slot;     /* enum slot or LINE_NO_SLOT */
+    uint32_t party;   /* numbers of the roster */
     uint32_t other;
-    struct month month;  /* the true month (RULES 19) */
+    struct month month; /* the true month (RULES 19) */
     uint32_t subject;
-    struct cents price;  /* net, of one */
-    int64_t quantity;    /* above 0 in a document */
+    struct cents price; /* net, of one */
+    int64_t quantity;   /* above 0 in a document */
 };
 
 struct document {
@@ -88,7 +88,7 @@ struct close_input {
 
 struct close_site {
     int64_t half_days, days, room_hours;
-    struct cents host;  /* H of the items whose issuer is not the host */
+    struct cents host; /* H of the items whose issuer is not the host */
     bool billed;
 };
 
@@ -104,9 +104,9 @@ struct close_result {
     uint32_t document_count;
     struct carnet_use *carnet_uses; /* for the next close: every closed month, this one included */
     size_t carnet_use_count;
-    struct cents *positions;  /* by member, before carry-over, with what was carried in */
-    struct cents *carried;    /* by member: what it takes to the next month */
-    struct cents *payable;    /* by member: positions after carry-over */
+    struct cents *positions; /* by member, before carry-over, with what was carried in */
+    struct cents *carried;   /* by member: what it takes to the next month */
+    struct cents *payable;   /* by member: positions after carry-over */
     uint32_t nonzero;
     struct cents paid;
     struct transfer *transfers;

@@ -50,16 +50,16 @@ static void charges_emit(struct lines *lines, const struct roster *roster, struc
         uint32_t employer = (uint32_t)(key >> NUMBER_BITS);
         uint32_t row = (uint32_t)(key & NUMBER_MASK);
         line_add(lines, (struct line){
-            .document = DOCUMENT_EMPLOYER,
-            .kind = LINE_CHARGE,
-            .slot = (uint8_t)(row % SLOT_COUNT),
-            .party = employer,
-            .other = roster->employers[employer].issuer,
-            .month = month,
-            .subject = LINE_NO_SUBJECT,
-            .price = tariff_prices(&roster->tariff, row)->public_price,
-            .quantity = quantity,
-        });
+                            .document = DOCUMENT_EMPLOYER,
+                            .kind = LINE_CHARGE,
+                            .slot = (uint8_t)(row % SLOT_COUNT),
+                            .party = employer,
+                            .other = roster->employers[employer].issuer,
+                            .month = month,
+                            .subject = LINE_NO_SUBJECT,
+                            .price = tariff_prices(&roster->tariff, row)->public_price,
+                            .quantity = quantity,
+                        });
     }
 }
 
@@ -111,8 +111,7 @@ static void shares_emit(struct lines *lines, const struct roster *roster, struct
                                          site->zone, slot);
         struct line line = {
             .slot = (uint8_t)slot, .other = issuer, .month = month, .quantity = quantity};
-        share_emit(lines, roster, line, site->member, number,
-                   tariff_prices(&roster->tariff, row));
+        share_emit(lines, roster, line, site->member, number, tariff_prices(&roster->tariff, row));
     }
 }
 
@@ -161,8 +160,7 @@ static struct line plan_line(const struct roster *roster, struct month month, ui
                          .quantity = 1};
 }
 
-void lines_add_month(struct lines *lines, const struct roster *roster,
-                     const struct rating *rating)
+void lines_add_month(struct lines *lines, const struct roster *roster, const struct rating *rating)
 {
     struct month month = rating->month;
     for (uint32_t i = 0; i < roster->carnet_ids.count; i++) {

@@ -250,8 +250,8 @@ static void credit_notes_write(struct json *json, const struct close_result *res
             json_open(json, '[');
             opened = true;
         }
-        const struct names *parties = document->kind == DOCUMENT_EMPLOYER ? &roster->employer_ids
-                                                                          : &roster->member_ids;
+        const struct names *parties =
+            document->kind == DOCUMENT_EMPLOYER ? &roster->employer_ids : &roster->member_ids;
         json_newline(json);
         json_open(json, '{');
         json_text(json, "of", view_of(words[document->kind]));

@@ -1,6 +1,6 @@
 /* Private to close/: sums by 64-bit key, for the one pass over a month's items. Open addressing, a
- * few thousand sums, so it stays in the second-level cache. Keys come from dense numbers, never from
- * outside. */
+ * few thousand sums, so it stays in the second-level cache. Keys come from dense numbers, never
+ * from outside. */
 #ifndef CORE_CLOSE_TALLY_H
 #define CORE_CLOSE_TALLY_H
 

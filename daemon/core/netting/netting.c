@@ -4,8 +4,8 @@
  * follows from all subsets by dynamic programming.
  *
  * Above NETTING_EXACT_MAX the steps are, as long as too many positions are left: pairs of opposite
- * amounts, triples that add up to 0, then the largest debtor pays the largest creditor, which brings
- * at least one of them to 0. The last 20 are settled exactly. */
+ * amounts, triples that add up to 0, then the largest debtor pays the largest creditor, which
+ * brings at least one of them to 0. The last 20 are settled exactly. */
 #include "core/netting/netting.h"
 
 #include <assert.h>
@@ -77,7 +77,8 @@ static void settled_drop(struct settling *settling)
     settling->count = kept;
 }
 
-/* A zero-sum group: debtors and creditors in turn, each transfer closes one of them, the last both. */
+/* A zero-sum group: debtors and creditors in turn, each transfer closes one of them, the last both.
+ */
 static void group_settle(struct settling *settling, struct side **group, uint32_t count)
 {
     uint32_t debtor = 0;
@@ -262,8 +263,7 @@ static int transfers_compare(const void *left, const void *right)
 }
 
 int netting_transfers(const struct cents *positions, uint32_t count, uint32_t operator_member,
-                      enum netting_mode mode, struct transfer *transfers,
-                      uint32_t *transfer_count)
+                      enum netting_mode mode, struct transfer *transfers, uint32_t *transfer_count)
 {
     struct settling settling = {.transfers = transfers};
     settling.open = xmalloc((count + 1u) * sizeof(*settling.open));

@@ -22,9 +22,8 @@ static void ties_sort(struct radix_key *keys, struct radix_key *scratch, size_t 
     size_t left = 0;
     size_t right = half;
     for (size_t to = 0; left < half; to++) {
-        bool take_right =
-            right < count &&
-            ties->compare(ties->context, keys[right].value, scratch[left].value) < 0;
+        bool take_right = right < count &&
+                          ties->compare(ties->context, keys[right].value, scratch[left].value) < 0;
         keys[to] = take_right ? keys[right++] : scratch[left++];
     }
 }

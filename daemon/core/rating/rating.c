@@ -169,8 +169,7 @@ static void desks_gather(struct work *work)
             day_first = rating->item_count;
         }
         uint32_t at = work->site_items[stay->site];
-        if (at < day_first || at >= rating->item_count ||
-            rating->items[at].site != stay->site) {
+        if (at < day_first || at >= rating->item_count || rating->items[at].site != stay->site) {
             at = rating->item_count;
             item_add(work, stay, SLOT_HALF_DAY, day);
             work->site_items[stay->site] = at;
@@ -211,8 +210,8 @@ static int item_price(struct work *work, struct item *item)
     const struct site *site = &work->roster->sites[item->site];
     int version = work->versions[item->day];
     if (version >= 0) {
-        item->row = tariff_row_number(tariff, (uint32_t)version, site->category, site->zone,
-                                      item->slot);
+        item->row =
+            tariff_row_number(tariff, (uint32_t)version, site->category, site->zone, item->slot);
     }
     if (version < 0 || tariff_prices(tariff, item->row) == NULL) {
         return tariff_missing(tariff, version, site->category, site->zone, item->slot,

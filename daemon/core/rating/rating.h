@@ -9,7 +9,7 @@
 
 /* One visit as the entries tell it. */
 struct stay {
-    uint32_t site;   /* numbers of the roster */
+    uint32_t site; /* numbers of the roster */
     uint32_t holder;
     int64_t in_utc_ms;
     int64_t out_utc_ms;   /* STAY_NO_OUT: forgotten */
@@ -19,9 +19,9 @@ struct stay {
 #define STAY_NO_OUT ((int64_t)-1)
 
 enum stay_flag {
-    FLAG_AUTO_CLOSED = 1,      /* of stays */
+    FLAG_AUTO_CLOSED = 1, /* of stays */
     FLAG_CUT_SHORT = 2,
-    FLAG_GRACE = 4,            /* of items */
+    FLAG_GRACE = 4, /* of items */
     FLAG_OUTSIDE_VALIDITY = 8,
     FLAG_OVERDRAFT = 16,
 };
@@ -32,12 +32,12 @@ struct item {
     uint32_t site;
     uint32_t holder;
     uint32_t duration_ms;
-    uint32_t row;           /* its row of the tariff; meaningless when in grace */
-    uint16_t quantity;      /* 1, or hours; 0 when in grace */
-    uint8_t slot;           /* enum slot */
-    uint8_t day;            /* of the month, from 0 */
-    uint8_t units;          /* units that its time is worth: 0 (room, grace), 1, 2 */
-    uint8_t units_covered;  /* by a carnet or a subscription */
+    uint32_t row;          /* its row of the tariff; meaningless when in grace */
+    uint16_t quantity;     /* 1, or hours; 0 when in grace */
+    uint8_t slot;          /* enum slot */
+    uint8_t day;           /* of the month, from 0 */
+    uint8_t units;         /* units that its time is worth: 0 (room, grace), 1, 2 */
+    uint8_t units_covered; /* by a carnet or a subscription */
     uint8_t flags;
 };
 
@@ -45,16 +45,16 @@ struct item {
 struct outcome {
     int64_t out_utc_ms; /* effective: RULES 2-4 */
     uint32_t item;
-    uint8_t flags;      /* FLAG_AUTO_CLOSED, FLAG_CUT_SHORT */
+    uint8_t flags; /* FLAG_AUTO_CLOSED, FLAG_CUT_SHORT */
 };
 
 struct rating {
     struct month month;
-    struct item *items;        /* desks by (holder, first in, site), then rooms */
+    struct item *items; /* desks by (holder, first in, site), then rooms */
     uint32_t item_count;
-    struct outcome *outcomes;  /* by stay, in the caller's order */
+    struct outcome *outcomes; /* by stay, in the caller's order */
     size_t stay_count;
-    uint32_t *carnet_units;    /* used in this month, by carnet */
+    uint32_t *carnet_units; /* used in this month, by carnet */
     int64_t units_used;
     int64_t auto_closed, cut_short; /* stays */
 };

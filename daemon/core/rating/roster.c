@@ -83,8 +83,8 @@ int roster_add_member(struct roster *roster, struct view id, struct member membe
     return error;
 }
 
-int roster_add_site(struct roster *roster, struct view id, struct view member,
-                    struct view category, struct site site, struct fault *fault)
+int roster_add_site(struct roster *roster, struct view id, struct view member, struct view category,
+                    struct site site, struct fault *fault)
 {
     assert(!roster->frozen);
     uint32_t at;
@@ -147,8 +147,8 @@ struct day carnet_last_day(struct day bought_on, int months)
     return end_number == number ? day_plus(end, -1) : end;
 }
 
-int roster_add_carnet(struct roster *roster, struct view id, struct view plan,
-                      struct carnet carnet, int valid_months, struct fault *fault)
+int roster_add_carnet(struct roster *roster, struct view id, struct view plan, struct carnet carnet,
+                      int valid_months, struct fault *fault)
 {
     assert(!roster->frozen);
     uint32_t at;
@@ -161,8 +161,8 @@ int roster_add_carnet(struct roster *roster, struct view id, struct view plan,
                          VIEW_FMT(id), VIEW_FMT(plan));
     }
     if (carnet.units == 0 || valid_months < 1) {
-        return fault_set(fault, E_INVALID,
-                         "carnet %.*s: give it at least one unit and one month", VIEW_FMT(id));
+        return fault_set(fault, E_INVALID, "carnet %.*s: give it at least one unit and one month",
+                         VIEW_FMT(id));
     }
     carnet.last_day = carnet_last_day(carnet.bought_on, valid_months);
     error = id_add(&roster->carnet_ids, id, "carnet", &at, fault);
@@ -172,8 +172,8 @@ int roster_add_carnet(struct roster *roster, struct view id, struct view plan,
     return error;
 }
 
-int roster_add_holder(struct roster *roster, struct view id, struct view plan,
-                      struct holder holder, struct fault *fault)
+int roster_add_holder(struct roster *roster, struct view id, struct view plan, struct holder holder,
+                      struct fault *fault)
 {
     assert(!roster->frozen);
     uint32_t at;
@@ -318,9 +318,9 @@ static int site_check_tariff(const struct roster *roster, const struct site *sit
             continue;
         }
         if (version < 0 ||
-            tariff_prices(&roster->tariff,
-                          tariff_row_number(&roster->tariff, (uint32_t)version, site->category,
-                                            site->zone, slot)) == NULL) {
+            tariff_prices(&roster->tariff, tariff_row_number(&roster->tariff, (uint32_t)version,
+                                                             site->category, site->zone, slot)) ==
+                NULL) {
             return tariff_missing(&roster->tariff, version, site->category, site->zone, slot, day,
                                   fault);
         }

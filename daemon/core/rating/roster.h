@@ -36,12 +36,12 @@ enum overage { OVERAGE_CHARGE, OVERAGE_REFUSE };
 struct plan {
     uint32_t employer;
     enum plan_type type;
-    struct cents monthly_fee;  /* subscription: per holder */
-    uint32_t included_units;   /* subscription: per holder and month */
-    enum overage overage;      /* this and the caps decide at check-in only (RULES 10) */
-    int64_t holder_cap_cents;  /* per month; -1: none */
+    struct cents monthly_fee; /* subscription: per holder */
+    uint32_t included_units;  /* subscription: per holder and month */
+    enum overage overage;     /* this and the caps decide at check-in only (RULES 10) */
+    int64_t holder_cap_cents; /* per month; -1: none */
     int64_t contract_cap_cents;
-    uint32_t carnet_first;     /* set by the freeze: its carnets in roster.carnet_order */
+    uint32_t carnet_first; /* set by the freeze: its carnets in roster.carnet_order */
     uint32_t carnet_count;
 };
 

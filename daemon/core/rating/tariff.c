@@ -129,8 +129,8 @@ int tariff_category(struct tariff *tariff, struct view category, uint32_t *out)
     return error == E_EXISTS ? 0 : error;
 }
 
-static int version_add(struct tariff *tariff, uint32_t number, struct day valid_from,
-                       uint32_t *out, struct fault *fault)
+static int version_add(struct tariff *tariff, uint32_t number, struct day valid_from, uint32_t *out,
+                       struct fault *fault)
 {
     for (uint32_t i = 0; i < tariff->version_count; i++) {
         const struct tariff_version *old = &tariff->versions[i];
@@ -142,16 +142,18 @@ static int version_add(struct tariff *tariff, uint32_t number, struct day valid_
         if (old->number == number) {
             return fault_set(fault, E_CONFLICT,
                              "tariff version %u has two first days: give all its rows the same "
-                             "valid_from", number);
+                             "valid_from",
+                             number);
         }
         if (same_day) {
             return fault_set(fault, E_CONFLICT,
                              "tariff versions %u and %u start on the same day: give one of them "
-                             "another valid_from", old->number, number);
+                             "another valid_from",
+                             old->number, number);
         }
     }
-    tariff->versions = xrealloc(tariff->versions, tariff->version_count + 1u,
-                                sizeof(*tariff->versions));
+    tariff->versions =
+        xrealloc(tariff->versions, tariff->version_count + 1u, sizeof(*tariff->versions));
     *out = tariff->version_count++;
     tariff->versions[*out] = (struct tariff_version){number, valid_from};
     return 0;
@@ -244,8 +246,8 @@ int tariff_freeze(struct tariff *tariff, struct fault *fault)
     for (uint32_t i = 0; i < tariff->entry_count && error == 0; i++) {
         const struct tariff_entry *entry = &tariff->entries[i];
         uint32_t version = moved[entry->version];
-        uint32_t row = tariff_row_number(tariff, version, entry->category, entry->zone,
-                                         entry->slot);
+        uint32_t row =
+            tariff_row_number(tariff, version, entry->category, entry->zone, entry->slot);
         if (tariff->present[row]) {
             error = fault_set(fault, E_EXISTS, "tariff version %u has the row %.*s/%s/%s/%s twice",
                               tariff->versions[version].number,
@@ -275,7 +277,8 @@ uint32_t tariff_row_number(const struct tariff *tariff, uint32_t version, uint32
                            enum zone zone, enum slot slot)
 {
     return ((version * tariff->categories.count + category) * ZONE_COUNT + (uint32_t)zone) *
-               SLOT_COUNT + (uint32_t)slot;
+               SLOT_COUNT +
+           (uint32_t)slot;
 }
 
 const struct prices *tariff_prices(const struct tariff *tariff, uint32_t row)
@@ -292,7 +295,8 @@ int tariff_missing(const struct tariff *tariff, int version, uint32_t category, 
     if (version < 0) {
         return fault_set(fault, E_NOT_FOUND,
                          "no tariff version is in force on %s: publish one that starts on or "
-                         "before that day", text);
+                         "before that day",
+                         text);
     }
     return fault_set(fault, E_NOT_FOUND,
                      "no tariff row for %.*s/%s/%s/%s on %s: publish a version that has it",

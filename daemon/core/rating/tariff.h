@@ -30,10 +30,10 @@ enum unit slot_unit(enum slot slot);
 
 /* Net of VAT, per unit of the row. */
 struct prices {
-    struct cents public_price;  /* P: what the employer is charged */
-    struct cents host_share;    /* H: issuer to host */
-    struct cents network_fee;   /* F: issuer to operator */
-    struct cents subsidy;       /* S: operator to issuer */
+    struct cents public_price; /* P: what the employer is charged */
+    struct cents host_share;   /* H: issuer to host */
+    struct cents network_fee;  /* F: issuer to operator */
+    struct cents subsidy;      /* S: operator to issuer */
 };
 
 struct tariff_row {
@@ -69,8 +69,7 @@ void tariff_release(struct tariff *tariff);
 /* E_INVALID: a negative price, P + S below H + F (the issuer's margin, DESIGN 5), or a unit that
  * the resource is not sold by; E_CONFLICT: the version has another first day, or another version
  * has this one; E_EXISTS: the version has this row. */
-must_check int tariff_add(struct tariff *tariff, const struct tariff_row *row,
-                          struct fault *fault);
+must_check int tariff_add(struct tariff *tariff, const struct tariff_row *row, struct fault *fault);
 /* The number of a category, known to the grid or not. Not after the freeze. */
 must_check int tariff_category(struct tariff *tariff, struct view category, uint32_t *out);
 must_check int tariff_freeze(struct tariff *tariff, struct fault *fault);
