@@ -114,6 +114,15 @@ void buf_u64be(struct buf *buf, uint64_t value)
     buf_u32be(buf, (uint32_t)value);
 }
 
+void buf_truncate(struct buf *buf, size_t len)
+{
+    assert(len <= buf->len);
+    if (len < buf->len) {
+        buf->len = len;
+        buf->data[len] = '\0';
+    }
+}
+
 void buf_consume(struct buf *buf, size_t len)
 {
     assert(len <= buf->len);

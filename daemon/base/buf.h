@@ -30,6 +30,8 @@ void buf_u64be(struct buf *buf, uint64_t value);
  * buf_wrote() says how many were written there. */
 char *buf_reserve(struct buf *buf, size_t len);
 void buf_wrote(struct buf *buf, size_t len);
+/* Drops all after the first `len` bytes. */
+void buf_truncate(struct buf *buf, size_t len);
 /* Drops the first `len` bytes. */
 void buf_consume(struct buf *buf, size_t len);
 struct view buf_content(const struct buf *buf);

@@ -109,12 +109,14 @@ int call_fail_with(struct call *call, const struct fault *fault);
 /* A server stream: the transport calls pump() at the start and whenever the node's data changed;
  * pump() emits what is new and returns 0, or fails the call, which ends the stream with its error.
  * call->decision is its memory between the calls. emit() copies nothing: the message is serialised
- * before emit() returns. It returns false when the peer's buffer is full: stop and wait for the
- * next pump. Every stream response has a `heartbeat` arm that the transport sends on a timer. */
+ * before emit() returns. It returns false when the peer's buffer is full: the message was not
+ * taken; stop and wait for the next pump. Every stream response has a `heartbeat` arm that the
+ * transport sends on a timer. */
 struct stream {
     struct call *call;
     bool (*emit)(struct stream *stream, const ProtobufCMessage *message);
-    bool finished; /* set by pump: the stream ends without an error */
+    struct arena *scratch; /* for the messages of one pump: cleared after it */
+    bool finished;         /* set by pump: the stream ends without an error */
 };
 
 struct method {
