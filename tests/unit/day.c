@@ -250,7 +250,8 @@ START_TEST(dates_are_strict)
         ck_assert_msg(day_parse(view_of(bad_days[i]), &out) == E_INVALID, "%s", bad_days[i]);
         ck_assert_int_eq(out.number, 42);
     }
-    static const char *const bad_months[] = {"", "2026", "2026-13", "2026-00", "1999-12", "2026-1", "2026-101"};
+    static const char *const bad_months[] = {"", "2026", "2026-13", "2026-00", "1999-12",
+                                             "2026-1", "2026-101"};
     for (size_t i = 0; i < ARRAY_LEN(bad_months); i++) {
         struct month out = {42};
         ck_assert_msg(month_parse(view_of(bad_months[i]), &out) == E_INVALID, "%s", bad_months[i]);
@@ -267,10 +268,12 @@ START_TEST(dates_are_strict)
         "2026-10-01T05:57:06.574",       "2026-10-01T24:00:00.000Z",  "2026-10-01T05:60:06.574Z",
         "2026-06-30T23:59:60.000Z",      "2026-10-01t05:57:06.574Z",  "2026-10-01T05:57:06.574z",
         "2026-10-01 05:57:06.574Z",      "2026-10-01T05:57:06,574Z",  "2026-02-29T00:00:00.000Z",
-        "2026-10-01T05:57:06.574+02:00", "1999-12-31T23:59:59.999Z",  "2100-01-01T00:00:00.000Z", ""};
+        "2026-10-01T05:57:06.574+02:00", "1999-12-31T23:59:59.999Z",  "2100-01-01T00:00:00.000Z",
+        ""};
     for (size_t i = 0; i < ARRAY_LEN(bad_instants); i++) {
         int64_t out = 42;
-        ck_assert_msg(instant_parse(view_of(bad_instants[i]), &out) == E_INVALID, "%s", bad_instants[i]);
+        ck_assert_msg(instant_parse(view_of(bad_instants[i]), &out) == E_INVALID, "%s",
+                      bad_instants[i]);
         ck_assert_int_eq(out, 42);
     }
     static const struct {

@@ -62,7 +62,8 @@ START_TEST(vat_rounds_half_away_from_zero)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct cents vat;
-        ck_assert_int_eq(cents_vat(CENTS(rows[i].net), (struct vat_rate){rows[i].rate}, &vat), E_OK);
+        struct vat_rate rate = {rows[i].rate};
+        ck_assert_int_eq(cents_vat(CENTS(rows[i].net), rate, &vat), E_OK);
         ck_assert_int_eq(vat.cents, rows[i].vat);
     }
     struct cents untouched = CENTS(42);

@@ -40,7 +40,8 @@ static size_t line_end(const struct csv *csv)
 static int refuse_nul(size_t line, struct fault *fault)
 {
     return fault_set(fault, E_INVALID,
-                     "line %zu: a NUL byte: the file is no text, or UTF-16; save it as UTF-8", line);
+                     "line %zu: a NUL byte: the file is no text, or UTF-16; save it as UTF-8",
+                     line);
 }
 
 static int field_plain(struct csv *csv, size_t line, struct view *field, struct fault *fault)
@@ -133,7 +134,8 @@ static int field_next(struct csv *csv, struct csv_row *row, size_t row_from, str
                          CSV_ROW_BYTES_MAX);
     }
     if (row->count == CSV_FIELDS_MAX) {
-        return fault_set(fault, E_LIMIT, "line %zu: more than %d fields", row->line, CSV_FIELDS_MAX);
+        return fault_set(fault, E_LIMIT, "line %zu: more than %d fields", row->line,
+                         CSV_FIELDS_MAX);
     }
     row->fields[row->count++] = field;
     return E_OK;

@@ -171,7 +171,8 @@ static bool read_rule(struct cursor *cursor, struct opening_hours *hours)
                 return false;
             }
             if (peek(cursor) != ' ') {
-                return refuse(cursor, cursor->at, "after the days comes a space, then hours or \"off\"");
+                return refuse(cursor, cursor->at,
+                              "after the days comes a space, then hours or \"off\"");
             }
             skip_spaces(cursor);
         }

@@ -182,8 +182,8 @@ int ident_bic(struct view text, struct fault *fault)
 {
     if (!has_shape(text, "@@@@@@**") && !has_shape(text, "@@@@@@*****")) {
         return refuse(fault, "BIC", text,
-                      "it has 4 letters of the bank, 2 of the country, 2 of the place and none or 3 "
-                      "of the branch, in capitals");
+                      "it has 4 letters of the bank, 2 of the country, 2 of the place and none or "
+                      "3 of the branch, in capitals");
     }
     /* pain.001.001.03: the place has no 0 or 1 first, and no O second. */
     if (text.data[6] == '0' || text.data[6] == '1' || text.data[7] == 'O') {

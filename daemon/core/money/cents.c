@@ -45,7 +45,7 @@ int cents_vat(struct cents net, struct vat_rate rate, struct cents *out)
         return E_INVALID;
     }
     /* Split before multiplying, so that no product overflows: at 100 % the result is the net. Both
-     * parts carry the sign of the net, so rounding the small one away from zero rounds the whole. */
+     * parts have the sign of the net, so rounding the small one away from zero rounds the whole. */
     int64_t whole = net.cents / BASIS_POINTS_WHOLE * rate.basis_points;
     int64_t part = net.cents % BASIS_POINTS_WHOLE * rate.basis_points;
     int64_t half = part < 0 ? -BASIS_POINTS_WHOLE / 2 : BASIS_POINTS_WHOLE / 2;
