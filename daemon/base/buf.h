@@ -6,10 +6,10 @@
 #include "base/view.h"
 
 struct buf {
-    char *data;   /* NUL-terminated whenever not NULL */
+    char *data; /* NUL-terminated whenever not NULL */
     size_t len;
     size_t alloc;
-    size_t max;   /* 0 = no maximum */
+    size_t max; /* 0 = no maximum */
     int error;
 };
 #define BUF_INIT ((struct buf){0})

@@ -12,24 +12,24 @@
 
 enum err {
     E_OK = 0,
-    E_INVALID = -1,      /* what came from outside is malformed or out of range */
-    E_NOT_FOUND = -2,    /* the named thing does not exist */
-    E_EXISTS = -3,       /* it exists already */
-    E_CONFLICT = -4,     /* same identity, other content; or not possible in the present state */
-    E_OVERFLOW = -5,     /* an integer would not fit */
-    E_LIMIT = -6,        /* a named maximum was reached */
-    E_IO = -7,           /* disk or network failed */
-    E_FULL = -8,         /* no space left on the device */
-    E_CORRUPT = -9,      /* our own data is damaged */
-    E_FOREIGN = -10,     /* a file of another program or a newer version */
-    E_BUSY = -11,        /* locked or overloaded: try again later */
-    E_TIMEOUT = -12,     /* the deadline passed */
+    E_INVALID = -1,   /* what came from outside is malformed or out of range */
+    E_NOT_FOUND = -2, /* the named thing does not exist */
+    E_EXISTS = -3,    /* it exists already */
+    E_CONFLICT = -4,  /* same identity, other content; or not possible in the present state */
+    E_OVERFLOW = -5,  /* an integer would not fit */
+    E_LIMIT = -6,     /* a named maximum was reached */
+    E_IO = -7,        /* disk or network failed */
+    E_FULL = -8,      /* no space left on the device */
+    E_CORRUPT = -9,   /* our own data is damaged */
+    E_FOREIGN = -10,  /* a file of another program or a newer version */
+    E_BUSY = -11,     /* locked or overloaded: try again later */
+    E_TIMEOUT = -12,  /* the deadline passed */
     E_UNAUTHENTICATED = -13, /* who you are could not be established */
-    E_DENIED = -14,      /* you may not do this */
-    E_SIGNATURE = -15,   /* a signature or a proof does not verify */
-    E_UNSUPPORTED = -16, /* understood but not offered */
-    E_CLOSED = -17,      /* the other side ended the conversation */
-    E_INTERNAL = -18,    /* a library failed in a way that it does not explain */
+    E_DENIED = -14,          /* you may not do this */
+    E_SIGNATURE = -15,       /* a signature or a proof does not verify */
+    E_UNSUPPORTED = -16,     /* understood but not offered */
+    E_CLOSED = -17,          /* the other side ended the conversation */
+    E_INTERNAL = -18,        /* a library failed in a way that it does not explain */
 };
 
 /* Sentence for a code; never NULL. Unknown codes give "unknown error". */

@@ -19,11 +19,11 @@ struct view {
 /* For printf's "%.*s". */
 #define VIEW_FMT(v) (int)(v).len, ((v).data == NULL ? "" : (v).data)
 
-struct view view_of(const char *string);                 /* NUL-terminated; NULL gives VIEW_NONE */
+struct view view_of(const char *string); /* NUL-terminated; NULL gives VIEW_NONE */
 struct view view_bytes(const void *data, size_t len);
 bool view_equal(struct view a, struct view b);
 bool view_is(struct view a, const char *string);
-bool view_is_nocase(struct view a, const char *string);  /* ASCII letters only */
+bool view_is_nocase(struct view a, const char *string); /* ASCII letters only */
 /* Byte order, shorter first among equals: the order of ids in RULES. */
 int view_compare(struct view a, struct view b);
 bool view_starts(struct view a, const char *prefix);

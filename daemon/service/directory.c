@@ -36,8 +36,8 @@ static bool gather_one(void *context, const ProtobufCMessage *record)
         return true;
     }
     if (g->count == g->capacity) {
-        ProtobufCMessage **more =
-            ARENA_ARRAY(g->call->arena, g->capacity == 0 ? 16 : g->capacity * 2, ProtobufCMessage *);
+        ProtobufCMessage **more = ARENA_ARRAY(
+            g->call->arena, g->capacity == 0 ? 16 : g->capacity * 2, ProtobufCMessage *);
         if (g->count > 0) {
             memcpy(more, g->records, g->count * sizeof(ProtobufCMessage *));
         }

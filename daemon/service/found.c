@@ -25,8 +25,7 @@ void found_token_key(struct service *service, struct view author)
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_KEY_PUBLISHED, &published.base);
 }
 
-int found_network(struct service *service, const struct found_options *options,
-                  struct fault *fault)
+int found_network(struct service *service, const struct found_options *options, struct fault *fault)
 {
     struct arena arena = ARENA_INIT;
     int err = ident_slug(view_of(options->network_id), fault);
@@ -36,8 +35,9 @@ int found_network(struct service *service, const struct found_options *options,
     }
     if (registry_network(service->db, &arena).network_id != NULL) {
         arena_release(&arena);
-        return fault_set(fault, E_EXISTS, "this database holds a network already: run it, or "
-                                          "choose another state folder");
+        return fault_set(fault, E_EXISTS,
+                         "this database holds a network already: run it, or "
+                         "choose another state folder");
     }
     snprintf(service->node->network_id, sizeof service->node->network_id, "%s",
              options->network_id);

@@ -76,8 +76,7 @@ int64_t journal_append(struct service *service, struct view author, struct view 
     struct entry_draft draft = {
         .feed_id = feed_id,
         .seq = feed->size + 1,
-        .appended_utc_ms =
-            now_utc_ms > feed->appended_utc_ms ? now_utc_ms : feed->appended_utc_ms,
+        .appended_utc_ms = now_utc_ms > feed->appended_utc_ms ? now_utc_ms : feed->appended_utc_ms,
         .type = type,
         .author = author,
         .payload = payload,

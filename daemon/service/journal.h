@@ -1,5 +1,5 @@
-/* The journal is the writer's pen: it turns payloads into entries, appends them to feeds and changes
- * the projections, all inside the writer's transaction. Writer thread only. */
+/* The journal is the writer's pen: it turns payloads into entries, appends them to feeds and
+ * changes the projections, all inside the writer's transaction. Writer thread only. */
 #ifndef SERVICE_JOURNAL_H
 #define SERVICE_JOURNAL_H
 
@@ -34,8 +34,8 @@ struct feeds *journal_feeds(struct journal *journal);
 must_check int journal_publish(struct service *service, struct view feed_id, struct buf *note,
                                struct fault *fault);
 
-/* Salted hash of an erasable reason: stores (salt, text) and returns the 32-byte hash for the entry,
- * in the call's arena. Empty text gives VIEW_NONE. */
+/* Salted hash of an erasable reason: stores (salt, text) and returns the 32-byte hash for the
+ * entry, in the call's arena. Empty text gives VIEW_NONE. */
 struct view journal_reason(struct service *service, struct call *call, const char *text);
 
 #endif

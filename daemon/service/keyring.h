@@ -1,6 +1,7 @@
 /* The secret keys of this node, each in a file of its own under <state>/keys (mode 0600):
- * `feed-<id>.key` signs one feed's checkpoints, `token-<key id>.key` signs pass tokens, `cosign.key`
- * cosigns. Keys are read when first needed and kept in memory that is wiped. Writer thread only.
+ * `feed-<id>.key` signs one feed's checkpoints, `token-<key id>.key` signs pass tokens,
+ * `cosign.key` cosigns. Keys are read when first needed and kept in memory that is wiped. Writer
+ * thread only.
  *
  * Losing token keys or feed keys is survivable (new ones are published); telling them is not: each
  * file but those in daily use (feeds, the newest token key) may be kept offline. */

@@ -51,9 +51,10 @@ int call_check_request_id(struct call *call, const char *request_id, uint8_t uui
 {
     struct uuid parsed;
     if (uuid_parse(view_of(request_id), &parsed) != E_OK || (parsed.bytes[6] >> 4) != 7) {
-        return call_violation(call, "request_id",
-                              "make a fresh UUIDv7 in lower case for each new request, and send the "
-                              "same one again only to repeat it");
+        return call_violation(
+            call, "request_id",
+            "make a fresh UUIDv7 in lower case for each new request, and send the "
+            "same one again only to repeat it");
     }
     memcpy(uuid, parsed.bytes, 16);
     return 0;
@@ -155,9 +156,9 @@ const char *approval_ask(struct service *service, struct call *call, struct view
     query = db_query(db, &put_approval);
     query_bind_text(query, "approval_id", view_of(text));
     query_bind_blob(query, "digest", digest);
-    query_bind_text(query, "method",
-                    view_of(arena_printf(call->arena, "%s/%s", call->method->service,
-                                         call->method->name)));
+    query_bind_text(
+        query, "method",
+        view_of(arena_printf(call->arena, "%s/%s", call->method->service, call->method->name)));
     query_bind_text(query, "summary", view_of(summary));
     query_bind_text(query, "author", view_of(call->who.author));
     query_bind_int(query, "asked_utc_ms", service_now(service));

@@ -17,9 +17,9 @@
 #include "service/method.h"
 #include "store/db/db.h"
 
-struct keyring;   /* service/keyring.h */
-struct journal;   /* service/journal.h */
-struct desk;      /* service/desk/: the writer's memory of tokens and proofs seen */
+struct keyring; /* service/keyring.h */
+struct journal; /* service/journal.h */
+struct desk;    /* service/desk/: the writer's memory of tokens and proofs seen */
 
 /* Set before the threads start and unchanged after, but for the atomics. */
 struct node {
@@ -67,8 +67,8 @@ void *call_respond(struct call *call);
 /* Two operators (DESIGN 8): when the policy asks for two and nobody else asked for exactly this
  * before, records the wish and returns its id (the caller answers with it and applies nothing);
  * otherwise forgets the pending wish and returns NULL: go ahead. `digest` identifies the command
- * without its request id. Writer only. *approved_by gets both authors, comma separated, when it goes
- * ahead. */
+ * without its request id. Writer only. *approved_by gets both authors, comma separated, when it
+ * goes ahead. */
 const char *approval_ask(struct service *service, struct call *call, struct view digest,
                          const char *summary, const char **approved_by);
 

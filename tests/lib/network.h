@@ -1,5 +1,5 @@
-/* A whole hub in one thread for tests: a temporary state folder, a founded network, a clock that the
- * test moves, methods called by their row. No socket, no thread, no libevent. A failure of the
+/* A whole hub in one thread for tests: a temporary state folder, a founded network, a clock that
+ * the test moves, methods called by their row. No socket, no thread, no libevent. A failure of the
  * machinery itself (disk, setup) ends the test program with a message. */
 #ifndef TESTS_LIB_NETWORK_H
 #define TESTS_LIB_NETWORK_H
@@ -8,12 +8,12 @@
 #include "service/service.h"
 
 struct network {
-    char dir[64];             /* removed by network_release() */
+    char dir[64]; /* removed by network_release() */
     struct env env;
-    struct env_test clock;    /* clock.now_utc_ms moves business and real time */
+    struct env_test clock; /* clock.now_utc_ms moves business and real time */
     struct node node;
-    struct service service;   /* the writer's */
-    struct arena arena;       /* requests and answers live here until network_release() */
+    struct service service; /* the writer's */
+    struct arena arena;     /* requests and answers live here until network_release() */
 };
 
 /* Founds the network "test" (two operators unless `demo`) at 2026-11-03T07:00:00Z. */
@@ -39,8 +39,8 @@ char *network_request_id(struct network *network);
 /* An initialised request message in the arena. */
 void *network_new(struct network *network, const ProtobufCMessageDescriptor *descriptor);
 
-/* Imports members, sites (all set active), stops, employers, plans, carnets, holders and tariffs from
- * a folder of CSV files, through NetworkService.ImportTable, as an operator. */
+/* Imports members, sites (all set active), stops, employers, plans, carnets, holders and tariffs
+ * from a folder of CSV files, through NetworkService.ImportTable, as an operator. */
 void network_import(struct network *network, const char *dir);
 /* The project's copy of the reference network. */
 const char *network_reference_dir(void);

@@ -173,8 +173,10 @@ def check_code(path, below, code):
 
 def check_c(path, text, known):
     for number, line in enumerate(text.split("\n"), 1):
-        if len(line) > 100:
-            problem(path, number, f"{len(line)} columns: at most 100")
+        # A table of test cases is read by column: a row may be wider than a line of code.
+        columns = 180 if str(path).startswith("tests/") else 100
+        if len(line) > columns:
+            problem(path, number, f"{len(line)} columns: at most {columns}")
         match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)', line)
         if not match or not path.startswith(("daemon/", "clients/")):
             continue

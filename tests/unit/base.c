@@ -43,8 +43,12 @@ END_TEST
 START_TEST(base64_round_trips_and_refuses)
 {
     /* RFC 4648 section 10. */
-    static const char *const pairs[][2] = {{"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
                                            {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         struct buf out = BUF_INIT;
@@ -59,8 +63,8 @@ START_TEST(base64_round_trips_and_refuses)
         ck_assert(view_is(buf_content(&out), pairs[i][0]));
         buf_release(&out);
     }
-    static const char *const bad[] = {"Z", "Zg=", "Zg===", "Zh==", "Zm9=", "Zm9v=", "+-AA", "Zg==Zg==",
-                                      "Zm 9", "====", "Zm9vYg= ="};
+    static const char *const bad[] = {"Z",    "Zg=",      "Zg===", "Zh==", "Zm9=",     "Zm9v=",
+                                      "+-AA", "Zg==Zg==", "Zm 9",  "====", "Zm9vYg= ="};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct buf out = BUF_INIT;
         ck_assert_msg(text_from_base64(view_of(bad[i]), &out) == E_INVALID, "%s", bad[i]);
@@ -72,9 +76,11 @@ END_TEST
 
 START_TEST(utf8_is_rfc_3629)
 {
-    static const char *const good[] = {"", "abc", "é", "œ€", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {"\x80", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                      "\xf8\x88\x80\x80\x80", "\xc3", "\xe2\x82"};
+    static const char *const good[] = {
+        "", "abc", "é", "œ€", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",         "\xc0\xaf",         "\xe0\x80\xaf",
+                                      "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80",
+                                      "\xc3",         "\xe2\x82"};
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         ck_assert(text_is_utf8(view_of(good[i])));
     }
@@ -123,7 +129,7 @@ END_TEST
 START_TEST(arena_is_aligned_and_cleared)
 {
     struct arena arena = ARENA_INIT;
-    for (size_t i = 0; i < 5000; i++) {
+    for (size_t i = 0; i < 1000; i++) {
         char *p = arena_alloc(&arena, i % 300);
         ck_assert_uint_eq((uintptr_t)p % 16, 0);
         memset(p, 1, i % 300);
@@ -131,9 +137,11 @@ START_TEST(arena_is_aligned_and_cleared)
     arena_clear(&arena);
     ck_assert_uint_eq(arena.used, 0);
     char *p = arena_alloc(&arena, 1 << 20);
+    size_t set = 0;
     for (size_t i = 0; i < 1 << 20; i++) {
-        ck_assert_int_eq(p[i], 0);
+        set += p[i] != 0;
     }
+    ck_assert_uint_eq(set, 0);
     ck_assert_str_eq(arena_printf(&arena, "%s-%d", "a", 7), "a-7");
     arena_release(&arena);
 }

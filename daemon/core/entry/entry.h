@@ -51,8 +51,8 @@ struct entry {
 /* The entry's bytes, deterministic, and the entry as it would be read back from them, both in the
  * arena (out->payload is the draft's). The draft is ours: a wrong home or payload type is a bug and
  * asserted. E_LIMIT when it would be too long. */
-must_check int entry_encode(const struct entry_draft *draft, struct arena *arena, struct view *bytes,
-                            struct entry *out, struct fault *fault);
+must_check int entry_encode(const struct entry_draft *draft, struct arena *arena,
+                            struct view *bytes, struct entry *out, struct fault *fault);
 
 /* Reads bytes that come from a peer or the disk: scanned before they are unpacked; the feed, the
  * home of the type and the length are checked. E_INVALID with a sentence. */

@@ -41,9 +41,10 @@ static void network_created(const struct application *a, const ProtobufCMessage 
     query_run(query);
 }
 
-DB_SQL(put_key, "INSERT INTO signing_key (key_id, purpose, public_key, from_utc_ms, retired_utc_ms) "
-                "VALUES (:key_id, :purpose, :public_key, :from_utc_ms, 0) "
-                "ON CONFLICT (key_id) DO NOTHING");
+DB_SQL(put_key,
+       "INSERT INTO signing_key (key_id, purpose, public_key, from_utc_ms, retired_utc_ms) "
+       "VALUES (:key_id, :purpose, :public_key, :from_utc_ms, 0) "
+       "ON CONFLICT (key_id) DO NOTHING");
 
 static void key_published(const struct application *a, const ProtobufCMessage *message)
 {
@@ -447,8 +448,8 @@ static void visit_closed(const struct application *a, const ProtobufCMessage *me
     query_run(query);
 }
 
-DB_SQL(void_visit, "UPDATE visit SET state = 3, last_key = :key WHERE " OF_THIS_FEED
-                   " AND state IN (1, 2)");
+DB_SQL(void_visit,
+       "UPDATE visit SET state = 3, last_key = :key WHERE " OF_THIS_FEED " AND state IN (1, 2)");
 
 static void visit_voided(const struct application *a, const ProtobufCMessage *message)
 {

@@ -15,17 +15,17 @@ struct view_position {
 };
 
 /* Applies one entry. What it says was checked before it was appended, so nothing is refused here:
- * an entry that makes no sense (a check-out of a visit that the feed does not know) changes nothing.
- * An entry of a newer version's type changes nothing. Errors stick in `db`. */
+ * an entry that makes no sense (a check-out of a visit that the feed does not know) changes
+ * nothing. An entry of a newer version's type changes nothing. Errors stick in `db`. */
 void view_apply(struct db *db, struct view_position at, const struct entry *entry);
 
 /* Empties every projection, before a replay. */
 void view_drop_all(struct db *db);
 
-/* Empties every projection and applies all feeds again, inside the caller's transaction. With seed 0
- * feed by feed; any other seed draws another interleaving of the feeds, which must give the same
- * tables. `progress` (may be NULL) is called now and then with the entries done. E_CORRUPT names the
- * first entry that cannot be read. */
+/* Empties every projection and applies all feeds again, inside the caller's transaction. With seed
+ * 0 feed by feed; any other seed draws another interleaving of the feeds, which must give the same
+ * tables. `progress` (may be NULL) is called now and then with the entries done. E_CORRUPT names
+ * the first entry that cannot be read. */
 must_check int view_rebuild(struct db *db, uint64_t seed, void (*progress)(void *, uint64_t done),
                             void *context, struct fault *fault);
 

@@ -28,7 +28,7 @@ PROJECTION(visit, "visit_key");
 
 #define ROW(table)                                                                                 \
     {                                                                                              \
-        #table, &select_##table, &empty_##table                                                    \
+#table, &select_##table, &empty_##table                                                    \
     }
 
 static const struct {
@@ -36,11 +36,13 @@ static const struct {
     const struct db_sql *select;
     const struct db_sql *empty;
 } projections[] = {
-    ROW(network),         ROW(signing_key), ROW(network_policy), ROW(member),
-    ROW(charter),         ROW(charter_acceptance), ROW(site),    ROW(tariff),
-    ROW(pass),            ROW(bank_account), ROW(employer),      ROW(employer_policy),
-    ROW(plan),            ROW(holder),      ROW(carnet),         ROW(dispute),
-    ROW(period),          ROW(period_cut),  ROW(visit),
+    ROW(network),      ROW(signing_key), ROW(network_policy),
+    ROW(member),       ROW(charter),     ROW(charter_acceptance),
+    ROW(site),         ROW(tariff),      ROW(pass),
+    ROW(bank_account), ROW(employer),    ROW(employer_policy),
+    ROW(plan),         ROW(holder),      ROW(carnet),
+    ROW(dispute),      ROW(period),      ROW(period_cut),
+    ROW(visit),
 };
 
 void view_drop_all(struct db *db)

@@ -3,9 +3,9 @@
 #include "store/view/apply.h"
 
 enum {
-    FEEDS_MAX = 4096,      /* a network has a few hundred */
-    CHUNK = 4096,          /* entries of one feed in a row, in order */
-    CHUNK_SHUFFLED = 7,    /* small when shuffled, so that feeds mix finely */
+    FEEDS_MAX = 4096,   /* a network has a few hundred */
+    CHUNK = 4096,       /* entries of one feed in a row, in order */
+    CHUNK_SHUFFLED = 7, /* small when shuffled, so that feeds mix finely */
     PROGRESS_EVERY = 1000,
 };
 
@@ -41,8 +41,8 @@ static void load_cursors(struct rebuild *r)
 /* Applies up to `count` entries of one feed. */
 static int advance(struct rebuild *r, struct cursor *cursor, uint64_t count)
 {
-    uint64_t last = cursor->next + count - 1 < cursor->size ? cursor->next + count - 1
-                                                            : cursor->size;
+    uint64_t last =
+        cursor->next + count - 1 < cursor->size ? cursor->next + count - 1 : cursor->size;
     int err = E_OK;
     struct query *read = feed_read(r->db, cursor->id.no, cursor->next, last);
     struct feed_entry raw;

@@ -70,8 +70,8 @@ const Passerelle__V1__NetworkPolicy *registry_policy(struct db *db, struct arena
     const ProtobufCMessage *policy = NULL;
     struct query *query = db_query(db, &select_policy);
     if (query_next(query)) {
-        policy = unpack(db, &passerelle__v1__network_policy__descriptor, query_blob(query, 0),
-                        arena);
+        policy =
+            unpack(db, &passerelle__v1__network_policy__descriptor, query_blob(query, 0), arena);
         query_end(query);
     }
     return policy == NULL ? registry_policy_defaults(arena) : (const void *)policy;
@@ -148,8 +148,7 @@ const Passerelle__V1__Carnet *registry_carnet(struct db *db, struct arena *arena
 
 DB_SQL(select_holder, "SELECT record FROM holder WHERE holder_id = :id");
 
-const Passerelle__V1__HolderPut *registry_holder(struct db *db, struct arena *arena,
-                                                 struct view id)
+const Passerelle__V1__HolderPut *registry_holder(struct db *db, struct arena *arena, struct view id)
 {
     return (const void *)one_by_id(db, &select_holder, &passerelle__v1__holder_put__descriptor, id,
                                    arena);
@@ -164,8 +163,8 @@ const Passerelle__V1__TariffVersion *registry_tariff(struct db *db, struct arena
     struct query *query = db_query(db, &select_tariff);
     query_bind_int(query, "version", version);
     if (query_next(query)) {
-        tariff = unpack(db, &passerelle__v1__tariff_version__descriptor, query_blob(query, 0),
-                        arena);
+        tariff =
+            unpack(db, &passerelle__v1__tariff_version__descriptor, query_blob(query, 0), arena);
         query_end(query);
     }
     return (const void *)tariff;

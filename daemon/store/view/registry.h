@@ -1,7 +1,7 @@
 /* Reading the projections of `net` and `books`: members, sites, tariffs, contracts, passes. Each
  * function reads inside the caller's transaction and unpacks into the caller's arena; what is not
- * there is NULL (or false). Errors of the database stick in `db`: the caller checks once. Any thread,
- * on that thread's connection. */
+ * there is NULL (or false). Errors of the database stick in `db`: the caller checks once. Any
+ * thread, on that thread's connection. */
 #ifndef STORE_VIEW_REGISTRY_H
 #define STORE_VIEW_REGISTRY_H
 
@@ -66,8 +66,8 @@ enum registry_table {
     REGISTRY_TARIFFS,   /* Passerelle__V1__TariffVersion, by version */
     REGISTRY_CHARTERS,  /* Passerelle__V1__Charter, by version */
 };
-/* Calls `each` with every record; stops when it returns false. The message lives in an arena that is
- * cleared after each call: copy what must stay. */
+/* Calls `each` with every record; stops when it returns false. The message lives in an arena that
+ * is cleared after each call: copy what must stay. */
 void registry_walk(struct db *db, enum registry_table table,
                    bool (*each)(void *context, const ProtobufCMessage *record), void *context);
 /* How many rows it has. */

@@ -1,8 +1,8 @@
 #include "store/view/visits.h"
 
-
 #define COLUMNS                                                                                    \
-    "SELECT visit_key, last_key, feed_no, visit_id, holder_id, pass_id, resource, medium, source, " \
+    "SELECT visit_key, last_key, feed_no, visit_id, holder_id, pass_id, resource, medium, "        \
+    "source, "                                                                                     \
     "state, day, in_utc_ms, out_utc_ms, auto_closed, tariff_version, line, corrected_by "          \
     "FROM visit "
 
@@ -95,8 +95,7 @@ void visits_open_before(struct db *db, int64_t utc_ms, visits_each *each, void *
 DB_SQL(select_on_day, COLUMNS "WHERE day = :day AND feed_no = :feed_no "
                               "ORDER BY in_utc_ms, visit_key");
 
-void visits_on_day(struct db *db, int64_t feed_no, struct day day, visits_each *each,
-                   void *context)
+void visits_on_day(struct db *db, int64_t feed_no, struct day day, visits_each *each, void *context)
 {
     struct query *query = db_query(db, &select_on_day);
     query_bind_int(query, "day", day.number);
@@ -106,8 +105,7 @@ void visits_on_day(struct db *db, int64_t feed_no, struct day day, visits_each *
 
 DB_SQL(select_of_days, COLUMNS "WHERE day BETWEEN :from AND :to AND state IN (1, 2)");
 
-void visits_of_days(struct db *db, struct day from, struct day to, visits_each *each,
-                    void *context)
+void visits_of_days(struct db *db, struct day from, struct day to, visits_each *each, void *context)
 {
     struct query *query = db_query(db, &select_of_days);
     query_bind_int(query, "from", from.number);

@@ -9,12 +9,12 @@
 
 /* A row of `visit`. Views point into the row when given to a callback, else into the arena. */
 struct visit_row {
-    int64_t visit_key;  /* feed_no << 40 | seq of the entry that began it */
-    int64_t last_key;   /* of the last entry about it */
+    int64_t visit_key; /* feed_no << 40 | seq of the entry that began it */
+    int64_t last_key;  /* of the last entry about it */
     int64_t feed_no;
-    struct view visit_id;  /* 16 bytes */
+    struct view visit_id; /* 16 bytes */
     struct view holder_id;
-    struct view pass_id;   /* empty: imported or noted */
+    struct view pass_id; /* empty: imported or noted */
     Passerelle__V1__Resource resource;
     Passerelle__V1__Medium medium;
     Passerelle__V1__Source source;
