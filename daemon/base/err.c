@@ -86,15 +86,21 @@ void fault_prefix(struct fault *fault, const char *fmt, ...)
     if (fault == NULL || fault->code == E_OK) {
         return;
     }
-    char old[sizeof fault->text];
-    memcpy(old, fault->text, sizeof old);
+    char prefixed[sizeof fault->text];
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(fault->text, sizeof fault->text, fmt, args);
+    int n = vsnprintf(prefixed, sizeof prefixed, fmt, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof fault->text) {
-        snprintf(fault->text + n, sizeof fault->text - (size_t)n, ": %s", old);
+    /* What does not fit is cut at the end: the prefix and the beginning matter most. */
+    size_t at = n < 0 ? 0 : (size_t)n;
+    for (const char *rest = ": "; at < sizeof prefixed - 1 && *rest != '\0'; rest++) {
+        prefixed[at++] = *rest;
     }
+    for (const char *rest = fault->text; at < sizeof prefixed - 1 && *rest != '\0'; rest++) {
+        prefixed[at++] = *rest;
+    }
+    prefixed[at < sizeof prefixed ? at : sizeof prefixed - 1] = '\0';
+    memcpy(fault->text, prefixed, sizeof prefixed);
 }
 
 void die_at(const char *file, int line, const char *fmt, ...)
