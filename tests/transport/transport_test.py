@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Raw sockets against echo-server: what no well-behaved client sends.
-Usage: transport_test.py ECHO_SERVER [unittest arguments]"""
+Usage: transport_test.py ECHO_SERVER PEER_CHECK [unittest arguments]"""
 import base64
 import gzip
 import json
@@ -16,6 +16,7 @@ import time
 import unittest
 
 SERVER = None
+PEER = None
 ECHO = "/passerelle.test.v1.EchoService/"
 
 
@@ -626,6 +627,13 @@ class Limits(Base):
         self.assertEqual(self.ask(post("Echo"))[0], 200)
 
 
+class OurClient(Base):
+    def test_peer_check(self):
+        done = subprocess.run([PEER, self.server.dir.name, str(self.server.port)],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (0, "peer: fine\n"), done.stderr)
+
+
 class PerAddress(Base):
     settings = {"connections_per_address_max": 5, "threads": 1}
 
@@ -712,4 +720,5 @@ class Ends(unittest.TestCase):
 
 if __name__ == "__main__":
     SERVER = os.path.abspath(sys.argv.pop(1))
+    PEER = os.path.abspath(sys.argv.pop(1))
     unittest.main()
