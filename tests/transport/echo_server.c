@@ -17,7 +17,7 @@
 static struct transport *transport;
 static atomic_int recorded;
 static atomic_ullong epoch = 1;
-static atomic_bool revoked;
+static atomic_bool revoked, stopping;
 static atomic_int ended_ok, ended_failed;
 
 /* Methods: `service` is not used by any of them. */
@@ -246,7 +246,7 @@ static void healthz(void *context, struct exchange *x, const struct principal *w
 static void *run_waker(void *context)
 {
     (void)context;
-    for (;;) {
+    while (!atomic_load(&stopping)) {
         nanosleep(&(struct timespec){.tv_nsec = 30 * 1000000}, NULL);
         transport_wake(transport);
     }
@@ -425,7 +425,7 @@ int main(int argc, char **argv)
         }
         fflush(stdout);
     }
-    pthread_cancel(waker);
+    atomic_store(&stopping, true);
     pthread_join(waker, NULL);
     transport_free(transport);
     free((void *)(uintptr_t)config.tls.certificate);

@@ -172,6 +172,9 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *context)
         }
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        /* A peer that vanished acknowledges nothing: the next heartbeat then ends its stream. */
+        unsigned silence_ms = (unsigned)io->net->config.limits.write_ms_max;
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof silence_ms);
         evutil_make_socket_nonblocking(fd);
         evutil_make_socket_closeonexec(fd);
         uint8_t address[16];
