@@ -5,7 +5,7 @@
  *
  * A method without `apply` only reads: it runs on any thread with a read-only connection. A method
  * with `apply` runs on the writer: `decide` looks and stops at the first objection, `apply` writes
- * and cannot be refused. Both get the same call; `decide` leaves what it found in call->decision. */
+ * and cannot be refused. Both get the same call; `decide` leaves its findings in call->decision. */
 #ifndef SERVICE_METHOD_H
 #define SERVICE_METHOD_H
 

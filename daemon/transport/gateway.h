@@ -30,7 +30,7 @@ struct gateway {
     bool (*authenticate)(void *context, const struct credentials *credentials,
                          struct principal *out, struct call_error *error);
     /* Changes whenever someone who was authenticated might not be any more: certificates are then
-     * asked about again, and streams whose caller is no longer welcome are ended within a second. */
+     * asked about again, and streams whose caller is not welcome any more end within a second. */
     uint64_t (*epoch)(void *context);
     /* Takes the call and ends it by call->done() exactly once, on any thread, now or later. For a
      * stream this opens it: decide, without pump. After call->deadline_ns nobody waits. */

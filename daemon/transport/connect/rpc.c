@@ -16,8 +16,9 @@ void rpc_end(struct rpc *rpc, enum code code)
     int64_t took_ns = env_monotonic_ns(config->env) - rpc->x->started_ns;
     config->gateway.ended(config->gateway.context, rpc->method, code, took_ns);
     if (config->log != NULL && config->log->level >= LOG_INFO && rpc->method != NULL) {
-        log_event(config->log, code == CODE_INTERNAL || code == CODE_DATA_LOSS ? LOG_ERROR : LOG_DEBUG,
-                  "call", LOG_S("id", rpc->call.trace), LOG_S("service", rpc->method->service),
+        bool ours = code == CODE_INTERNAL || code == CODE_DATA_LOSS;
+        log_event(config->log, ours ? LOG_ERROR : LOG_DEBUG, "call",
+                  LOG_S("id", rpc->call.trace), LOG_S("service", rpc->method->service),
                   LOG_S("method", rpc->method->name), LOG_S("code", code_name(code)),
                   LOG_S("role", role_name(rpc->call.who.role)), LOG_N("us", took_ns / 1000));
     }
@@ -149,7 +150,7 @@ static bool may_call(struct rpc *rpc, struct call_error *error)
     if (who->role == ROLE_ANYONE) {
         *error = (struct call_error){
             .code = CODE_UNAUTHENTICATED,
-            .message = "Who are you? Present a client certificate or a key (Authorization: Bearer)."};
+            .message = "Who are you? Present a certificate or a key (Authorization: Bearer)."};
     } else {
         *error = (struct call_error){
             .code = CODE_PERMISSION_DENIED,
@@ -197,7 +198,8 @@ void rpc_head(struct transport *transport, struct exchange *x)
     if (version.data != NULL && !view_is(version, "1")) {
         fail_with(rpc, CODE_INVALID_ARGUMENT, "This server speaks version 1 of Connect.");
     } else if (!parse_timeout(rpc)) {
-        fail_with(rpc, CODE_INVALID_ARGUMENT, "Connect-Timeout-Ms is a number of at most 10 digits.");
+        fail_with(rpc, CODE_INVALID_ARGUMENT,
+                  "Connect-Timeout-Ms is a number of at most 10 digits.");
     } else if (!parse_codings(rpc)) {
         fail_with(rpc, CODE_UNIMPLEMENTED,
                   "This compression is not known here: use gzip or identity.");

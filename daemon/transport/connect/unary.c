@@ -98,7 +98,7 @@ void unary_body(struct rpc *rpc)
     err = err != E_OK ? err : decode(rpc, bytes, &fault);
     if (err != E_OK) {
         if (err == E_OVERFLOW) {
-            fault.code = E_INVALID; /* a number that does not fit its field is a malformed message */
+            fault.code = E_INVALID; /* of a number that does not fit its field */
         }
         refuse(rpc, &fault);
         return;

@@ -59,7 +59,8 @@ struct http_handler {
     /* The head is complete: reply (the rest of the request is then skipped), or set body_bytes_max
      * and let it come. */
     void (*head)(void *context, struct exchange *x);
-    void (*body)(void *context, struct exchange *x); /* the request is complete: reply now or later */
+    /* The request is complete: reply, now or later. */
+    void (*body)(void *context, struct exchange *x);
     void (*too_large)(void *context, struct exchange *x); /* must reply */
     /* The connection is gone; x->conn is NULL. Unless x->held, x ends when this returns. */
     void (*gone)(void *context, struct exchange *x);

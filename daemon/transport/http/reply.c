@@ -109,8 +109,8 @@ void reply_send(struct exchange *x)
 
 void reply_refuse(struct conn *conn)
 {
-    static const char body[] = "{\"code\":\"unavailable\",\"message\":\"All connections are in use: "
-                               "try again in a few seconds.\"}";
+    static const char body[] = "{\"code\":\"unavailable\",\"message\":\"All connections are "
+                               "in use: try again in a few seconds.\"}";
     char reply[512];
     int len = snprintf(reply, sizeof reply,
                        "HTTP/1.1 503 Service Unavailable\r\nDate: %s\r\nConnection: close\r\n"

@@ -45,7 +45,8 @@ struct conn {
 const char *conn_state_name(enum conn_state state);
 /* Moves to another state and its list; an illegal move stops the process. */
 void conn_move(struct conn *conn, enum conn_state to);
-/* Writes; call conn_flushed() to learn whether all has left. Does nothing on a broken connection. */
+/* Writes as much as the peer takes now, keeps the rest: see conn_unsent(). Does nothing on a broken
+ * connection. */
 void conn_write(struct conn *conn, struct view bytes);
 size_t conn_unsent(const struct conn *conn);
 /* Asks for the protocol's `flushed` when at most `low` bytes wait to be sent; once. */

@@ -225,7 +225,8 @@ static void io_open(struct net *net, int index, int listen_fd)
     evutil_make_socket_closeonexec(io->listen_fd);
     io->accept_event =
         event_must(event_new(io->base, io->listen_fd, EV_READ | EV_PERSIST, on_accept, io));
-    io->wake_event = event_must(event_new(io->base, io->wake_fd, EV_READ | EV_PERSIST, on_wake, io));
+    io->wake_event =
+        event_must(event_new(io->base, io->wake_fd, EV_READ | EV_PERSIST, on_wake, io));
     io->tick_event = event_must(event_new(io->base, -1, EV_PERSIST, on_tick, io));
     io->pump_event = event_must(evtimer_new(io->base, on_pump, io));
     event_add(io->accept_event, NULL);
@@ -245,8 +246,8 @@ static int listen_on(const struct net_config *config, int *out, uint16_t *port, 
     const char *host = config->host == NULL ? "any address" : config->host;
     int err = getaddrinfo(config->host, service, &hints, &found);
     if (err != 0) {
-        err = fault_set(fault, E_INVALID, "cannot listen on %s: %s; give an address of this machine",
-                        host, gai_strerror(err));
+        err = fault_set(fault, E_INVALID, "cannot listen on %s: %s; give an address of this "
+                        "machine", host, gai_strerror(err));
         goto out;
     }
     fd = socket(found->ai_family, SOCK_STREAM, 0);

@@ -3,7 +3,7 @@
 #include <openssl/err.h>
 
 static const unsigned char alpn_http11[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-/* Resumption with client certificates needs a name for the context (SSL_CTX_set_session_id_context). */
+/* Resumption with client certificates needs a name for the context. */
 static const unsigned char session_context[] = "passerelle";
 
 static int fail(struct fault *fault, const char *what, const char *file, const char *todo)
@@ -51,7 +51,7 @@ int tls_context_new(const struct tls_files *files, SSL_CTX **out, struct fault *
         goto out;
     }
     SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
-    /* 128-bit AES is a third cheaper per record and strong enough; phones without AES get ChaCha. */
+    /* AES-128 is a third cheaper per record and strong enough; phones without AES get ChaCha. */
     SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                       "TLS_CHACHA20_POLY1305_SHA256");
     SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |

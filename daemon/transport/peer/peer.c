@@ -131,7 +131,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
     size_t colon = view_find(line, ':');
     struct view name = view_slice(line, 0, colon);
     struct view value = view_slice(line, colon + 1, line.len);
-    while (value.len > 0 && (value.data[value.len - 1] == '\n' || value.data[value.len - 1] == '\r')) {
+    while (value.len > 0 && strchr("\r\n", value.data[value.len - 1]) != NULL) {
         value.len--;
     }
     value = view_trim(value);
