@@ -407,11 +407,11 @@ START_TEST(json_of_credit)
         "},\n"
         " \"carried\": {},\n \"nonzero\": 2,\n \"paid_cents\": 1230,\n \"transfers\": [\n  {\n"
         "   \"from\": \"op\",\n   \"to\": \"iss\",\n   \"cents\": 1230\n  }\n ],\n"
-        " \"credit_notes\": [\n  {\n   \"of\": \"employer\",\n   \"party\": \"e1\",\n"
-        "   \"other\": \"iss\",\n   \"lines\": 1,\n   \"net_cents\": 5,\n   \"vat_cents\": 1,\n"
-        "   \"gross_cents\": 6\n  },\n  {\n   \"of\": \"fee\",\n   \"party\": \"iss\",\n"
-        "   \"other\": \"op\",\n   \"lines\": 1,\n   \"net_cents\": 1000,\n   \"vat_cents\": 200,\n"
-        "   \"gross_cents\": 1200\n  }\n ]\n}\n");
+        " \"credit_notes\": [\n  {\n   \"of\": \"employer\",\n   \"seller\": \"iss\",\n"
+        "   \"buyer\": \"e1\",\n   \"lines\": 1,\n   \"net_cents\": -5,\n   \"vat_cents\": -1,\n"
+        "   \"gross_cents\": -6\n  },\n  {\n   \"of\": \"fee\",\n   \"seller\": \"op\",\n"
+        "   \"buyer\": \"iss\",\n   \"lines\": 1,\n   \"net_cents\": -1000,\n"
+        "   \"vat_cents\": -200,\n   \"gross_cents\": -1200\n  }\n ]\n}\n");
     buf_release(&json);
     close_result_release(&result);
     small_release(&small);

@@ -37,11 +37,13 @@ void books_init(struct books *books, uint32_t member_count)
 {
     books->member_count = member_count;
     books->balances = xcalloc((size_t)member_count * ACCOUNT_COUNT + 1, sizeof(*books->balances));
+    books->debits = xcalloc((size_t)member_count * ACCOUNT_COUNT + 1, sizeof(*books->debits));
 }
 
 void books_release(struct books *books)
 {
     free(books->balances);
+    free(books->debits);
     *books = (struct books){0};
 }
 
@@ -55,12 +57,21 @@ int books_post(struct books *books, const struct posting *postings, size_t count
         if (error == 0) {
             error = cents_accumulate(&books->balances[at], postings[i].amount);
         }
+        if (error == 0 && postings[i].amount.cents > 0) {
+            error = cents_accumulate(&books->debits[at], postings[i].amount);
+        }
         if (error != 0) {
             return error;
         }
     }
     assert(sum.cents == 0);
     return 0;
+}
+
+struct cents books_debits(const struct books *books, uint32_t member, enum account account)
+{
+    assert(member < books->member_count);
+    return books->debits[(size_t)member * ACCOUNT_COUNT + (size_t)account];
 }
 
 struct cents books_balance(const struct books *books, uint32_t member, enum account account)

@@ -35,6 +35,7 @@ struct posting {
 
 struct books {
     struct cents *balances; /* [member][account] */
+    struct cents *debits;   /* likewise: what was debited; credits are debits less the balance */
     uint32_t member_count;
 };
 
@@ -45,6 +46,7 @@ void books_init(struct books *books, uint32_t member_count);
 void books_release(struct books *books);
 /* Adds them all. That they add up to 0 is asserted. E_OVERFLOW leaves the books unusable. */
 must_check int books_post(struct books *books, const struct posting *postings, size_t count);
+struct cents books_debits(const struct books *books, uint32_t member, enum account account);
 struct cents books_balance(const struct books *books, uint32_t member, enum account account);
 /* What the network owes the member: the accounts between members, added up. */
 must_check int books_position(const struct books *books, uint32_t member, struct cents *out);

@@ -106,8 +106,9 @@ static int correction_rate(struct lines *lines, struct uses *uses, const struct 
 }
 
 /* RULES 19: oldest month first. */
-static int corrections_rate(struct lines *lines, struct uses *uses, const struct roster *roster,
-                            const struct close_input *input, struct fault *fault)
+static int corrections_rate(struct close_result *result, struct lines *lines, struct uses *uses,
+                            const struct roster *roster, const struct close_input *input,
+                            struct fault *fault)
 {
     int32_t before = INT32_MIN;
     for (size_t done = 0; done < input->correction_count; done++) {
@@ -127,6 +128,7 @@ static int corrections_rate(struct lines *lines, struct uses *uses, const struct
             return fault_set(fault, E_INVALID, "a corrected month must come once and be earlier");
         }
         before = next->month.number;
+        result->revised[result->revised_count++] = next->month;
         int error = correction_rate(lines, uses, roster, next, fault);
         if (error != 0) {
             return error;
@@ -264,7 +266,8 @@ static struct posting debit(uint32_t member, enum account account, int64_t cents
     return (struct posting){member, account, CENTS(cents)};
 }
 
-static int document_post(struct close_result *result, const struct document *document)
+static int document_post(struct books *books, const struct document *document,
+                         const struct line *lines)
 {
     int64_t sign = document->credit ? -1 : 1;
     int64_t net = sign * document->net.cents;
@@ -275,7 +278,7 @@ static int document_post(struct close_result *result, const struct document *doc
     uint32_t buyer = party_sells ? document->other : document->party;
     int64_t carnets = 0; /* paid when bought, earned when used */
     for (uint32_t i = 0; i < document->line_count; i++) {
-        const struct line *line = &result->lines[document->line_first + i];
+        const struct line *line = &lines[document->line_first + i];
         carnets += line->kind == LINE_CARNET ? sign * line->price.cents * line->quantity : 0;
     }
     struct posting sold[] = {
@@ -284,7 +287,7 @@ static int document_post(struct close_result *result, const struct document *doc
         debit(seller, ACCOUNT_CARNETS_DEFERRED, -carnets),
         debit(seller, ACCOUNT_VAT_COLLECTED, -vat),
     };
-    int error = books_post(&result->books, sold, ARRAY_LEN(sold));
+    int error = books_post(books, sold, ARRAY_LEN(sold));
     if (error != 0 || document->kind == DOCUMENT_EMPLOYER) {
         return error;
     }
@@ -293,7 +296,7 @@ static int document_post(struct close_result *result, const struct document *doc
         debit(buyer, bookings[document->kind].spent, net),
         debit(buyer, ACCOUNT_VAT_PAID, vat),
     };
-    return books_post(&result->books, bought, ARRAY_LEN(bought));
+    return books_post(books, bought, ARRAY_LEN(bought));
 }
 
 /* The part of a carnet's price that `used` units have earned. Rounding down on the running total
@@ -307,17 +310,17 @@ static int carnet_earned(const struct carnet *carnet, int64_t used, struct cents
     return error;
 }
 
-static int carnets_post(struct close_result *result, const struct roster *roster,
-                        const struct close_input *input)
+static int carnets_post(struct books *books, const struct roster *roster,
+                        const struct close_postings *postings)
 {
     uint32_t count = roster->carnet_ids.count;
     int64_t *before = xcalloc(count + 1u, sizeof(*before));
     int64_t *after = xcalloc(count + 1u, sizeof(*after));
-    for (size_t i = 0; i < input->carnet_use_count; i++) {
-        before[input->carnet_uses[i].carnet] += input->carnet_uses[i].units;
+    for (size_t i = 0; i < postings->use_before_count; i++) {
+        before[postings->uses_before[i].carnet] += postings->uses_before[i].units;
     }
-    for (size_t i = 0; i < result->carnet_use_count; i++) {
-        after[result->carnet_uses[i].carnet] += result->carnet_uses[i].units;
+    for (size_t i = 0; i < postings->use_after_count; i++) {
+        after[postings->uses_after[i].carnet] += postings->uses_after[i].units;
     }
     int error = 0;
     for (uint32_t i = 0; i < count && error == 0; i++) {
@@ -334,12 +337,22 @@ static int carnets_post(struct close_result *result, const struct roster *roster
                 debit(issuer, ACCOUNT_CARNETS_DEFERRED, has.cents - had.cents),
                 debit(issuer, ACCOUNT_PASS_SALES, had.cents - has.cents),
             };
-            error = books_post(&result->books, earned, ARRAY_LEN(earned));
+            error = books_post(books, earned, ARRAY_LEN(earned));
         }
     }
     free(before);
     free(after);
     return error;
+}
+
+int close_post(struct books *books, const struct roster *roster,
+               const struct close_postings *postings)
+{
+    int error = 0;
+    for (uint32_t i = 0; i < postings->document_count && error == 0; i++) {
+        error = document_post(books, &postings->documents[i], postings->lines);
+    }
+    return error == 0 ? carnets_post(books, roster, postings) : error;
 }
 
 /* RULES 17, over the documents themselves; the books must come to the same. */
@@ -374,14 +387,14 @@ static int positions_sum(struct close_result *result, const struct roster *roste
 }
 
 /* RULES 19: what was carried over comes back to the member and leaves the operator. */
-static int carried_return(struct close_result *result, const struct roster *roster,
-                          const struct cents *carried_in)
+static int carried_return(struct close_result *result, const struct roster *roster)
 {
     struct cents *operator_position = &result->positions[roster->operator_member];
-    for (uint32_t i = 0; carried_in != NULL && i < roster->member_ids.count; i++) {
+    for (uint32_t i = 0; i < roster->member_ids.count; i++) {
+        struct cents carried = result->carried_in[i];
         if (i != roster->operator_member &&
-            (cents_accumulate(&result->positions[i], carried_in[i]) != 0 ||
-             cents_sub(*operator_position, carried_in[i], operator_position) != 0)) {
+            (cents_accumulate(&result->positions[i], carried) != 0 ||
+             cents_sub(*operator_position, carried, operator_position) != 0)) {
             return E_OVERFLOW;
         }
     }
@@ -394,7 +407,7 @@ static int result_settle(struct close_result *result, const struct roster *roste
     uint32_t members = roster->member_ids.count;
     int error = positions_sum(result, roster);
     if (error == 0) {
-        error = carried_return(result, roster, input->carried_in);
+        error = carried_return(result, roster);
     }
     for (uint32_t i = 0; i < members; i++) {
         result->payable[i] = result->positions[i];
@@ -423,6 +436,12 @@ static void result_prepare(struct close_result *result, const struct roster *ros
     size_t members = roster->member_ids.count;
     *result = CLOSE_RESULT_INIT;
     result->month = input->month;
+    result->mode = input->mode;
+    result->revised = xcalloc(input->correction_count + 1, sizeof(*result->revised));
+    result->carried_in = xcalloc(members + 1, sizeof(*result->carried_in));
+    for (size_t i = 0; input->carried_in != NULL && i < members; i++) {
+        result->carried_in[i] = input->carried_in[i];
+    }
     result->sites = xcalloc(roster->site_ids.count + 1u, sizeof(*result->sites));
     result->positions = xcalloc(members + 1, sizeof(*result->positions));
     result->carried = xcalloc(members + 1, sizeof(*result->carried));
@@ -441,7 +460,7 @@ static int months_rate(struct close_result *result, const struct roster *roster,
     for (size_t i = 0; i < uses.count; i++) {
         uses.all[i] = input->carnet_uses[i];
     }
-    int error = corrections_rate(&lines, &uses, roster, input, fault);
+    int error = corrections_rate(result, &lines, &uses, roster, input, fault);
     if (error == 0) {
         error = month_rate(&result->rating, &lines, &uses, roster, input->month, input->stays,
                            input->stay_count, fault);
@@ -470,11 +489,17 @@ int close_run(struct close_result *result, const struct roster *roster,
     if (error == 0) {
         error = documents_make(result, roster, fault);
     }
-    for (uint32_t i = 0; i < result->document_count && error == 0; i++) {
-        error = document_post(result, &result->documents[i]);
-    }
     if (error == 0) {
-        error = carnets_post(result, roster, input);
+        struct close_postings postings = {
+            .documents = result->documents,
+            .document_count = result->document_count,
+            .lines = result->lines,
+            .uses_before = input->carnet_uses,
+            .use_before_count = input->carnet_use_count,
+            .uses_after = result->carnet_uses,
+            .use_after_count = result->carnet_use_count,
+        };
+        error = close_post(&result->books, roster, &postings);
     }
     if (error == 0) {
         error = result_settle(result, roster, input);
@@ -494,6 +519,8 @@ void close_result_release(struct close_result *result)
     free(result->sites);
     free(result->lines);
     free(result->documents);
+    free(result->revised);
+    free(result->carried_in);
     free(result->carnet_uses);
     free(result->positions);
     free(result->carried);

@@ -5,7 +5,7 @@
  * Every amount that is ever billed is a `struct line` in exactly one document. What was billed for
  * a month is therefore the sum of the lines with that true month in all closes so far: invoices
  * add, credit notes take away. RULES 19 needs nothing else of the past, except which carnet units
- * are gone and what was carried over. */
+ * are gone and what was carried over (core/close/document.h reads both from earlier documents). */
 #ifndef CORE_CLOSE_CLOSE_H
 #define CORE_CLOSE_CLOSE_H
 
@@ -35,7 +35,7 @@ enum { LINE_NO_SLOT = 255 };
 /* All but `quantity` is the key: lines with equal keys are one line. */
 struct line {
     uint8_t document; /* enum document_kind */
-    bool credit;      /* stands in the credit note of that document */
+    bool credit;      /* stands in the credit note of that document: one for all true months */
     uint8_t kind;     /* enum line_kind */
     uint8_t slot;     /* enum slot or LINE_NO_SLOT */
     uint32_t party;   /* numbers of the roster */
@@ -94,14 +94,18 @@ struct close_site {
 
 struct close_result {
     struct month month;
+    enum netting_mode mode;
     struct rating rating; /* of the month itself: items, outcome of each stay */
     int64_t stays, visit_days, half_days, days, room_hours, units_used;
     int64_t auto_closed, cut_short, grace, outside_validity, overdraft;
     struct close_site *sites; /* by site */
     struct line *lines;       /* ascending by key, so by document */
     uint32_t line_count;
-    struct document *documents; /* ascending by (kind, credit, party, other) */
+    struct document *documents; /* ascending by (kind, party, other, credit) */
     uint32_t document_count;
+    struct month *revised; /* earlier months that were rated again, ascending */
+    uint32_t revised_count;
+    struct cents *carried_in;       /* by member: what the last close left it with */
     struct carnet_use *carnet_uses; /* for the next close: every closed month, this one included */
     size_t carnet_use_count;
     struct cents *positions; /* by member, before carry-over, with what was carried in */
@@ -121,6 +125,20 @@ struct close_result {
 must_check int close_run(struct close_result *result, const struct roster *roster,
                          const struct close_input *input, struct fault *fault);
 void close_result_release(struct close_result *result);
+
+/* Posts documents, and what carnets earned between two states of their use (every closed month), as
+ * a close does: each posting balances, asserted. E_OVERFLOW. */
+struct close_postings {
+    const struct document *documents;
+    uint32_t document_count;
+    const struct line *lines;
+    const struct carnet_use *uses_before;
+    size_t use_before_count;
+    const struct carnet_use *uses_after;
+    size_t use_after_count;
+};
+must_check int close_post(struct books *books, const struct roster *roster,
+                          const struct close_postings *postings);
 
 /* The order of lines within a result: by key. */
 int line_compare(const struct line *a, const struct line *b);

@@ -213,9 +213,9 @@ int line_compare(const struct line *a, const struct line *b)
 {
     const int orders[] = {
         numbers_compare(a->document, b->document),
-        numbers_compare(a->credit, b->credit),
         numbers_compare(a->party, b->party),
         numbers_compare(a->other, b->other),
+        numbers_compare(a->credit, b->credit),
         a->month.number < b->month.number ? -1 : a->month.number > b->month.number,
         numbers_compare(a->kind, b->kind),
         numbers_compare(a->subject, b->subject),
