@@ -1,0 +1,196 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/profile.h"
+#include "core/ident/uuid.h"
+#include "wire/json.h"
+#include "wire/pack.h"
+
+int cli_usage(const struct command *command, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fprintf(stderr, "passerelle %s: ", command->name);
+    vfprintf(stderr, fmt, args);
+    fprintf(stderr, ": see passerelle %s --help\n", command->name);
+    va_end(args);
+    return CLI_USAGE;
+}
+
+int cli_fail(int status, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fputs("passerelle: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return status;
+}
+
+bool cli_option(int *argc, char **argv, const char *name, const char **value)
+{
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], name) != 0) {
+            continue;
+        }
+        int taken = value == NULL ? 1 : 2;
+        if (i + taken > *argc) {
+            return false;
+        }
+        if (value != NULL) {
+            *value = argv[i + 1];
+        }
+        memmove(&argv[i], &argv[i + taken], (size_t)(*argc - i - taken) * sizeof *argv);
+        *argc -= taken;
+        return true;
+    }
+    return false;
+}
+
+int cli_options_end(const struct command *command, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "--", 2) == 0) {
+            return cli_usage(command, "cannot use %s", argv[i]);
+        }
+    }
+    return CLI_OK;
+}
+
+struct peer *cli_peer(struct cli *cli, int *status)
+{
+    if (cli->peer != NULL) {
+        return cli->peer;
+    }
+    struct profile profile;
+    struct fault fault = FAULT_NONE;
+    if (profile_load(cli->config, cli->profile, &cli->arena, &profile, &fault) != E_OK) {
+        *status = cli_fail(CLI_USAGE, "%s", fault.text);
+        return NULL;
+    }
+    struct peer_config config = {
+        .url = profile.url,
+        .ca = profile.ca,
+        .certificate = profile.certificate,
+        .key = profile.key,
+        .bearer = profile.bearer,
+        .timeout_ms = 300000,
+    };
+    if (peer_new(&config, &cli->peer, &fault) != E_OK) {
+        *status = cli_fail(CLI_USAGE, "profile %s: %s", profile.name, fault.text);
+        return NULL;
+    }
+    cli->url = profile.url;
+    return cli->peer;
+}
+
+int cli_call_failed(const char *what, enum code code, const struct peer_error *error)
+{
+    if (!error->reached) {
+        return cli_fail(CLI_UNREACHABLE, "%s", error->message);
+    }
+    fprintf(stderr, "passerelle: %s: %s (%s)\n", what, error->message, code_name(code));
+    switch (code) {
+    case CODE_UNAVAILABLE:
+    case CODE_RESOURCE_EXHAUSTED:
+        return CLI_UNREACHABLE;
+    case CODE_PERMISSION_DENIED:
+    case CODE_UNAUTHENTICATED:
+        return CLI_DENIED;
+    default:
+        return CLI_FAILED;
+    }
+}
+
+const void *cli_call(struct cli *cli, const char *service, const char *method,
+                     const ProtobufCMessage *request, const ProtobufCMessageDescriptor *output,
+                     int *status)
+{
+    struct peer *peer = cli_peer(cli, status);
+    if (peer == NULL) {
+        return NULL;
+    }
+    char full[96];
+    snprintf(full, sizeof full, "passerelle.v1.%s", service);
+    ProtobufCMessage *response;
+    struct peer_error error = {0};
+    enum code code = peer_call_patiently(peer, full, method, request, output, &cli->arena,
+                                         &response, &error, 30000);
+    if (code != CODE_OK) {
+        *status = cli_call_failed(method, code, &error);
+        return NULL;
+    }
+    return response;
+}
+
+char *cli_request_id(struct cli *cli)
+{
+    uint8_t random[10];
+    env_random(&env_system, random, sizeof random);
+    char text[UUID_TEXT_LEN + 1];
+    uuid_format(uuid_v7(env_real_utc_ms(&env_system), random), text);
+    return wire_string(&cli->arena, view_of(text));
+}
+
+bool cli_read_file(struct cli *cli, const char *path, size_t max, struct view *out)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        cli_fail(CLI_FAILED, "%s cannot be read: %s", path, strerror(errno));
+        return false;
+    }
+    struct buf content = BUF_INIT_MAX(max);
+    char block[65536];
+    size_t got;
+    while ((got = fread(block, 1, sizeof block, file)) > 0) {
+        buf_add(&content, block, got);
+    }
+    bool failed = ferror(file) != 0;
+    fclose(file);
+    if (failed || buf_error(&content) != E_OK) {
+        cli_fail(CLI_FAILED, failed ? "%s cannot be read to its end" : "%s is too large", path);
+        buf_release(&content);
+        return false;
+    }
+    *out = arena_copy(&cli->arena, buf_content(&content));
+    buf_release(&content);
+    return true;
+}
+
+void cli_print_json(const ProtobufCMessage *message)
+{
+    struct buf text = BUF_INIT;
+    if (json_write(&text, message, JSON_PRETTY) == E_OK) {
+        buf_byte(&text, '\n');
+        fwrite(text.data, 1, text.len, stdout);
+    }
+    buf_release(&text);
+}
+
+void cli_progress(const struct cli *cli, const char *what, uint64_t done, uint64_t total)
+{
+    if (cli->quiet || isatty(STDERR_FILENO) == 0) {
+        return;
+    }
+    if (total == 0) {
+        fprintf(stderr, "\r\033[K%s: %llu", what, (unsigned long long)done);
+        return;
+    }
+    char bar[33];
+    size_t filled = (size_t)(done * 32 / total);
+    for (size_t i = 0; i < 32; i++) {
+        bar[i] = i < filled ? '#' : '.';
+    }
+    bar[32] = '\0';
+    fprintf(stderr, "\r\033[K[%s] %s", bar, what);
+}
+
+void cli_progress_end(const struct cli *cli)
+{
+    if (!cli->quiet && isatty(STDERR_FILENO) != 0) {
+        fputs("\r\033[K", stderr);
+    }
+}
