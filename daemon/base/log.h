@@ -12,7 +12,7 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 struct log {
     const struct env *env; /* borrowed; its business clock stamps each line */
     int fd;
-    enum log_level level; /* lines above it are dropped */
+    _Atomic enum log_level level; /* lines above it are dropped; may change at any time */
 };
 
 struct log_field {

@@ -128,6 +128,7 @@ struct method {
     bool streams;           /* server stream; decide opens, pump emits */
     bool no_side_effects;   /* idempotency_level = NO_SIDE_EFFECTS: GET is allowed */
     size_t request_bytes_max;
+    bool slow;              /* reads for long (documents, periods): never on an I/O thread */
     int64_t duration_ms_max; /* the server's own limit; the shorter of it and the caller's counts */
     int (*decide)(struct service *service, struct call *call);
     int (*apply)(struct service *service, struct call *call);

@@ -31,6 +31,9 @@ struct node {
     const char *state_dir;
     /* Bumped after each commit, so that streams and caches know that there is something new. */
     _Atomic uint64_t commits;
+    /* Set by the method that revoked a credential; after the commit, whoever runs the writer makes
+     * the transport ask again who everyone is. */
+    _Atomic bool credentials_changed;
 };
 
 struct service {

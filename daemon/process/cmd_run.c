@@ -1,0 +1,143 @@
+/* passerelled run: the daemon. Signals are taken by the main thread, one at a time, in order; all
+ * others block them. */
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "process/command.h"
+#include "process/pages.h"
+#include "process/verify.h"
+#include "service/service.h"
+
+static void block_signals(sigset_t *set)
+{
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+/* What is wrong is told, and nothing changes then. */
+static void reload(struct hub *hub, struct settings *settings, struct log *log, const char *target)
+{
+    struct settings fresh;
+    struct state state;
+    struct fault fault = FAULT_NONE;
+    int ignored = 0;
+    int err = state_open(&state, &fresh, target, &fault);
+    if (err == E_OK) {
+        state_release(&state);
+        err = hub_reload_certificates(hub, &fault);
+    }
+    if (err != E_OK) {
+        log_event(log, LOG_ERROR, "reload_failed", LOG_S("reason", fault.text));
+        return;
+    }
+    settings_reload(settings, &fresh, &ignored);
+    atomic_store(&log->level, (enum log_level)settings->log_level);
+    log_event(log, LOG_INFO, "reloaded", LOG_N("need_restart", ignored));
+}
+
+static void say_ready(const struct hub *hub, const struct settings *settings)
+{
+    const char *address = settings->address;
+    bool v6 = strchr(address, ':') != NULL;
+    fprintf(stderr, "level=info event=ready url=https://%s%s%s:%u network=%s demo=%s pid=%ld\n",
+            v6 ? "[" : "", address, v6 ? "]" : "", (unsigned)hub_port(hub),
+            hub_node(hub)->network_id, hub_node(hub)->demo ? "yes" : "no", (long)getpid());
+}
+
+static void serve(struct hub *hub, struct settings *settings, struct log *log, const char *target,
+                  const sigset_t *signals)
+{
+    for (;;) {
+        int number = 0;
+        if (sigwait(signals, &number) != 0) {
+            continue;
+        }
+        if (number != SIGHUP) {
+            log_event(log, LOG_INFO, "stopping", LOG_N("signal", number));
+            return;
+        }
+        reload(hub, settings, log, target);
+    }
+}
+
+static int run_hub(struct state *state, struct settings *settings, struct log *log,
+                   const char *target, struct fault *fault)
+{
+    sigset_t signals;
+    struct hub *hub = NULL;
+    struct pages pages;
+    struct hub_options options = {.settings = settings, .state = state, .log = log};
+    block_signals(&signals);
+    int err = hub_open(&hub, &options, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    pages_init(&pages, hub, settings);
+    err = verify_ends(hub_service(hub)->db, (uint64_t)settings->verify_entries, fault);
+    err = err != E_OK ? err : hub_start(hub, pages.routes, pages.route_count, &pages, fault);
+    if (err == E_OK) {
+        err = pages_verify(&pages, fault);
+        say_ready(hub, settings);
+        if (err == E_OK) {
+            serve(hub, settings, log, target, &signals);
+        }
+        atomic_store(&pages.draining, true);
+        if (!hub_stop(hub, settings->drain_s * 1000)) {
+            log_event(log, LOG_WARNING, "drain_cut", LOG_N("after_s", settings->drain_s));
+        }
+        log_write(log, LOG_INFO, "stopped", NULL, 0);
+    }
+    pages_release(&pages);
+    hub_free(hub);
+    return err;
+}
+
+static int run(int argc, char **argv)
+{
+    const char *target = NULL;
+    struct option_spec specs[] = {{.name = "--config", .value = &target}};
+    struct settings settings;
+    struct state state;
+    struct fault fault = FAULT_NONE;
+    bool by_option = argc > 0 && view_starts(view_of(argv[0]), "--");
+    if (!command_options(&command_run, argc, argv, specs, ARRAY_LEN(specs), &target,
+                         by_option ? 0 : 1)) {
+        return EXIT_USAGE;
+    }
+    int err = state_open(&state, &settings, target, &fault);
+    if (err != E_OK) {
+        return command_fail(&fault);
+    }
+    struct log log = {.env = &state.env, .fd = STDERR_FILENO,
+                      .level = (enum log_level)settings.log_level};
+    err = state_lock(&state, &fault);
+    err = err != E_OK ? err : run_hub(&state, &settings, &log, target, &fault);
+    state_release(&state);
+    if (err == E_EXISTS) {
+        command_fail(&fault);
+        return EXIT_BUSY; /* the port */
+    }
+    return err == E_OK ? EXIT_DONE : command_fail(&fault);
+}
+
+const struct command command_run = {
+    .name = "run",
+    .usage = "DIR | --config FILE",
+    .summary = "Runs the hub of the network in DIR until SIGTERM.",
+    .help = "\n"
+            "Writes one line `event=ready url=https://...` to stderr when it takes requests.\n"
+            "/healthz, /readyz and /metrics are plain pages at the same address.\n\n"
+            "  --config FILE   settings elsewhere than DIR/hub.conf\n\n"
+            "Signals:\n"
+            "  SIGTERM, SIGINT   no new requests; those in flight end; then the process does\n"
+            "  SIGHUP            reads certificates and the settings that may change again\n\n"
+            "Examples:\n"
+            "  passerelled run /var/lib/passerelle\n"
+            "  passerelled run --config /etc/passerelle/hub.conf\n",
+    .run = run,
+};

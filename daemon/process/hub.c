@@ -1,0 +1,482 @@
+/* Threads. The I/O threads come in through the gateway's functions; each has its own `struct
+ * service`, kept under a pthread key and freed when the thread ends. The table of methods and its
+ * map are made before any thread and only read after. Hooks run under the writer's lock. */
+#include "process/hub.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+#include "base/map.h"
+#include "process/worker.h"
+#include "service/engine.h"
+#include "service/identity/identity.h"
+#include "service/journal.h"
+#include "service/keyring.h"
+#include "service/methods.h"
+#include "store/migrate/migrate.h"
+#include "store/request/request.h"
+#include "store/view/registry.h"
+
+enum {
+    /* A write is done on the I/O thread itself when nothing was written for so long before its
+     * first byte came: then the caller is alone, and two hops between threads are most of what it
+     * waits for. Requests that came during a commit have waited in the socket, so their first byte
+     * is read sooner than this after it: they form a group. */
+    ALONE_NS = 50 * 1000,
+    /* Certificates are asked about again so often, since they expire. */
+    EPOCH_NS = 30 * 1000 * 1000,
+    FORGET_AT_ONCE = 200, /* answers forgotten in one tick: a few milliseconds */
+};
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+
+struct hub {
+    struct hub_options options;
+    struct node node;
+    struct service service; /* the writer's */
+    struct writer *writer;
+    struct worker *worker;
+    _Atomic(struct transport *) transport;
+    pthread_key_t reader_key;
+
+    struct map methods; /* "passerelle.v1.DeskService/CheckIn" -> struct method_metrics */
+    struct map services;
+    struct method_metrics *metrics;
+    size_t method_count;
+
+    _Atomic int64_t written_ns; /* when a write was last submitted or committed */
+    _Atomic uint64_t revocations;
+    bool ran;                   /* the writer's: this group held calls */
+    bool stopped;
+};
+
+static int64_t now_ns(const struct hub *hub)
+{
+    return env_monotonic_ns(hub->node.env);
+}
+
+/* ---- connections ---- */
+
+static int64_t reader_cache_kib(const struct hub *hub)
+{
+    int64_t kib = hub->options.settings->cache_mib * 1024 / 4;
+    return kib > 8192 ? 8192 : kib;
+}
+
+int hub_reader(const struct hub *hub, struct db **out, struct fault *fault)
+{
+    struct db_options options = {.path = hub->options.state->database, .mode = DB_READ,
+                                 .cache_kib = reader_cache_kib(hub)};
+    return db_open(out, &options, fault);
+}
+
+static void free_reader(void *value)
+{
+    struct service *service = value;
+    db_free(service->db);
+    free(service);
+}
+
+/* This thread's service; NULL with a fault when no connection can be opened. */
+static struct service *reader_here(struct hub *hub, struct fault *fault)
+{
+    struct service *service = pthread_getspecific(hub->reader_key);
+    if (service != NULL) {
+        return service;
+    }
+    struct db *db;
+    if (hub_reader(hub, &db, fault) != E_OK) {
+        return NULL;
+    }
+    service = xcalloc(1, sizeof *service);
+    *service = (struct service){.node = &hub->node, .db = db};
+    pthread_setspecific(hub->reader_key, service);
+    return service;
+}
+
+struct db *hub_reader_here(struct hub *hub, struct fault *fault)
+{
+    struct service *service = reader_here(hub, fault);
+    return service == NULL ? NULL : service->db;
+}
+
+/* ---- the gateway ---- */
+
+static enum lookup find(void *context, struct view service, struct view name,
+                        const struct method **out)
+{
+    const struct hub *hub = context;
+    char key[160];
+    int len = snprintf(key, sizeof key, "%.*s/%.*s", VIEW_FMT(service), VIEW_FMT(name));
+    if (len > 0 && (size_t)len < sizeof key) {
+        const struct method_metrics *found = map_get(&hub->methods, view_bytes(key, (size_t)len));
+        if (found != NULL) {
+            *out = found->method;
+            return LOOKUP_FOUND;
+        }
+    }
+    return map_get(&hub->services, service) != NULL ? LOOKUP_NO_METHOD : LOOKUP_NO_SERVICE;
+}
+
+static int identify(struct hub *hub, struct db *db, const struct credentials *shown,
+                    struct principal *out, struct fault *fault)
+{
+    int64_t real_utc_ms = env_real_utc_ms(hub->node.env);
+    if (shown->certificate == NULL) {
+        return identity_of_key(db, shown->bearer, real_utc_ms, out, fault);
+    }
+    struct cert_info info;
+    int err = cert_inspect(shown->certificate, hub->node.network_id, &info, fault);
+    return err != E_OK ? err : identity_of_certificate(db, &info, real_utc_ms, out, fault);
+}
+
+static bool authenticate(void *context, const struct credentials *shown, struct principal *out,
+                         struct call_error *error)
+{
+    static _Thread_local struct fault fault; /* error->message points here until the next call */
+    struct hub *hub = context;
+    fault = FAULT_NONE;
+    struct service *service = reader_here(hub, &fault);
+    if (service != NULL && db_begin_read(service->db, &fault) == E_OK) {
+        int err = identify(hub, service->db, shown, out, &fault);
+        int ended = db_end(service->db, &fault);
+        if (err == E_OK && ended == E_OK) {
+            return true;
+        }
+    }
+    *error = (struct call_error){.code = code_of_err(fault.code), .message = fault.text};
+    return false;
+}
+
+static uint64_t epoch(void *context)
+{
+    const struct hub *hub = context;
+    return (uint64_t)(now_ns(hub) / 1000 / EPOCH_NS) << 24 ^ atomic_load(&hub->revocations);
+}
+
+static void read_here(struct hub *hub, struct call *call)
+{
+    struct fault fault = FAULT_NONE;
+    struct service *service = reader_here(hub, &fault);
+    if (service == NULL) {
+        call_fail_with(call, &fault);
+    } else {
+        engine_read(service, call);
+    }
+    call->done(call);
+}
+
+static void submit(void *context, struct call *call)
+{
+    struct hub *hub = context;
+    if (call->method->apply == NULL) {
+        if (call->method->slow) {
+            worker_submit(hub->worker, call);
+        } else {
+            read_here(hub, call);
+        }
+        return;
+    }
+    bool alone = call->received_ns - atomic_load(&hub->written_ns) > ALONE_NS;
+    atomic_store(&hub->written_ns, now_ns(hub));
+    if (!alone || !writer_try(hub->writer, call)) {
+        writer_submit(hub->writer, call);
+    }
+}
+
+static int pump(void *context, struct stream *stream)
+{
+    struct hub *hub = context;
+    struct fault fault = FAULT_NONE;
+    struct service *service = reader_here(hub, &fault);
+    if (service == NULL) {
+        return call_fail_with(stream->call, &fault);
+    }
+    engine_pump(service, stream);
+    return stream->call->error.code == CODE_OK ? 0 : -1;
+}
+
+static void ended(void *context, const struct method *method, enum code code, int64_t duration_ns)
+{
+    struct hub *hub = context;
+    size_t i = 0;
+    while (i < hub->method_count && hub->metrics[i].method != method) {
+        i++;
+    }
+    metric_add(&hub->metrics[i].codes[code], 1);
+    histogram_add(&hub->metrics[i].duration_ns, (uint64_t)(duration_ns > 0 ? duration_ns : 0));
+}
+
+/* ---- the writer's hooks ---- */
+
+static void run(void *context, struct call *call)
+{
+    struct hub *hub = context;
+    hub->ran = true;
+    /* What it could not do stands in the call, or sticks in the connection. */
+    bool kept = engine_write(&hub->service, call);
+    assert(kept || call->error.code != CODE_OK || db_error(hub->service.db, NULL) != E_OK);
+}
+
+static size_t mark(void *context)
+{
+    return journal_mark(((struct hub *)context)->service.journal);
+}
+
+static void undo(void *context, size_t to)
+{
+    journal_undo(((struct hub *)context)->service.journal, to);
+}
+
+static void committed(void *context)
+{
+    struct hub *hub = context;
+    journal_committed(hub->service.journal);
+    if (atomic_exchange(&hub->node.credentials_changed, false)) {
+        atomic_fetch_add(&hub->revocations, 1);
+    }
+    if (!hub->ran) {
+        return;
+    }
+    hub->ran = false;
+    atomic_fetch_add(&hub->node.commits, 1);
+    atomic_store(&hub->written_ns, now_ns(hub));
+    struct transport *transport = atomic_load(&hub->transport);
+    if (transport != NULL) {
+        transport_wake(transport);
+    }
+}
+
+static void abandoned(void *context)
+{
+    struct hub *hub = context;
+    hub->ran = false;
+    journal_rolled_back(hub->service.journal);
+}
+
+static bool tick(void *context, int64_t now_utc_ms)
+{
+    struct hub *hub = context;
+    int64_t before_utc_ms = now_utc_ms - hub->options.settings->answers_days * DAY_MS;
+    return request_forget(hub->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
+}
+
+/* ---- life ---- */
+
+static void index_methods(struct hub *hub)
+{
+    uint64_t seed;
+    while (methods_at(hub->method_count) != NULL) {
+        hub->method_count++;
+    }
+    env_random(hub->node.env, &seed, sizeof seed);
+    map_init(&hub->methods, seed);
+    map_init(&hub->services, seed);
+    hub->metrics = xcalloc(hub->method_count + 1, sizeof *hub->metrics);
+    for (size_t i = 0; i < hub->method_count; i++) {
+        char key[160];
+        const struct method *method = methods_at(i);
+        hub->metrics[i].method = method;
+        int len = snprintf(key, sizeof key, "passerelle.v1.%s", method->service);
+        map_put(&hub->services, view_bytes(key, (size_t)len), hub);
+        len = snprintf(key, sizeof key, "passerelle.v1.%s/%s", method->service, method->name);
+        void *twin = map_put(&hub->methods, view_bytes(key, (size_t)len), &hub->metrics[i]);
+        assert(twin == NULL);
+    }
+}
+
+/* Whose network is this? */
+static int read_network(struct hub *hub, struct fault *fault)
+{
+    struct arena arena = ARENA_INIT;
+    int err = db_begin_read(hub->service.db, fault);
+    if (err == E_OK) {
+        struct registry_network network = registry_network(hub->service.db, &arena);
+        err = db_end(hub->service.db, fault);
+        if (err == E_OK && network.network_id == NULL) {
+            err = fault_set(fault, E_NOT_FOUND,
+                            "the database %s holds no network: make one with `passerelled init`, "
+                            "or name the right file in the settings",
+                            hub->options.state->database);
+        } else if (err == E_OK && network.demo != (hub->options.state->clock.rate != 0)) {
+            err = fault_set(fault, E_CONFLICT,
+                            "the file %s/clock does not belong to the network %s: %s",
+                            hub->options.state->dir, network.network_id,
+                            network.demo ? "restore it from a backup, or make a new network"
+                                         : "only demonstration networks have one; remove it");
+        } else if (err == E_OK) {
+            snprintf(hub->node.network_id, sizeof hub->node.network_id, "%s", network.network_id);
+            hub->node.demo = network.demo;
+        }
+    }
+    arena_release(&arena);
+    return err;
+}
+
+int hub_open(struct hub **out, const struct hub_options *options, struct fault *fault)
+{
+    const struct settings *settings = options->settings;
+    struct hub *hub = xcalloc(1, sizeof *hub);
+    hub->options = *options;
+    hub->node.env = &options->state->env;
+    hub->node.log = options->log;
+    hub->node.state_dir = options->state->dir;
+    hub->node.keys = keyring_new(options->state->keys, hub->node.env);
+    hub->service.node = &hub->node;
+    int rc = pthread_key_create(&hub->reader_key, free_reader);
+    if (rc != 0) {
+        die("pthread_key_create: %s", strerror(rc));
+    }
+    index_methods(hub);
+    struct db_options db_options = {.path = options->state->database, .mode = DB_WRITE,
+                                    .cache_kib = settings->cache_mib * 1024};
+    int err = db_open(&hub->service.db, &db_options, fault);
+    err = err != E_OK ? err : migrate_run(hub->service.db, fault);
+    err = err != E_OK ? err : read_network(hub, fault);
+    if (err != E_OK) {
+        hub_free(hub);
+        return err;
+    }
+    hub->service.journal = journal_new(&hub->node, hub->service.db);
+    struct writer_options writer = {
+        .db = hub->service.db,
+        .env = hub->node.env,
+        .log = options->log,
+        .hooks = {.context = hub, .run = run, .mark = mark, .undo = undo, .committed = committed,
+                  .abandoned = abandoned, .tick = tick},
+        .queue_max = (size_t)settings->queue_calls,
+        .group_max = (size_t)settings->group_calls,
+        .wait_us = settings->group_wait_us,
+        .wal_hard_frames = settings->wal_mib * 256, /* pages of 4 KiB */
+        .wal_soft_frames = settings->wal_mib * 64,
+    };
+    hub->writer = writer_new(&writer);
+    *out = hub;
+    return E_OK;
+}
+
+struct service *hub_service(struct hub *hub)
+{
+    return &hub->service;
+}
+
+static struct tls_files tls_files(const struct hub *hub)
+{
+    const struct state *state = hub->options.state;
+    return (struct tls_files){.certificate = state->server_certificate,
+                              .key = state->server_key,
+                              .client_ca = state->ca_certificate};
+}
+
+int hub_start(struct hub *hub, const struct route *routes, size_t route_count, void *route_context,
+              struct fault *fault)
+{
+    const struct settings *settings = hub->options.settings;
+    struct transport_config config = {
+        .env = hub->node.env,
+        .log = hub->node.log,
+        .host = settings->address,
+        .port = (uint16_t)settings->port,
+        .threads = (int)settings->threads,
+        .tls = tls_files(hub),
+        .limits = settings_limits(settings),
+        .gateway = {.context = hub, .find = find, .authenticate = authenticate, .epoch = epoch,
+                    .submit = submit, .pump = pump, .ended = ended},
+        .routes = routes,
+        .route_count = route_count,
+        .route_context = route_context,
+    };
+    struct db *db = NULL;
+    struct transport *transport;
+    int err = hub_reader(hub, &db, fault);
+    err = err != E_OK ? err
+                      : worker_start(&hub->worker, &hub->node, db, (size_t)settings->slow_calls,
+                                     fault);
+    if (err != E_OK) {
+        db_free(db);
+        return err;
+    }
+    err = writer_start(hub->writer, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    err = transport_start(&config, &transport, fault);
+    if (err == E_OK) {
+        atomic_store(&hub->transport, transport);
+    }
+    return err;
+}
+
+uint16_t hub_port(const struct hub *hub)
+{
+    return transport_port(atomic_load(&hub->transport));
+}
+
+int hub_reload_certificates(struct hub *hub, struct fault *fault)
+{
+    struct tls_files files = tls_files(hub);
+    return transport_reload(atomic_load(&hub->transport), &files, fault);
+}
+
+bool hub_stop(struct hub *hub, int64_t drain_ms)
+{
+    struct transport *transport = atomic_load(&hub->transport);
+    bool drained = transport == NULL || transport_drain(transport, drain_ms);
+    writer_stop(hub->writer);
+    worker_stop(hub->worker);
+    hub->worker = NULL;
+    atomic_store(&hub->transport, NULL);
+    if (transport != NULL) {
+        transport_free(transport);
+    }
+    hub->stopped = true;
+    return drained;
+}
+
+void hub_free(struct hub *hub)
+{
+    if (hub == NULL) {
+        return;
+    }
+    if (hub->writer != NULL && !hub->stopped) {
+        hub_stop(hub, 0);
+    }
+    writer_free(hub->writer);
+    journal_free(hub->service.journal);
+    void *reader = pthread_getspecific(hub->reader_key);
+    if (reader != NULL) {
+        free_reader(reader);
+    }
+    pthread_key_delete(hub->reader_key);
+    db_free(hub->service.db);
+    keyring_free(hub->node.keys);
+    map_release(&hub->methods);
+    map_release(&hub->services);
+    free(hub->metrics);
+    free(hub);
+}
+
+const struct node *hub_node(const struct hub *hub)
+{
+    return &hub->node;
+}
+
+const struct method_metrics *hub_metrics(const struct hub *hub, size_t *count)
+{
+    *count = hub->method_count + 1;
+    return hub->metrics;
+}
+
+const struct writer *hub_writer(const struct hub *hub)
+{
+    return hub->writer;
+}
+
+const struct transport *hub_transport(const struct hub *hub)
+{
+    return atomic_load(&hub->transport);
+}
+
+size_t hub_slow_queued(const struct hub *hub)
+{
+    return hub->worker == NULL ? 0 : worker_queued(hub->worker);
+}

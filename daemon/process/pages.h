@@ -1,0 +1,34 @@
+/* Plain pages beside the services: /healthz (the process lives), /readyz (it can be used),
+ * /metrics (Prometheus text format 0.0.4). */
+#ifndef PROCESS_PAGES_H
+#define PROCESS_PAGES_H
+
+#include <pthread.h>
+
+#include "process/hub.h"
+
+enum { PAGES_MAX = 3 };
+
+struct pages {
+    struct hub *hub;
+    struct route routes[PAGES_MAX];
+    size_t route_count;
+    _Atomic bool draining;
+    /* The verification of everything, which runs behind the start. */
+    _Atomic size_t verified, feeds;
+    _Atomic bool verify_over, verify_stop;
+    pthread_mutex_t lock; /* of the next, and of the refusals that were counted */
+    struct fault damage;
+    int64_t refusal_no;
+    uint64_t refusals[64];
+    pthread_t verifier;
+    bool verifying;
+};
+
+void pages_init(struct pages *pages, struct hub *hub, const struct settings *settings);
+/* Verifies all feeds in a thread of its own, then says so. */
+must_check int pages_verify(struct pages *pages, struct fault *fault);
+/* Joins that thread. */
+void pages_release(struct pages *pages);
+
+#endif

@@ -1,0 +1,86 @@
+#include "process/verify.h"
+
+#include "base/arena.h"
+
+/* All feeds; the caller frees *out. */
+static int list_feeds(struct db *db, struct feed_id **out, size_t *count, struct fault *fault)
+{
+    size_t capacity = 0;
+    struct feed_id *feeds = NULL;
+    size_t found = 0;
+    int err = db_begin_read(db, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    struct feed_id feed;
+    struct query *list = feed_list(db);
+    while (feed_list_next(list, &feed)) {
+        if (found == capacity) {
+            capacity = capacity == 0 ? 64 : capacity * 2;
+            feeds = xrealloc(feeds, capacity, sizeof *feeds);
+        }
+        feeds[found++] = feed;
+    }
+    err = db_end(db, fault);
+    if (err != E_OK) {
+        free(feeds);
+        return err;
+    }
+    *out = feeds;
+    *count = found;
+    return E_OK;
+}
+
+/* The last `entries` of one feed; 0: all. */
+static int verify_one(struct db *db, const struct feed_id *feed, uint64_t entries,
+                      struct fault *fault)
+{
+    int err = db_begin_read(db, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    uint64_t size = feed_head(db, feed->no).size;
+    uint64_t from = entries == 0 || size <= entries ? 1 : size - entries + 1;
+    err = feed_verify(db, feed, from, fault);
+    int ended = db_end(db, fault);
+    return err != E_OK ? err : ended;
+}
+
+int verify_ends(struct db *db, uint64_t entries, struct fault *fault)
+{
+    struct feed_id *feeds = NULL;
+    size_t count = 0;
+    if (entries == 0) {
+        return E_OK;
+    }
+    int err = list_feeds(db, &feeds, &count, fault);
+    uint64_t each = count == 0 || entries / count == 0 ? 1 : entries / count;
+    for (size_t i = 0; err == E_OK && i < count; i++) {
+        err = verify_one(db, &feeds[i], each, fault);
+    }
+    free(feeds);
+    return err;
+}
+
+int verify_all(struct db *db, const struct verify_progress *progress, size_t *damaged,
+               struct fault *fault)
+{
+    struct feed_id *feeds = NULL;
+    size_t count = 0;
+    *damaged = 0;
+    int first = list_feeds(db, &feeds, &count, fault);
+    for (size_t i = 0; i < count; i++) {
+        if (progress->stop != NULL && progress->stop(progress->context)) {
+            first = fault_set(fault, E_CLOSED, "stopped");
+            break;
+        }
+        int err = verify_one(db, &feeds[i], 0, fault); /* the first fault stays */
+        *damaged += err != E_OK;
+        first = first != E_OK ? first : err;
+        if (progress->step != NULL) {
+            progress->step(progress->context, i + 1, count);
+        }
+    }
+    free(feeds);
+    return first;
+}

@@ -1,0 +1,119 @@
+#include "process/worker.h"
+
+#include <pthread.h>
+
+#include "service/engine.h"
+
+struct worker {
+    struct service service;
+    size_t queue_max;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct call *first;
+    struct call **last;
+    size_t queued;
+    bool stopping;
+    pthread_t thread;
+};
+
+/* NULL when the thread is to end; *stopping: the call is to be refused. */
+static struct call *take(struct worker *worker, bool *stopping)
+{
+    pthread_mutex_lock(&worker->lock);
+    while (worker->first == NULL && !worker->stopping) {
+        pthread_cond_wait(&worker->wake, &worker->lock);
+    }
+    struct call *call = worker->first;
+    if (call != NULL) {
+        worker->first = call->next;
+        worker->last = worker->first == NULL ? &worker->first : worker->last;
+        worker->queued--;
+    }
+    *stopping = worker->stopping;
+    pthread_mutex_unlock(&worker->lock);
+    return call;
+}
+
+static void *worker_main(void *argument)
+{
+    struct worker *worker = argument;
+    struct call *call;
+    bool stopping;
+    while ((call = take(worker, &stopping)) != NULL) {
+        call->next = NULL;
+        if (call->deadline_ns != 0 &&
+            env_monotonic_ns(worker->service.node->env) >= call->deadline_ns) {
+            call_fail(call, CODE_DEADLINE_EXCEEDED,
+                      "the deadline passed while the request waited; ask for less, or later");
+        } else if (stopping) {
+            call_fail(call, CODE_UNAVAILABLE, "the server is stopping; try again in a minute");
+        } else {
+            engine_read(&worker->service, call);
+        }
+        call->done(call);
+    }
+    return NULL;
+}
+
+int worker_start(struct worker **out, struct node *node, struct db *db, size_t queue_max,
+                 struct fault *fault)
+{
+    struct worker *worker = xcalloc(1, sizeof *worker);
+    worker->service = (struct service){.node = node, .db = db};
+    worker->queue_max = queue_max;
+    worker->last = &worker->first;
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_cond_init(&worker->wake, NULL);
+    int rc = pthread_create(&worker->thread, NULL, worker_main, worker);
+    if (rc != 0) {
+        free(worker);
+        return fault_set(fault, err_from_errno(rc), "cannot start the thread for long reads: %s",
+                         strerror(rc));
+    }
+    *out = worker;
+    return E_OK;
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&worker->lock);
+    worker->stopping = true;
+    pthread_cond_signal(&worker->wake);
+    pthread_mutex_unlock(&worker->lock);
+    pthread_join(worker->thread, NULL);
+    pthread_cond_destroy(&worker->wake);
+    pthread_mutex_destroy(&worker->lock);
+    db_free(worker->service.db);
+    free(worker);
+}
+
+void worker_submit(struct worker *worker, struct call *call)
+{
+    call->next = NULL;
+    pthread_mutex_lock(&worker->lock);
+    bool taken = !worker->stopping && worker->queued < worker->queue_max;
+    if (taken) {
+        *worker->last = call;
+        worker->last = &call->next;
+        worker->queued++;
+        pthread_cond_signal(&worker->wake);
+    }
+    pthread_mutex_unlock(&worker->lock);
+    if (!taken) {
+        call->error.retry_after_s = 5;
+        call_fail(call, CODE_UNAVAILABLE,
+                  "too many long requests wait; try again in some seconds");
+        call->done(call);
+    }
+}
+
+size_t worker_queued(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    size_t queued = worker->queued;
+    pthread_mutex_unlock(&worker->lock);
+    return queued;
+}
