@@ -54,6 +54,18 @@ static void repeat(struct service *service, struct call *call, struct view answe
     }
 }
 
+void engine_precompute(struct service *service, struct call *call)
+{
+    struct fault fault = FAULT_NONE;
+    if (call->method->precompute == NULL || db_begin_read(service->db, &fault) != E_OK) {
+        return;
+    }
+    call->method->precompute(service, call);
+    if (db_end(service->db, &fault) != E_OK) {
+        call->prepared = NULL;
+    }
+}
+
 bool engine_write(struct service *service, struct call *call)
 {
     const char *request_id = request_id_of(call);

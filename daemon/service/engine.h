@@ -4,6 +4,10 @@
 
 #include "service/service.h"
 
+/* The first half of a call of a method with `precompute`, on a worker thread, in a read transaction
+ * of its own; the call goes to the writer next, whatever became of this. Nothing for the others. */
+void engine_precompute(struct service *service, struct call *call);
+
 /* A call of a method with `apply`, on the writer, inside its transaction and a savepoint that the
  * caller undoes when this returns false. Idempotency first: a request id that this caller used for
  * the same request gets the stored answer and nothing is decided again; for another request it is

@@ -93,6 +93,7 @@ struct call {
     const ProtobufCMessage *kept_response;
     struct call_error error;          /* code CODE_OK: the response counts */
 
+    void *prepared;                   /* from precompute to decide; NULL: nothing */
     void *decision;                   /* from decide to apply */
     /* Called once when the call is over, on any thread. Set by whoever submits the call. */
     void (*done)(struct call *call);
@@ -130,6 +131,10 @@ struct method {
     size_t request_bytes_max;
     bool slow;              /* reads for long (documents, periods): never on an I/O thread */
     int64_t duration_ms_max; /* the server's own limit; the shorter of it and the caller's counts */
+    /* A long computation for a method with `apply`: runs first, on a worker thread with a read-only
+     * connection of its own. It objects to nothing; what it found is in call->prepared. `decide`
+     * checks that it still holds, and does without when it is not there. NULL for most. */
+    void (*precompute)(struct service *service, struct call *call);
     int (*decide)(struct service *service, struct call *call);
     int (*apply)(struct service *service, struct call *call);
     int (*pump)(struct service *service, struct stream *stream);

@@ -1,6 +1,8 @@
 #include "service/methods.h"
 
 #include "service/directory.h"
+#include "service/settlement/settlement.h"
+#include "service/stats/stats.h"
 
 /* One line per service. */
 static const struct {
@@ -8,6 +10,8 @@ static const struct {
     const size_t *count;
 } tables[] = {
     {directory_methods, &directory_method_count},
+    {settlement_methods, &settlement_method_count},
+    {stats_methods, &stats_method_count},
 };
 
 const struct method *methods_at(size_t index)

@@ -118,7 +118,7 @@ void *network_new(struct network *network, const ProtobufCMessageDescriptor *des
 }
 
 /* As the writer does it: one group of one call. */
-static void run_write(struct network *network, struct call *call)
+void network_write(struct network *network, struct call *call)
 {
     struct service *service = &network->service;
     struct fault fault = FAULT_NONE;
@@ -136,8 +136,8 @@ static void run_write(struct network *network, struct call *call)
     network->node.commits++;
 }
 
-const struct call *network_call(struct network *network, struct principal who, const char *service,
-                                const char *name, const ProtobufCMessage *request)
+struct call *network_prepare(struct network *network, struct principal who, const char *service,
+                             const char *name, const ProtobufCMessage *request)
 {
     char full[96];
     snprintf(full, sizeof full, "passerelle.v1.%s", service);
@@ -157,8 +157,16 @@ const struct call *network_call(struct network *network, struct principal who, c
                      &unpacked, &fault),
          &fault, name);
     call->request = unpacked;
-    if (method->apply != NULL) {
-        run_write(network, call);
+    engine_precompute(&network->service, call);
+    return call;
+}
+
+const struct call *network_call(struct network *network, struct principal who, const char *service,
+                                const char *name, const ProtobufCMessage *request)
+{
+    struct call *call = network_prepare(network, who, service, name, request);
+    if (call->method->apply != NULL) {
+        network_write(network, call);
     } else {
         engine_read(&network->service, call);
     }

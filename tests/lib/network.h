@@ -31,6 +31,11 @@ struct principal network_who(enum role role, const char *party);
  * the role: the transport does. */
 const struct call *network_call(struct network *network, struct principal who, const char *service,
                                 const char *method, const ProtobufCMessage *request);
+/* The same in its two halves, for methods with `precompute`: what a worker does with a snapshot,
+ * then what the writer does. */
+struct call *network_prepare(struct network *network, struct principal who, const char *service,
+                             const char *method, const ProtobufCMessage *request);
+void network_write(struct network *network, struct call *call);
 /* The same, and the call must succeed: returns the response. */
 const void *network_must(struct network *network, struct principal who, const char *service,
                          const char *method, const ProtobufCMessage *request);

@@ -364,6 +364,9 @@ static int uses_read(struct close_history *history, const struct roster *roster,
         const Passerelle__V1__CarnetUse *use = document->carnet_uses[i];
         struct carnet_use *out = &history->uses[history->use_count];
         out->units = use->units;
+        if (history->partial && !number_of(&roster->carnet_ids, use->carnet_id, &out->carnet)) {
+            continue;
+        }
         if (month_parse(view_of(use->month), &out->month) != E_OK ||
             !number_of(&roster->carnet_ids, use->carnet_id, &out->carnet)) {
             return corrupt(document, "carnet", fault);

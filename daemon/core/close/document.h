@@ -18,6 +18,7 @@ Passerelle__V1__SettlementDocument *document_of_result(const struct close_result
 struct close_history {
     const struct month *wanted; /* borrowed */
     size_t wanted_count;
+    bool partial;        /* the roster is of one employer: other carnets are left out */
     struct line *billed; /* all lines whose true month is a wanted one, in no promised order */
     size_t billed_count;
     size_t billed_alloc;

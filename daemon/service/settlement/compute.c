@@ -1,0 +1,197 @@
+#include "service/settlement/compute.h"
+
+#include "store/feed/feed.h"
+#include "store/view/registry.h"
+#include "wire/pack.h"
+
+DB_SQL(select_document, "SELECT document FROM settlement WHERE month = :month");
+
+Passerelle__V1__SettlementDocument *settlement_stored(struct db *db, struct month month,
+                                                      struct arena *arena)
+{
+    Passerelle__V1__SettlementDocument *document = NULL;
+    struct query *query = db_query(db, &select_document);
+    query_bind_int(query, "month", month.number);
+    if (query_next(query)) {
+        document = wire_unpack_trusted(&passerelle__v1__settlement_document__descriptor,
+                                       query_blob(query, 0), arena);
+        if (document == NULL) {
+            db_fail(db, E_CORRUPT, "a settlement document cannot be read: restore a backup");
+        }
+    }
+    query_end(query);
+    return document;
+}
+
+int settlement_history(const struct loaded *loaded, struct month month,
+                       struct close_history *history, struct fault *fault)
+{
+    struct arena arena = ARENA_INIT;
+    int error = 0;
+    for (size_t i = 0; i < loaded->closed_count && error == 0; i++) {
+        if (loaded->closed[i].number >= month.number) {
+            break;
+        }
+        arena_clear(&arena);
+        const Passerelle__V1__SettlementDocument *document =
+            settlement_stored(loaded->db, loaded->closed[i], &arena);
+        if (document == NULL) {
+            char text[8];
+            month_format(loaded->closed[i], text);
+            error = fault_set(fault, E_CORRUPT,
+                              "the settlement document of %s is not here: restore a backup", text);
+        } else {
+            error = close_history_add(history, &loaded->roster, document, fault);
+        }
+    }
+    arena_release(&arena);
+    return error;
+}
+
+static int cut_compare(const void *left, const void *right)
+{
+    const Passerelle__V1__FeedCut *const *a = left;
+    const Passerelle__V1__FeedCut *const *b = right;
+    return strcmp((*a)->feed_id, (*b)->feed_id);
+}
+
+/* Sizes and roots of all feeds as this transaction sees them. */
+static int cut_take(struct db *db, struct arena *arena, struct settlement *out, struct fault *fault)
+{
+    size_t alloc = 0;
+    struct feed_id feed;
+    struct query *list = feed_list(db);
+    while (feed_list_next(list, &feed)) {
+        struct tree_hash root;
+        uint64_t size = feed_head(db, feed.no).size;
+        int error = feed_root(db, feed.no, size, &root);
+        if (error != 0) {
+            query_end(list);
+            return fault_set(fault, error, "the root of the feed %s cannot be computed", feed.name);
+        }
+        if (out->cut_count == alloc) {
+            alloc = alloc == 0 ? 64 : alloc * 2;
+            Passerelle__V1__FeedCut **more = ARENA_ARRAY(arena, alloc, Passerelle__V1__FeedCut *);
+            if (out->cut_count > 0) {
+                memcpy(more, out->cut, out->cut_count * sizeof *more);
+            }
+            out->cut = more;
+        }
+        Passerelle__V1__FeedCut *one = wire_new(arena, &passerelle__v1__feed_cut__descriptor);
+        one->feed_id = wire_string(arena, view_of(feed.name));
+        one->size = size;
+        one->root = wire_bytes(arena_copy(arena, view_bytes(&root, sizeof root)));
+        out->cut[out->cut_count++] = one;
+    }
+    if (out->cut_count > 0) {
+        qsort(out->cut, out->cut_count, sizeof *out->cut, cut_compare);
+    }
+    return 0;
+}
+
+/* The months to be rated again, with their stays. */
+struct revision {
+    struct month *months;
+    struct stays *stays;
+    struct close_correction *corrections;
+    size_t count;
+};
+
+static int revision_load(struct revision *revision, struct loaded *loaded, struct month month,
+                         struct arena *arena, struct fault *fault)
+{
+    revision->months = ARENA_ARRAY(arena, loaded->closed_count, struct month);
+    revision->stays = ARENA_ARRAY(arena, loaded->closed_count, struct stays);
+    revision->corrections = ARENA_ARRAY(arena, loaded->closed_count, struct close_correction);
+    int error = 0;
+    for (size_t i = 0; i < loaded->closed_count && error == 0; i++) {
+        if (loaded->touched[i] && loaded->closed[i].number < month.number) {
+            size_t at = revision->count++;
+            revision->months[at] = loaded->closed[i];
+            error = loaded_again(loaded, loaded->closed[i], &revision->stays[at], fault);
+            revision->corrections[at] =
+                (struct close_correction){.month = loaded->closed[i],
+                                          .stays = revision->stays[at].all,
+                                          .stay_count = revision->stays[at].count};
+        }
+    }
+    return error;
+}
+
+static void revision_release(struct revision *revision)
+{
+    for (size_t i = 0; i < revision->count; i++) {
+        stays_release(&revision->stays[i]);
+    }
+}
+
+static int result_compute(struct loaded *loaded, struct month month, struct arena *arena,
+                          struct close_result *result, struct fault *fault)
+{
+    struct stays stays = STAYS_INIT;
+    struct revision revision = {0};
+    struct close_history history = CLOSE_HISTORY_INIT;
+    const Passerelle__V1__NetworkPolicy *policy = registry_policy(loaded->db, arena);
+    int error = loaded_month(loaded, month, &stays, fault);
+    if (error == 0) {
+        error = revision_load(&revision, loaded, month, arena, fault);
+    }
+    if (error == 0) {
+        history.wanted = revision.months;
+        history.wanted_count = revision.count;
+        error = settlement_history(loaded, month, &history, fault);
+    }
+    for (size_t i = 0; i < revision.count && error == 0; i++) {
+        struct close_correction *correction = &revision.corrections[i];
+        correction->billed =
+            close_history_billed(&history, correction->month, &correction->billed_count);
+    }
+    if (error == 0) {
+        bool direct = policy->netting == PASSERELLE__V1__NETTING_MODE__NETTING_MODE_DIRECT;
+        struct close_input input = {
+            .month = month,
+            .stays = stays.all,
+            .stay_count = stays.count,
+            .corrections = revision.corrections,
+            .correction_count = revision.count,
+            .carnet_uses = history.uses,
+            .carnet_use_count = history.use_count,
+            .carried_in = history.carried,
+            .mode = direct ? NETTING_DIRECT : NETTING_OPERATOR,
+            .carry_minimum = CENTS(policy->carry_under_cents),
+        };
+        error = close_run(result, &loaded->roster, &input, fault);
+    }
+    close_history_release(&history);
+    revision_release(&revision);
+    stays_release(&stays);
+    return error;
+}
+
+int settlement_compute(struct db *db, uint64_t seed, struct month month, struct arena *arena,
+                       struct settlement *out, struct fault *fault)
+{
+    struct loaded loaded;
+    struct close_result result = CLOSE_RESULT_INIT;
+    struct settlement settlement = {.month = month};
+    int error = loaded_open(&loaded, db, seed, VIEW_NONE, fault);
+    if (error == 0) {
+        error = result_compute(&loaded, month, arena, &result, fault);
+    }
+    if (error == 0) {
+        settlement.closed_count = loaded.closed_count;
+        settlement.document = document_of_result(&result, &loaded.roster, arena);
+        settlement.bytes = wire_pack_arena(arena, &settlement.document->base);
+        sha256(settlement.bytes, settlement.sha256);
+        error = cut_take(db, arena, &settlement, fault);
+    }
+    if (error == 0) {
+        error = db_error(db, fault);
+    }
+    close_result_release(&result);
+    loaded_release(&loaded);
+    if (error == 0) {
+        *out = settlement;
+    }
+    return error;
+}

@@ -1,0 +1,35 @@
+/* A month's settlement, computed from one state of the views: what a close would record. */
+#ifndef SERVICE_SETTLEMENT_COMPUTE_H
+#define SERVICE_SETTLEMENT_COMPUTE_H
+
+#include "core/close/document.h"
+#include "crypt/sha256.h"
+#include "passerelle/v1/entries.pb-c.h"
+#include "service/settlement/load.h"
+
+struct settlement {
+    struct month month;
+    Passerelle__V1__SettlementDocument *document;
+    struct view bytes; /* the document, canonical */
+    uint8_t sha256[SHA256_LEN];
+    size_t closed_count; /* closes before it: another one since makes it worthless */
+    /* The state of the views that it was computed from: every feed, by id. What comes later is
+     * late, so a close may be computed while others write. */
+    Passerelle__V1__FeedCut **cut;
+    size_t cut_count;
+};
+
+/* Inside a transaction, on any thread; the result lives in the arena. `seed` is random.
+ * E_NOT_FOUND: a price is missing, by name. Seconds for millions of stays. */
+must_check int settlement_compute(struct db *db, uint64_t seed, struct month month,
+                                  struct arena *arena, struct settlement *out, struct fault *fault);
+
+/* The document of a closed month, in the arena; NULL when there is none (or it is damaged, which
+ * sticks in `db`). */
+Passerelle__V1__SettlementDocument *settlement_stored(struct db *db, struct month month,
+                                                      struct arena *arena);
+/* Takes the documents of the closes before `month` into the history. */
+must_check int settlement_history(const struct loaded *loaded, struct month month,
+                                  struct close_history *history, struct fault *fault);
+
+#endif

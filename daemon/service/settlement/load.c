@@ -1,0 +1,578 @@
+/* A million rows are read here in one go, so the pass takes few columns, in the order in which they
+ * lie in the file, and looks each id up once. */
+#include "service/settlement/load.h"
+
+#include <assert.h>
+
+#include "core/close/close.h"
+#include "core/day/opening_hours.h"
+#include "core/entry/entry.h"
+#include "store/feed/feed.h"
+#include "store/view/registry.h"
+#include "wire/pack.h"
+
+/* ---- the roster ---- */
+
+struct filling {
+    struct loaded *loaded;
+    struct view employer_id; /* empty: all */
+    struct fault *fault;
+    int error;
+};
+
+static bool day_or(const char *text, struct day empty, struct day *out)
+{
+    *out = empty;
+    return text[0] == '\0' || day_parse(view_of(text), out) == E_OK;
+}
+
+/* What is in a view was checked before it became an entry. */
+static bool unreadable(struct filling *filling, const char *what, const char *id)
+{
+    filling->error = fault_set(filling->fault, E_CORRUPT, "the %s %s cannot be read", what, id);
+    return false;
+}
+
+static bool member_add(void *context, const ProtobufCMessage *record)
+{
+    struct filling *filling = context;
+    const Passerelle__V1__Member *m = (const void *)record;
+    bool standard = m->vat_regime == PASSERELLE__V1__VAT_REGIME__VAT_REGIME_STANDARD;
+    struct member member = {
+        .vat = {standard ? 2000 : 0}, .is_operator = m->is_operator, .is_issuer = m->is_issuer};
+    filling->error =
+        roster_add_member(&filling->loaded->roster, view_of(m->member_id), member, filling->fault);
+    return filling->error == 0;
+}
+
+static bool site_add(void *context, const ProtobufCMessage *record)
+{
+    struct filling *filling = context;
+    const Passerelle__V1__Site *m = (const void *)record;
+    struct opening_hours *hours = ARENA_NEW(&filling->loaded->arena, struct opening_hours);
+    if (m->opening_hours[0] != '\0' &&
+        opening_hours_parse(view_of(m->opening_hours), hours, NULL) != E_OK) {
+        return unreadable(filling, "site", m->site_id);
+    }
+    struct site site = {.zone = (enum zone)(m->zone - PASSERELLE__V1__ZONE__ZONE_URBAN),
+                        .offers = {m->desks > 0, m->meeting_rooms > 0, m->booths > 0},
+                        .hours = hours};
+    filling->error =
+        roster_add_site(&filling->loaded->roster, view_of(m->site_id), view_of(m->member_id),
+                        view_of(m->category), site, filling->fault);
+    return filling->error == 0;
+}
+
+static bool left_out(const struct filling *filling, const char *employer_id)
+{
+    return filling->employer_id.len > 0 && !view_is(filling->employer_id, employer_id);
+}
+
+static bool employer_add(void *context, const ProtobufCMessage *record)
+{
+    struct filling *filling = context;
+    const Passerelle__V1__Employer *m = (const void *)record;
+    if (!left_out(filling, m->employer_id)) {
+        filling->error = roster_add_employer(&filling->loaded->roster, view_of(m->employer_id),
+                                             view_of(m->issuer_member_id), filling->fault);
+    }
+    return filling->error == 0;
+}
+
+static bool plan_add(void *context, const ProtobufCMessage *record)
+{
+    struct filling *filling = context;
+    const Passerelle__V1__Plan *m = (const void *)record;
+    struct plan plan = {
+        .type = m->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_CARNET         ? PLAN_CARNET
+                : m->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_SUBSCRIPTION ? PLAN_SUBSCRIPTION
+                                                                               : PLAN_USAGE,
+        .monthly_fee = CENTS(m->monthly_fee_cents),
+        .included_units = m->included_units,
+        .holder_cap_cents = -1,
+        .contract_cap_cents = -1,
+    };
+    if (!left_out(filling, m->employer_id)) {
+        filling->error = roster_add_plan(&filling->loaded->roster, view_of(m->plan_id),
+                                         view_of(m->employer_id), plan, filling->fault);
+    }
+    return filling->error == 0;
+}
+
+static bool carnet_add(void *context, const ProtobufCMessage *record)
+{
+    struct filling *filling = context;
+    const Passerelle__V1__Carnet *m = (const void *)record;
+    struct roster *roster = &filling->loaded->roster;
+    struct carnet carnet = {.units = m->units, .price = CENTS(m->price_cents)};
+    uint32_t plan;
+    if (filling->loaded->partial && !names_find(&roster->plan_ids, view_of(m->plan_id), &plan)) {
+        return true;
+    }
+    if (!day_or(m->bought_on, DAY_FIRST, &carnet.bought_on)) {
+        return unreadable(filling, "carnet", m->carnet_id);
+    }
+    filling->error = roster_add_carnet(roster, view_of(m->carnet_id), view_of(m->plan_id), carnet,
+                                       (int)m->valid_months, filling->fault);
+    return filling->error == 0;
+}
+
+static bool holder_add(void *context, const ProtobufCMessage *record)
+{
+    struct filling *filling = context;
+    const Passerelle__V1__HolderPut *m = (const void *)record;
+    struct holder holder = {0};
+    if (left_out(filling, m->employer_id)) {
+        return true;
+    }
+    if (!day_or(m->active_from, DAY_FIRST, &holder.active_from) ||
+        !day_or(m->active_to, DAY_LAST, &holder.active_to)) {
+        return unreadable(filling, "holder", m->holder_id);
+    }
+    filling->error = roster_add_holder(&filling->loaded->roster, view_of(m->holder_id),
+                                       view_of(m->plan_id), holder, filling->fault);
+    return filling->error == 0;
+}
+
+static bool tariff_rows_add(void *context, const ProtobufCMessage *record)
+{
+    struct filling *filling = context;
+    const Passerelle__V1__TariffVersion *m = (const void *)record;
+    struct tariff_row row = {.version = m->version};
+    if (!day_or(m->valid_from, DAY_FIRST, &row.valid_from)) {
+        return unreadable(filling, "tariff", m->valid_from);
+    }
+    for (size_t i = 0; i < m->n_rows && filling->error == 0; i++) {
+        const Passerelle__V1__TariffRow *one = m->rows[i];
+        row.category = view_of(one->category);
+        row.zone = (enum zone)(one->zone - PASSERELLE__V1__ZONE__ZONE_URBAN);
+        row.resource = (enum resource)(one->resource - PASSERELLE__V1__RESOURCE__RESOURCE_DESK);
+        row.unit = (enum unit)(one->unit - PASSERELLE__V1__UNIT__UNIT_HALF_DAY);
+        row.prices = (struct prices){CENTS(one->p_cents), CENTS(one->h_cents), CENTS(one->f_cents),
+                                     CENTS(one->s_cents)};
+        filling->error = tariff_add(&filling->loaded->roster.tariff, &row, filling->fault);
+    }
+    return filling->error == 0;
+}
+
+static int roster_load(struct filling *filling)
+{
+    static const struct {
+        enum registry_table table;
+        bool (*add)(void *context, const ProtobufCMessage *record);
+    } steps[] = {
+        {REGISTRY_MEMBERS, member_add},      {REGISTRY_SITES, site_add},
+        {REGISTRY_TARIFFS, tariff_rows_add}, {REGISTRY_EMPLOYERS, employer_add},
+        {REGISTRY_PLANS, plan_add},          {REGISTRY_CARNETS, carnet_add},
+        {REGISTRY_HOLDERS, holder_add},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(steps) && filling->error == 0; i++) {
+        registry_walk(filling->loaded->db, steps[i].table, steps[i].add, filling);
+    }
+    return filling->error == 0 ? roster_freeze(&filling->loaded->roster, filling->fault)
+                               : filling->error;
+}
+
+/* ---- the closes so far ---- */
+
+DB_SQL(count_closed, "SELECT COUNT(*) FROM period");
+DB_SQL(select_closed, "SELECT month FROM period ORDER BY month");
+DB_SQL(select_cut, "SELECT size FROM period_cut WHERE month = :month AND feed_id = :feed_id");
+
+static void closes_load(struct loaded *loaded)
+{
+    struct query *query = db_query(loaded->db, &count_closed);
+    size_t count = query_next(query) ? (size_t)query_int(query, 0) : 0;
+    query_end(query);
+    loaded->closed = ARENA_ARRAY(&loaded->arena, count, struct month);
+    loaded->touched = ARENA_ARRAY(&loaded->arena, count, bool);
+    query = db_query(loaded->db, &select_closed);
+    while (loaded->closed_count < count && query_next(query)) {
+        loaded->closed[loaded->closed_count++] = (struct month){(int32_t)query_int(query, 0)};
+    }
+    query_end(query);
+}
+
+static int64_t cut_key(const struct loaded *loaded, const char *feed_id, int64_t feed_no)
+{
+    int64_t size = 0;
+    if (loaded->closed_count > 0) {
+        struct query *query = db_query(loaded->db, &select_cut);
+        query_bind_int(query, "month", loaded->closed[loaded->closed_count - 1].number);
+        query_bind_text(query, "feed_id", view_of(feed_id));
+        size = query_next(query) ? query_int(query, 0) : 0;
+        query_end(query);
+    }
+    return feed_no << FEED_SEQ_BITS | size;
+}
+
+static void feeds_load(struct loaded *loaded)
+{
+    struct feed_id feed;
+    loaded->feeds = ARENA_ARRAY(&loaded->arena, loaded->roster.site_ids.count, struct loaded_feed);
+    struct query *list = feed_list(loaded->db);
+    while (feed_list_next(list, &feed)) {
+        uint32_t site;
+        int64_t key = cut_key(loaded, feed.name, feed.no);
+        if (strcmp(feed.name, FEED_BOOKS) == 0) {
+            loaded->books_cut_key = key;
+        } else if (names_find(&loaded->roster.site_ids, view_of(feed.name), &site)) {
+            loaded->feeds[loaded->feed_count++] = (struct loaded_feed){feed.no, site, key};
+        }
+    }
+}
+
+static const struct loaded_feed *feed_of(const struct loaded *loaded, int64_t visit_key)
+{
+    int64_t feed_no = visit_key >> FEED_SEQ_BITS;
+    size_t low = 0;
+    size_t high = loaded->feed_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (loaded->feeds[middle].feed_no < feed_no) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = low < loaded->feed_count && loaded->feeds[low].feed_no == feed_no;
+    return found ? &loaded->feeds[low] : NULL;
+}
+
+static void touch(struct loaded *loaded, struct month month)
+{
+    for (size_t i = 0; i < loaded->closed_count; i++) {
+        loaded->touched[i] = loaded->touched[i] || loaded->closed[i].number == month.number;
+    }
+}
+
+/* ---- rulings ---- */
+
+DB_SQL(count_rulings, "SELECT COUNT(*) FROM dispute WHERE outcome IN (2, 3)");
+DB_SQL(select_rulings, "SELECT dispute.visit_id, feed.feed_no, dispute.outcome, "
+                       "dispute.in_utc_ms, dispute.out_utc_ms, dispute.resolved_key "
+                       "FROM dispute JOIN feed ON feed.name = dispute.feed_id "
+                       "WHERE dispute.outcome IN (2, 3) ORDER BY dispute.resolved_key");
+DB_SQL(select_ruled, "SELECT visit_key, day, corrected_by FROM visit "
+                     "WHERE visit_id = :visit_id AND feed_no = :feed_no");
+
+/* A ruling follows a visit to what took its place: the host cannot correct a ruling away. */
+static bool ruling_find(struct loaded *loaded, struct view visit_id, int64_t feed_no,
+                        struct loaded_ruling *out)
+{
+    uint8_t id[16];
+    bool found = false;
+    while (visit_id.len == sizeof id) {
+        memcpy(id, visit_id.data, sizeof id);
+        struct query *query = db_query(loaded->db, &select_ruled);
+        query_bind_blob(query, "visit_id", view_bytes(id, sizeof id));
+        query_bind_int(query, "feed_no", feed_no);
+        if (!query_next(query)) {
+            return found;
+        }
+        found = true;
+        out->visit_key = query_int(query, 0);
+        out->month = month_of((struct day){(int32_t)query_int(query, 1)});
+        struct view next = query_blob(query, 2);
+        visit_id = next.len == sizeof id && memcmp(next.data, id, sizeof id) != 0
+                       ? arena_copy(&loaded->arena, next)
+                       : VIEW_NONE;
+        query_end(query);
+    }
+    return found;
+}
+
+static int rulings_compare(const void *left, const void *right)
+{
+    const struct loaded_ruling *a = left;
+    const struct loaded_ruling *b = right;
+    return a->visit_key < b->visit_key ? -1 : a->visit_key > b->visit_key;
+}
+
+/* The last ruling on a visit counts; one that upholds changes nothing. */
+static void ruling_put(struct loaded *loaded, struct loaded_ruling ruling)
+{
+    for (size_t i = 0; i < loaded->ruling_count; i++) {
+        if (loaded->rulings[i].visit_key == ruling.visit_key) {
+            ruling.late = ruling.late || loaded->rulings[i].late;
+            loaded->rulings[i] = ruling;
+            return;
+        }
+    }
+    loaded->rulings[loaded->ruling_count++] = ruling;
+}
+
+static void rulings_load(struct loaded *loaded)
+{
+    struct query *query = db_query(loaded->db, &count_rulings);
+    size_t count = query_next(query) ? (size_t)query_int(query, 0) : 0;
+    query_end(query);
+    loaded->rulings = ARENA_ARRAY(&loaded->arena, count, struct loaded_ruling);
+    query = db_query(loaded->db, &select_rulings);
+    while (query_next(query) && loaded->ruling_count < count) {
+        struct loaded_ruling ruling = {
+            .voided =
+                query_int(query, 2) == PASSERELLE__V1__DISPUTE_OUTCOME__DISPUTE_OUTCOME_VOIDED,
+            .late = query_int(query, 5) > loaded->books_cut_key,
+            .in_utc_ms = query_int(query, 3),
+            .out_utc_ms = query_int(query, 4),
+        };
+        if (ruling_find(loaded, query_blob(query, 0), query_int(query, 1), &ruling)) {
+            ruling_put(loaded, ruling);
+        }
+    }
+    query_end(query);
+    if (loaded->ruling_count > 0) {
+        qsort(loaded->rulings, loaded->ruling_count, sizeof *loaded->rulings, rulings_compare);
+    }
+}
+
+static const struct loaded_ruling *ruling_of(const struct loaded *loaded, int64_t visit_key)
+{
+    if (loaded->ruling_count == 0) {
+        return NULL;
+    }
+    struct loaded_ruling wanted = {.visit_key = visit_key};
+    return bsearch(&wanted, loaded->rulings, loaded->ruling_count, sizeof *loaded->rulings,
+                   rulings_compare);
+}
+
+int loaded_open(struct loaded *loaded, struct db *db, uint64_t seed, struct view employer_id,
+                struct fault *fault)
+{
+    *loaded = (struct loaded){.db = db, .partial = employer_id.len > 0};
+    arena_init(&loaded->arena);
+    roster_init(&loaded->roster, seed);
+    struct filling filling = {loaded, employer_id, fault, 0};
+    int error = roster_load(&filling);
+    if (error == 0) {
+        closes_load(loaded);
+        feeds_load(loaded);
+        rulings_load(loaded);
+        error = db_error(db, fault);
+    }
+    return error;
+}
+
+void loaded_release(struct loaded *loaded)
+{
+    roster_release(&loaded->roster);
+    arena_release(&loaded->arena);
+}
+
+/* ---- stays ---- */
+
+void stays_release(struct stays *stays)
+{
+    free(stays->all);
+    *stays = STAYS_INIT;
+}
+
+#define STAY_COLUMNS                                                                               \
+    "SELECT visit_key, visit_id, holder_id, resource, state, day, in_utc_ms, out_utc_ms, "         \
+    "last_key FROM visit "
+enum { STATE_CLOSED = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED };
+
+/* One row becomes a stay, unless a ruling says otherwise or its holder is not loaded. */
+static int stay_take(const struct loaded *loaded, const struct query *row,
+                     const struct loaded_feed *feed, bool late_rulings, struct stays *out,
+                     struct fault *fault)
+{
+    struct view visit_id = query_blob(row, 1);
+    struct view holder_id = query_blob(row, 2);
+    int64_t visit_key = query_int(row, 0);
+    uint32_t holder;
+    if (!names_find(&loaded->roster.holder_ids, holder_id, &holder)) {
+        return loaded->partial
+                   ? 0
+                   : fault_set(fault, E_CORRUPT, "a visit is of the holder %.*s, who is not known",
+                               VIEW_FMT(holder_id));
+    }
+    const struct loaded_ruling *ruling = ruling_of(loaded, visit_key);
+    if (ruling != NULL && !late_rulings && ruling->late) {
+        ruling = NULL;
+    }
+    if (ruling != NULL && ruling->voided) {
+        return 0;
+    }
+    if (out->count == out->alloc) {
+        out->alloc = out->alloc == 0 ? 4096 : out->alloc * 2;
+        out->all = xrealloc(out->all, out->alloc, sizeof *out->all);
+    }
+    struct stay *stay = &out->all[out->count++];
+    *stay = (struct stay){
+        .site = feed->site,
+        .holder = holder,
+        .in_utc_ms = query_int(row, 6),
+        .out_utc_ms = query_int(row, 7),
+        .resource = (uint8_t)(query_int(row, 3) - PASSERELLE__V1__RESOURCE__RESOURCE_DESK),
+    };
+    if (stay->out_utc_ms == 0) {
+        stay->out_utc_ms = STAY_NO_OUT;
+    }
+    if (visit_id.len == sizeof stay->visit_id) {
+        memcpy(stay->visit_id, visit_id.data, sizeof stay->visit_id);
+    }
+    if (ruling != NULL && ruling->in_utc_ms != 0) {
+        stay->in_utc_ms = ruling->in_utc_ms;
+    }
+    if (ruling != NULL && ruling->out_utc_ms != 0) {
+        stay->out_utc_ms = ruling->out_utc_ms;
+    }
+    return 0;
+}
+
+DB_SQL(first_of_day, "SELECT MIN(visit_key) FROM visit WHERE day = :day AND feed_no = :feed_no");
+/* The plus keeps the planner from the index by day: rows are wanted in the order of the table. */
+DB_SQL(select_range, STAY_COLUMNS "WHERE visit_key BETWEEN :from AND :to AND +day <= :last");
+DB_SQL(select_undone, "SELECT DISTINCT day FROM visit "
+                      "WHERE state IN (3, 4) AND last_key BETWEEN :from AND :to");
+
+/* Key of the feed's first visit of the month; 0 when it has none. */
+static int64_t month_first_key(const struct loaded *loaded, int64_t feed_no, struct month month)
+{
+    int64_t first = 0;
+    for (struct day day = month_first(month); day_compare(day, month_last(month)) <= 0;
+         day = day_plus(day, 1)) {
+        struct query *query = db_query(loaded->db, &first_of_day);
+        query_bind_int(query, "day", day.number);
+        query_bind_int(query, "feed_no", feed_no);
+        int64_t key = query_next(query) ? query_int(query, 0) : 0;
+        query_end(query);
+        if (key != 0 && (first == 0 || key < first)) {
+            first = key;
+        }
+    }
+    return first;
+}
+
+static int feed_scan(struct loaded *loaded, const struct loaded_feed *feed, struct month month,
+                     struct stays *out, struct fault *fault)
+{
+    int64_t past_cut = feed->cut_key + 1;
+    int64_t end = (feed->feed_no + 1) << FEED_SEQ_BITS;
+    int64_t from = month_first_key(loaded, feed->feed_no, month);
+    if (loaded->closed_count > 0 && (from == 0 || from > past_cut)) {
+        from = past_cut;
+    }
+    if (from == 0) {
+        return 0;
+    }
+    int32_t first_day = month_first(month).number;
+    int error = 0;
+    struct query *query = db_query(loaded->db, &select_range);
+    query_bind_int(query, "from", from);
+    query_bind_int(query, "to", end - 1);
+    query_bind_int(query, "last", month_last(month).number);
+    while (error == 0 && query_next(query)) {
+        struct day day = {(int32_t)query_int(query, 5)};
+        if (day.number >= first_day) {
+            error = query_int(query, 4) == STATE_CLOSED
+                        ? stay_take(loaded, query, feed, true, out, fault)
+                        : 0;
+        } else if (query_int(query, 0) >= past_cut) {
+            touch(loaded, month_of(day));
+        }
+    }
+    query_end(query);
+    query = db_query(loaded->db, &select_undone);
+    query_bind_int(query, "from", past_cut);
+    query_bind_int(query, "to", end - 1);
+    while (loaded->closed_count > 0 && query_next(query)) {
+        touch(loaded, month_of((struct day){(int32_t)query_int(query, 0)}));
+    }
+    query_end(query);
+    return error;
+}
+
+DB_SQL(select_late_carnets, "SELECT record FROM carnet WHERE entry_key > :key");
+
+static void carnets_touch(struct loaded *loaded)
+{
+    if (loaded->closed_count == 0) {
+        return;
+    }
+    struct query *query = db_query(loaded->db, &select_late_carnets);
+    query_bind_int(query, "key", loaded->books_cut_key);
+    while (query_next(query)) {
+        struct day day;
+        const Passerelle__V1__Carnet *carnet = wire_unpack_trusted(
+            &passerelle__v1__carnet__descriptor, query_blob(query, 0), &loaded->arena);
+        if (carnet != NULL && day_parse(view_of(carnet->bought_on), &day) == E_OK) {
+            touch(loaded, month_of(day));
+        }
+    }
+    query_end(query);
+}
+
+int loaded_month(struct loaded *loaded, struct month month, struct stays *out, struct fault *fault)
+{
+    int error = 0;
+    for (size_t i = 0; i < loaded->feed_count && error == 0; i++) {
+        error = feed_scan(loaded, &loaded->feeds[i], month, out, fault);
+    }
+    carnets_touch(loaded);
+    for (size_t i = 0; i < loaded->ruling_count; i++) {
+        if (loaded->rulings[i].late) {
+            touch(loaded, loaded->rulings[i].month);
+        }
+    }
+    return error != 0 ? error : db_error(loaded->db, fault);
+}
+
+DB_SQL(select_month, STAY_COLUMNS "WHERE day BETWEEN :first AND :last");
+DB_SQL(select_of_holder, STAY_COLUMNS "WHERE holder_id = :holder_id "
+                                      "AND day BETWEEN :first AND :last");
+
+/* All rows of the query that count: as they stand, or as the last close saw them. A visit was open
+ * at no close, so one that was undone later counted then. */
+static int rows_take(struct loaded *loaded, struct query *query, bool at_cut, struct stays *out,
+                     struct fault *fault)
+{
+    int error = 0;
+    while (error == 0 && query_next(query)) {
+        int64_t visit_key = query_int(query, 0);
+        const struct loaded_feed *feed = feed_of(loaded, visit_key);
+        if (feed == NULL) {
+            continue;
+        }
+        int64_t state = query_int(query, 4);
+        bool counts = state == STATE_CLOSED;
+        if (at_cut) {
+            bool undone_since = state > STATE_CLOSED && query_int(query, 8) > feed->cut_key;
+            counts = visit_key <= feed->cut_key && (counts || undone_since);
+        }
+        if (counts) {
+            error = stay_take(loaded, query, feed, !at_cut, out, fault);
+        }
+    }
+    query_end(query);
+    return error != 0 ? error : db_error(loaded->db, fault);
+}
+
+static struct query *month_query(struct loaded *loaded, const struct db_sql *sql,
+                                 struct month month)
+{
+    struct query *query = db_query(loaded->db, sql);
+    query_bind_int(query, "first", month_first(month).number);
+    query_bind_int(query, "last", month_last(month).number);
+    return query;
+}
+
+int loaded_again(struct loaded *loaded, struct month month, struct stays *out, struct fault *fault)
+{
+    return rows_take(loaded, month_query(loaded, &select_month, month), false, out, fault);
+}
+
+int loaded_at_cut(struct loaded *loaded, struct month month, struct stays *out, struct fault *fault)
+{
+    return rows_take(loaded, month_query(loaded, &select_month, month), true, out, fault);
+}
+
+int loaded_holder(struct loaded *loaded, struct view holder_id, struct month month, bool at_cut,
+                  struct stays *out, struct fault *fault)
+{
+    struct query *query = month_query(loaded, &select_of_holder, month);
+    query_bind_text(query, "holder_id", holder_id);
+    return rows_take(loaded, query, at_cut, out, fault);
+}

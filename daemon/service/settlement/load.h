@@ -1,0 +1,71 @@
+/* The network and its stays as the views have them, for one computation. Reads inside the caller's
+ * transaction, so that everything is of one state; errors of the database stick in `db` and are
+ * returned. Any thread, on that thread's connection. */
+#ifndef SERVICE_SETTLEMENT_LOAD_H
+#define SERVICE_SETTLEMENT_LOAD_H
+
+#include "core/rating/rating.h"
+#include "store/db/db.h"
+
+/* A site's feed. */
+struct loaded_feed {
+    int64_t feed_no;
+    uint32_t site;
+    int64_t cut_key; /* key of the last entry that the last close covers */
+};
+
+/* What an operator ruled on a disputed visit. */
+struct loaded_ruling {
+    int64_t visit_key;
+    struct month month; /* of the visit */
+    bool voided;
+    bool late;          /* past the last cut */
+    int64_t in_utc_ms;  /* 0: as told */
+    int64_t out_utc_ms; /* 0: as told */
+};
+
+struct loaded {
+    struct db *db;
+    struct arena arena; /* opening hours and the lists below */
+    struct roster roster;
+    bool partial;              /* of one employer: stays of other holders are left out */
+    struct loaded_feed *feeds; /* by feed_no */
+    size_t feed_count;
+    struct loaded_ruling *rulings; /* by visit_key, one for each visit */
+    size_t ruling_count;
+    struct month *closed; /* ascending */
+    size_t closed_count;
+    int64_t books_cut_key;
+    bool *touched; /* by closed month: entries past the last cut change it; loaded_month() fills */
+};
+
+/* Loads the roster, whole or with one employer's plans, carnets and holders only (VIEW_NONE:
+ * whole), the closes so far, and the rulings. `seed` is random. Release in every case. */
+must_check int loaded_open(struct loaded *loaded, struct db *db, uint64_t seed,
+                           struct view employer_id, struct fault *fault);
+void loaded_release(struct loaded *loaded);
+
+struct stays {
+    struct stay *all;
+    size_t count;
+    size_t alloc;
+};
+#define STAYS_INIT ((struct stays){0})
+void stays_release(struct stays *stays);
+
+/* The stays of a month that is to be closed, and which closed months entries past the last cut
+ * touch: visits, rulings, carnets. Visits that are open, void or replaced do not count. One pass in
+ * the order of the table. */
+must_check int loaded_month(struct loaded *loaded, struct month month, struct stays *out,
+                            struct fault *fault);
+/* The stays of a month as they stand now. */
+must_check int loaded_again(struct loaded *loaded, struct month month, struct stays *out,
+                            struct fault *fault);
+/* The stays of one holder in a month: as they stand, or as the last close saw them. */
+must_check int loaded_holder(struct loaded *loaded, struct view holder_id, struct month month,
+                             bool at_cut, struct stays *out, struct fault *fault);
+/* The stays of a month as the last close saw them. */
+must_check int loaded_at_cut(struct loaded *loaded, struct month month, struct stays *out,
+                             struct fault *fault);
+
+#endif

@@ -1,0 +1,225 @@
+#include "service/settlement/period.h"
+
+#include <stdarg.h>
+
+#include "core/ident/uuid.h"
+#include "crypt/sha256.h"
+#include "wire/pack.h"
+
+/* A longer list helps nobody: what is closed first makes room for the rest. */
+enum { BLOCKERS_MAX = 100 };
+
+int period_parse(struct call *call, const char *text, struct month *out)
+{
+    if (month_parse(view_of(text), out) != E_OK) {
+        return call_violation(call, "month", "write a month as 2026-10");
+    }
+    return 0;
+}
+
+DB_SQL(count_periods, "SELECT COUNT(*) FROM period");
+DB_SQL(select_period, "SELECT document_sha256, closed_utc_ms FROM period WHERE month = :month");
+DB_SQL(select_last, "SELECT month FROM period ORDER BY month DESC LIMIT 1");
+DB_SQL(select_months, "SELECT month FROM period ORDER BY month");
+DB_SQL(select_asked, "SELECT approval_id FROM approval WHERE digest = :digest");
+/* Voided and replaced visits do not make a month. */
+DB_SQL(select_next_day, "SELECT day FROM visit WHERE day >= :from AND state IN (1, 2) "
+                        "ORDER BY day LIMIT 1");
+DB_SQL(select_still_open,
+       "SELECT feed.name, visit.visit_id FROM visit JOIN feed ON feed.feed_no = visit.feed_no "
+       "WHERE visit.state = 1 AND visit.day <= :last ORDER BY visit.visit_key LIMIT :max");
+
+bool period_is_closed(struct db *db, struct month month)
+{
+    struct query *query = db_query(db, &select_period);
+    query_bind_int(query, "month", month.number);
+    bool closed = query_next(query);
+    query_end(query);
+    return closed;
+}
+
+size_t period_closed_count(struct db *db)
+{
+    struct query *query = db_query(db, &count_periods);
+    size_t count = query_next(query) ? (size_t)query_int(query, 0) : 0;
+    query_end(query);
+    return count;
+}
+
+struct view period_digest(struct arena *arena, struct month month)
+{
+    static const char domain[] = "SettlementService/ClosePeriod";
+    char text[8];
+    struct sha256 hash;
+    uint8_t *digest = arena_alloc(arena, SHA256_LEN);
+    month_format(month, text);
+    sha256_init(&hash);
+    sha256_add(&hash, domain, sizeof domain); /* with its NUL */
+    sha256_add(&hash, text, strlen(text));
+    sha256_end(&hash, digest);
+    return view_bytes(digest, SHA256_LEN);
+}
+
+static char *month_string(struct arena *arena, struct month month)
+{
+    char text[8];
+    month_format(month, text);
+    return arena_string(arena, view_of(text));
+}
+
+Passerelle__V1__Period *period_message(struct service *service, struct arena *arena,
+                                       struct month month)
+{
+    Passerelle__V1__Period *period = wire_new(arena, &passerelle__v1__period__descriptor);
+    period->month = month_string(arena, month);
+    period->state = PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_OPEN;
+    struct query *query = db_query(service->db, &select_period);
+    query_bind_int(query, "month", month.number);
+    if (query_next(query)) {
+        period->state = PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_CLOSED;
+        period->document_sha256 = wire_bytes(arena_copy(arena, query_blob(query, 0)));
+        period->closed_utc_ms = query_int(query, 1);
+        query_end(query);
+        return period;
+    }
+    query_end(query);
+    query = db_query(service->db, &select_asked);
+    query_bind_blob(query, "digest", period_digest(arena, month));
+    if (query_next(query)) {
+        period->state = PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_CLOSING;
+    }
+    query_end(query);
+    return period;
+}
+
+/* The first month not before `from` that has visits. */
+static bool month_with_visits(struct db *db, struct month from, struct month *out)
+{
+    struct query *query = db_query(db, &select_next_day);
+    query_bind_int(query, "from", month_first(from).number);
+    bool found = query_next(query);
+    if (found) {
+        *out = month_of((struct day){(int32_t)query_int(query, 0)});
+    }
+    query_end(query);
+    return found;
+}
+
+size_t period_list(struct service *service, struct arena *arena, Passerelle__V1__Period ***periods)
+{
+    enum { MONTHS_MAX = 12 * 200 };
+    struct month *months = ARENA_ARRAY(arena, MONTHS_MAX, struct month);
+    size_t count = 0;
+    struct query *query = db_query(service->db, &select_months);
+    while (count < MONTHS_MAX && query_next(query)) {
+        months[count++] = (struct month){(int32_t)query_int(query, 0)};
+    }
+    query_end(query);
+    size_t closed = count;
+    struct month next = {0};
+    while (count < MONTHS_MAX && month_with_visits(service->db, next, &next)) {
+        bool known = false;
+        for (size_t i = 0; i < closed; i++) {
+            known = known || months[i].number == next.number;
+        }
+        if (!known) {
+            months[count++] = next;
+        }
+        next.number++;
+    }
+    for (size_t i = 1; i < count; i++) {
+        for (size_t k = i; k > 0 && months[k].number < months[k - 1].number; k--) {
+            struct month swap = months[k];
+            months[k] = months[k - 1];
+            months[k - 1] = swap;
+        }
+    }
+    *periods = ARENA_ARRAY(arena, count, Passerelle__V1__Period *);
+    for (size_t i = 0; i < count; i++) {
+        (*periods)[i] = period_message(service, arena, months[i]);
+    }
+    return count;
+}
+
+void period_block_add(struct arena *arena, Passerelle__V1__Period *period, const char *reason,
+                      const char *subject, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (period->blockers == NULL) {
+        period->blockers = ARENA_ARRAY(arena, BLOCKERS_MAX + 8, Passerelle__V1__Blocker *);
+    }
+    Passerelle__V1__Blocker *blocker = wire_new(arena, &passerelle__v1__blocker__descriptor);
+    blocker->reason = arena_string(arena, view_of(reason));
+    blocker->subject = arena_string(arena, view_of(subject));
+    blocker->description = arena_string(arena, view_of(text));
+    period->blockers[period->n_blockers++] = blocker;
+}
+
+/* Months close in their order, without a gap once the first is closed: each bills the carnets and
+ * subscriptions of its own days. */
+static void block_by_order(struct service *service, struct arena *arena, struct month month,
+                           Passerelle__V1__Period *period)
+{
+    struct month earlier;
+    struct query *query = db_query(service->db, &select_last);
+    bool closed = query_next(query);
+    struct month last = {closed ? (int32_t)query_int(query, 0) : 0};
+    query_end(query);
+    if (closed && last.number > month.number) {
+        period_block_add(arena, period, "later_month_closed", month_string(arena, last),
+                         "%s is closed already, and months close in their order: what belongs to "
+                         "an earlier one that never closed stays out",
+                         month_string(arena, last));
+        return;
+    }
+    if (closed) {
+        earlier.number = last.number + 1;
+    } else if (!month_with_visits(service->db, (struct month){0}, &earlier)) {
+        return;
+    }
+    if (earlier.number < month.number) {
+        period_block_add(arena, period, "earlier_month_open", month_string(arena, earlier),
+                         "%s is still open: close it first", month_string(arena, earlier));
+    }
+}
+
+static void block_by_visits(struct service *service, struct arena *arena, struct month month,
+                            Passerelle__V1__Period *period)
+{
+    struct query *query = db_query(service->db, &select_still_open);
+    query_bind_int(query, "last", month_last(month).number);
+    query_bind_int(query, "max", BLOCKERS_MAX);
+    while (query_next(query)) {
+        struct uuid visit;
+        char text[UUID_TEXT_LEN + 1] = "";
+        struct view id = query_blob(query, 1);
+        if (id.len == sizeof visit.bytes) {
+            memcpy(visit.bytes, id.data, sizeof visit.bytes);
+            uuid_format(visit, text);
+        }
+        period_block_add(arena, period, "open_visits", text,
+                         "the visit %s at %.*s has no end yet: check it out, or wait until the "
+                         "clock closes it",
+                         text, VIEW_FMT(query_text(query, 0)));
+    }
+    query_end(query);
+}
+
+void period_block(struct service *service, struct arena *arena, struct month month,
+                  Passerelle__V1__Period *period)
+{
+    struct month next = {month.number + 1};
+    if (service_now(service) < day_start_utc_ms(month_first(next))) {
+        char day[11];
+        day_format(month_first(next), day);
+        period_block_add(arena, period, "month_not_over", period->month,
+                         "%s ends in Paris with the midnight before %s: close it then",
+                         period->month, day);
+    }
+    block_by_order(service, arena, month, period);
+    block_by_visits(service, arena, month, period);
+}

@@ -1,0 +1,237 @@
+/* A close in two halves. The first, on any thread with a snapshot, computes the document and takes
+ * the cut: sizes and roots of all feeds as the snapshot sees them. The second, on the writer,
+ * records both. Entries that come between the halves lie past the cut, so they are late like any
+ * other (RULES 19), and the writer never waits for a computation nor computes again because of
+ * them. Only another close in between makes the first half worthless. */
+#include "service/settlement/settlement.h"
+
+#include "core/entry/entry.h"
+#include "passerelle/v1/errors.pb-c.h"
+#include "service/journal.h"
+#include "service/settlement/compute.h"
+#include "service/settlement/period.h"
+#include "store/view/registry.h"
+#include "wire/pack.h"
+
+/* Cuts of at most 64 + 32 + 20 bytes each: a part stays far below the longest entry. */
+enum { CUTS_PER_ENTRY = 400 };
+_Static_assert(CUTS_PER_ENTRY * 128 < ENTRY_BYTES_MAX - 512, "a part of a cut fits an entry");
+
+static int list_periods(struct service *service, struct call *call)
+{
+    Passerelle__V1__ListPeriodsResponse *response = call_respond(call);
+    response->n_periods = period_list(service, call->arena, &response->periods);
+    return 0;
+}
+
+static uint64_t random_seed(struct service *service)
+{
+    uint64_t seed;
+    env_random(service->node->env, &seed, sizeof seed);
+    return seed;
+}
+
+static int get_period(struct service *service, struct call *call)
+{
+    const Passerelle__V1__GetPeriodRequest *request = (const void *)call->request;
+    struct month month;
+    if (period_parse(call, request->month, &month) != 0) {
+        return -1;
+    }
+    Passerelle__V1__GetPeriodResponse *response = call_respond(call);
+    response->period = period_message(service, call->arena, month);
+    if (period_is_closed(service->db, month)) {
+        response->document = settlement_stored(service->db, month, call->arena);
+        return 0;
+    }
+    struct settlement settlement;
+    struct fault fault = FAULT_NONE;
+    period_block(service, call->arena, month, response->period);
+    int error = settlement_compute(service->db, random_seed(service), month, call->arena,
+                                   &settlement, &fault);
+    if (error == E_NOT_FOUND) {
+        period_block_add(call->arena, response->period, "missing_price", request->month, "%s",
+                         fault.text);
+    } else if (error != 0) {
+        return call_fail_with(call, &fault);
+    } else {
+        response->document = settlement.document;
+    }
+    return 0;
+}
+
+/* ---- ClosePeriod ---- */
+
+/* Refuses with all that is in the way: the first as sentence, the first few as details. */
+static int refuse_blocked(struct call *call, const Passerelle__V1__Period *period)
+{
+    for (size_t i = 0; i < period->n_blockers && i < CALL_DETAILS_MAX; i++) {
+        const Passerelle__V1__Blocker *blocker = period->blockers[i];
+        Passerelle__V1__Obstacle *obstacle =
+            wire_new(call->arena, &passerelle__v1__obstacle__descriptor);
+        obstacle->reason = blocker->reason;
+        obstacle->subject = blocker->subject;
+        obstacle->description = blocker->description;
+        call->error.details[call->error.detail_count++] = &obstacle->base;
+    }
+    return call_fail(call, CODE_FAILED_PRECONDITION, "%s cannot be closed yet (%zu reason%s): %s",
+                     period->month, period->n_blockers, period->n_blockers == 1 ? "" : "s",
+                     period->blockers[0]->description);
+}
+
+/* The first half; may find that nothing is to be prepared. */
+static void close_precompute(struct service *service, struct call *call)
+{
+    const Passerelle__V1__ClosePeriodRequest *request = (const void *)call->request;
+    struct month month;
+    struct fault fault = FAULT_NONE;
+    if (month_parse(view_of(request->month), &month) != E_OK ||
+        period_is_closed(service->db, month)) {
+        return;
+    }
+    Passerelle__V1__Period *period = period_message(service, call->arena, month);
+    period_block(service, call->arena, month, period);
+    struct settlement *settlement = ARENA_NEW(call->arena, struct settlement);
+    if (period->n_blockers == 0 && settlement_compute(service->db, random_seed(service), month,
+                                                      call->arena, settlement, &fault) == E_OK) {
+        call->prepared = settlement;
+    }
+}
+
+static int close_decide(struct service *service, struct call *call)
+{
+    const Passerelle__V1__ClosePeriodRequest *request = (const void *)call->request;
+    struct month month;
+    if (period_parse(call, request->month, &month) != 0) {
+        return -1;
+    }
+    if (period_is_closed(service->db, month)) {
+        return call_fail(call, CODE_FAILED_PRECONDITION,
+                         "%s is closed already and nothing in it changes: what came late goes to "
+                         "the next close",
+                         request->month);
+    }
+    Passerelle__V1__Period *period = period_message(service, call->arena, month);
+    period_block(service, call->arena, month, period);
+    if (period->n_blockers > 0) {
+        return refuse_blocked(call, period);
+    }
+    struct settlement *settlement = call->prepared;
+    if (settlement == NULL || settlement->closed_count != period_closed_count(service->db)) {
+        struct fault fault = FAULT_NONE;
+        settlement = ARENA_NEW(call->arena, struct settlement);
+        int error = settlement_compute(service->db, random_seed(service), month, call->arena,
+                                       settlement, &fault);
+        if (error == E_NOT_FOUND) {
+            period_block_add(call->arena, period, "missing_price", request->month, "%s",
+                             fault.text);
+            return refuse_blocked(call, period);
+        }
+        if (error != 0) {
+            return call_fail_with(call, &fault);
+        }
+    }
+    call->decision = settlement;
+    return 0;
+}
+
+DB_SQL(put_settlement, "INSERT INTO settlement (month, document) VALUES (:month, :document) "
+                       "ON CONFLICT (month) DO UPDATE SET document = excluded.document");
+
+static void cut_record(struct service *service, struct call *call,
+                       const struct settlement *settlement, char *month)
+{
+    for (size_t first = 0; first < settlement->cut_count; first += CUTS_PER_ENTRY) {
+        size_t left = settlement->cut_count - first;
+        Passerelle__V1__PeriodCut cut = PASSERELLE__V1__PERIOD_CUT__INIT;
+        cut.month = month;
+        cut.feeds = settlement->cut + first;
+        cut.n_feeds = left < CUTS_PER_ENTRY ? left : CUTS_PER_ENTRY;
+        journal_append(service, view_of(call->who.author), VIEW_LIT(FEED_BOOKS),
+                       PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PERIOD_CUT, &cut.base);
+    }
+}
+
+static void close_record(struct service *service, struct call *call,
+                         const struct settlement *settlement, char *month, const char *approved_by)
+{
+    char *authors[2];
+    struct view rest = view_of(approved_by);
+    struct view author;
+    Passerelle__V1__PeriodClosed closed = PASSERELLE__V1__PERIOD_CLOSED__INIT;
+    closed.month = month;
+    closed.document_sha256 = wire_bytes(view_bytes(settlement->sha256, SHA256_LEN));
+    closed.netting = settlement->document->netting;
+    closed.paid_cents = settlement->document->paid_cents;
+    closed.approved_by = authors;
+    while (closed.n_approved_by < ARRAY_LEN(authors) && view_cut(&rest, ',', &author)) {
+        authors[closed.n_approved_by++] = arena_string(call->arena, author);
+    }
+    journal_append(service, view_of(call->who.author), VIEW_LIT(FEED_BOOKS),
+                   PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PERIOD_CLOSED, &closed.base);
+    struct query *query = db_query(service->db, &put_settlement);
+    query_bind_int(query, "month", settlement->month.number);
+    query_bind_blob(query, "document", settlement->bytes);
+    query_run(query);
+}
+
+static int close_apply(struct service *service, struct call *call)
+{
+    const struct settlement *settlement = call->decision;
+    char *month = ((const Passerelle__V1__ClosePeriodRequest *)call->request)->month;
+    Passerelle__V1__ClosePeriodResponse *response = call_respond(call);
+    const char *approved_by;
+    const char *waits = approval_ask(
+        service, call, period_digest(call->arena, settlement->month),
+        arena_printf(call->arena,
+                     "Close %s: %u stays, %u transfers. What comes later goes to the next close.",
+                     month, settlement->document->stays,
+                     (unsigned)settlement->document->n_transfers),
+        &approved_by);
+    if (waits != NULL) {
+        response->approval_id = wire_string(call->arena, view_of(waits));
+    } else {
+        cut_record(service, call, settlement, month);
+        close_record(service, call, settlement, month, approved_by);
+    }
+    response->period = period_message(service, call->arena, settlement->month);
+    return 0;
+}
+
+/* ---- the rows ---- */
+
+#define OFFICE (ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR))
+#define PARTIES (OFFICE | ROLE_BIT(ROLE_MEMBER) | ROLE_BIT(ROLE_EMPLOYER))
+
+#define READS(rpc, request, response, who, function, ms)                                           \
+    {                                                                                              \
+        .service = "SettlementService", .name = rpc,                                               \
+        .input = &passerelle__v1__##request##__descriptor,                                         \
+        .output = &passerelle__v1__##response##__descriptor, .roles = (who),                       \
+        .no_side_effects = true, .request_bytes_max = 4096, .duration_ms_max = (ms),               \
+        .decide = function                                                                         \
+    }
+#define WRITES(rpc, request, response, who, look, write, ms)                                       \
+    .service = "SettlementService", .name = rpc,                                                   \
+    .input = &passerelle__v1__##request##__descriptor,                                             \
+    .output = &passerelle__v1__##response##__descriptor, .roles = (who),                           \
+    .request_bytes_max = 16384, .duration_ms_max = (ms), .decide = look, .apply = write
+
+const struct method settlement_methods[] = {
+    READS("ListPeriods", list_periods_request, list_periods_response,
+          PARTIES | ROLE_BIT(ROLE_REGION), list_periods, 10000),
+    READS("GetPeriod", get_period_request, get_period_response, OFFICE, get_period, 300000),
+    {WRITES("ClosePeriod", close_period_request, close_period_response, ROLE_BIT(ROLE_OPERATOR),
+            close_decide, close_apply, 300000),
+     .precompute = close_precompute},
+    READS("ListDocuments", list_documents_request, list_documents_response, PARTIES, documents_list,
+          30000),
+    READS("GetTrialBalance", get_trial_balance_request, get_trial_balance_response,
+          OFFICE | ROLE_BIT(ROLE_MEMBER), trial_balance_get, 60000),
+    {WRITES("OpenDispute", open_dispute_request, open_dispute_response,
+            ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_MEMBER) | ROLE_BIT(ROLE_EMPLOYER),
+            dispute_open_decide, dispute_open_apply, 10000)},
+    {WRITES("ResolveDispute", resolve_dispute_request, resolve_dispute_response,
+            ROLE_BIT(ROLE_OPERATOR), dispute_resolve_decide, dispute_resolve_apply, 10000)},
+};
+const size_t settlement_method_count = ARRAY_LEN(settlement_methods);
