@@ -89,6 +89,14 @@ static void print_positions(struct cli *cli, const Passerelle__V1__SettlementDoc
            d->n_transfers, text, d->n_carried);
 }
 
+void period_print(struct cli *cli, const Passerelle__V1__SettlementDocument *document)
+{
+    print_counts(document);
+    putchar('\n');
+    print_documents(document);
+    print_positions(cli, document);
+}
+
 int cmd_period_show(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int status = cli_options_end(command, argc, argv);
@@ -121,10 +129,7 @@ int cmd_period_show(struct cli *cli, const struct command *command, int argc, ch
         printf("  blocked: %s\n", response->period->blockers[i]->description);
     }
     if (document != NULL) {
-        print_counts(document);
-        putchar('\n');
-        print_documents(document);
-        print_positions(cli, document);
+        period_print(cli, document);
     }
     return CLI_OK;
 }

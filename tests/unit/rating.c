@@ -464,12 +464,11 @@ START_TEST(roster_faults)
                              .resource = RESOURCE_DESK,
                              .unit = UNIT_DAY,
                              .prices = {CENTS(9), CENTS(5), CENTS(1), CENTS(0)}};
-    struct tariff_row other_day = row, same_day = row, hourly = row, loss = row, negative = row,
+    struct tariff_row other_day = row, same_day = row, hourly = row, negative = row,
                       vast = row;
     other_day.valid_from = small_day("2026-01-02");
     same_day.version = 7;
     hourly.unit = UNIT_HOUR;
-    loss.prices.host_share = CENTS(9);
     negative.prices.subsidy = CENTS(-1);
     vast.prices.public_price = CENTS(INT64_MAX);
     vast.prices.subsidy = CENTS(1);
@@ -514,9 +513,6 @@ START_TEST(roster_faults)
           "tariff versions 1 and 7 start on the same day: give one of them another valid_from");
     WRONG(tariff_add(&roster->tariff, &hourly, &fault), E_INVALID,
           "a desk is not sold by the hour");
-    WRONG(tariff_add(&roster->tariff, &loss, &fault), E_INVALID,
-          "a tariff row leaves the issuer a loss: price and subsidy must cover host share and "
-          "network fee");
     WRONG(tariff_add(&roster->tariff, &negative, &fault), E_INVALID,
           "a tariff row holds a negative amount");
     WRONG(tariff_add(&roster->tariff, &vast, &fault), E_OVERFLOW,
