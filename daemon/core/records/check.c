@@ -29,8 +29,10 @@ static int legal_rules(const struct legal *legal, struct fault *fault)
     }
     size_t digits = strspn(legal->postcode, "0123456789");
     if (strcmp(legal->country, "FR") == 0 && (digits != 5 || legal->postcode[5] != '\0')) {
-        return fault_set(fault, E_INVALID, "postcode: \"%s\" has not the five digits of a French "
-                                           "one", legal->postcode);
+        return fault_set(fault, E_INVALID,
+                         "postcode: \"%s\" has not the five digits of a French "
+                         "one",
+                         legal->postcode);
     }
     return 0;
 }
@@ -54,13 +56,15 @@ int member_rules(const void *record, struct fault *fault)
         return err;
     }
     if (m->vat_regime == PASSERELLE__V1__VAT_REGIME__VAT_REGIME_STANDARD && !is_set(m->vat_id)) {
-        return fault_set(fault, E_INVALID, "vat_id: a member that charges VAT needs its number: "
-                                           "give it, or another vat_regime");
+        return fault_set(fault, E_INVALID,
+                         "vat_id: a member that charges VAT needs its number: "
+                         "give it, or another vat_regime");
     }
     if (m->vat_regime == PASSERELLE__V1__VAT_REGIME__VAT_REGIME_PUBLIC_BODY &&
         m->sector != PASSERELLE__V1__SECTOR__SECTOR_PUBLIC) {
-        return fault_set(fault, E_INVALID, "vat_regime: public_body is for the public sector: "
-                                           "correct one of the two");
+        return fault_set(fault, E_INVALID,
+                         "vat_regime: public_body is for the public sector: "
+                         "correct one of the two");
     }
     return bank_rules(r->account.iban, r->account.bic, fault);
 }
@@ -78,8 +82,9 @@ int employer_rules(const void *record, struct fault *fault)
                is_set(r->mandate.signed_on);
     if (any && !(is_set(r->mandate.iban) && is_set(r->mandate.mandate_id) &&
                  is_set(r->mandate.signed_on))) {
-        return fault_set(fault, E_INVALID, "mandate_id: a SEPA mandate has an IBAN, a reference "
-                                           "and a date: give all three or none");
+        return fault_set(fault, E_INVALID,
+                         "mandate_id: a SEPA mandate has an IBAN, a reference "
+                         "and a date: give all three or none");
     }
     return 0;
 }
@@ -90,7 +95,8 @@ struct box {
     int32_t south, north, west, east;
 };
 
-/* Metropolitan France with Corsica; the overseas départements and territories have codes from 97. */
+/* Metropolitan France with Corsica; the overseas départements and territories have codes from 97.
+ */
 static int position_rules(const char *insee, int32_t lat_e5, int32_t lon_e5, struct fault *fault)
 {
     const struct box metropolitan = {4100000, 5150000, -550000, 1000000};
@@ -98,12 +104,14 @@ static int position_rules(const char *insee, int32_t lat_e5, int32_t lon_e5, str
     const struct box *box =
         insee[0] == '9' && (insee[1] == '7' || insee[1] == '8') ? &overseas : &metropolitan;
     if (lat_e5 < box->south || lat_e5 > box->north) {
-        return fault_set(fault, E_INVALID, "lat: this is not in France: give the latitude north in "
-                                           "degrees");
+        return fault_set(fault, E_INVALID,
+                         "lat: this is not in France: give the latitude north in "
+                         "degrees");
     }
     if (lon_e5 < box->west || lon_e5 > box->east) {
-        return fault_set(fault, E_INVALID, "lon: this is not in France: give the longitude east in "
-                                           "degrees");
+        return fault_set(fault, E_INVALID,
+                         "lon: this is not in France: give the longitude east in "
+                         "degrees");
     }
     return 0;
 }
@@ -117,8 +125,10 @@ static int services_rules(const Passerelle__V1__Site *site, struct fault *fault)
             found = strcmp(site->services[k], needed) == 0;
         }
         if (!found) {
-            return fault_set(fault, E_INVALID, "services: %s is missing: every site of the network "
-                                               "has wifi, printer, coffee and locker", needed);
+            return fault_set(fault, E_INVALID,
+                             "services: %s is missing: every site of the network "
+                             "has wifi, printer, coffee and locker",
+                             needed);
         }
     }
     return 0;
@@ -128,16 +138,19 @@ static int life_rules(const Passerelle__V1__Site *site, struct fault *fault)
 {
     bool ephemeral = site->kind == PASSERELLE__V1__SITE_KIND__SITE_KIND_EPHEMERAL;
     if (!ephemeral && (is_set(site->first_day) || is_set(site->last_day))) {
-        return fault_set(fault, E_INVALID, "first_day: only an ephemeral site has a first and a "
-                                           "last day: leave both empty");
+        return fault_set(fault, E_INVALID,
+                         "first_day: only an ephemeral site has a first and a "
+                         "last day: leave both empty");
     }
     if (ephemeral && !(is_set(site->first_day) && is_set(site->last_day))) {
-        return fault_set(fault, E_INVALID, "first_day: an ephemeral site needs its first and its "
-                                           "last day");
+        return fault_set(fault, E_INVALID,
+                         "first_day: an ephemeral site needs its first and its "
+                         "last day");
     }
     if (strcmp(site->first_day, site->last_day) > 0) {
-        return fault_set(fault, E_INVALID, "last_day: it lies before the first day: correct one of "
-                                           "the two");
+        return fault_set(fault, E_INVALID,
+                         "last_day: it lies before the first day: correct one of "
+                         "the two");
     }
     return 0;
 }
@@ -148,8 +161,10 @@ int site_rules(const void *record, struct fault *fault)
     struct opening_hours hours;
     struct fault own = FAULT_NONE;
     if (strcmp(site->site_id, "net") == 0 || strcmp(site->site_id, "books") == 0) {
-        return fault_set(fault, E_INVALID, "site_id: a feed of the hub is called %s: choose "
-                                           "another id", site->site_id);
+        return fault_set(fault, E_INVALID,
+                         "site_id: a feed of the hub is called %s: choose "
+                         "another id",
+                         site->site_id);
     }
     int err = position_rules(site->insee, site->lat_e5, site->lon_e5, fault);
     if (err == 0) {
@@ -168,8 +183,9 @@ int site_rules(const void *record, struct fault *fault)
                          own.code != 0 ? own.text : "more than 255 characters: shorten them");
     }
     if (site->desks == 0 && site->meeting_rooms == 0 && site->booths == 0) {
-        return fault_set(fault, E_INVALID, "desks: the site offers nothing: give it a desk, a room "
-                                           "or a booth");
+        return fault_set(fault, E_INVALID,
+                         "desks: the site offers nothing: give it a desk, a room "
+                         "or a booth");
     }
     return 0;
 }
@@ -179,8 +195,9 @@ int stop_rules(const void *record, struct fault *fault)
     const struct record_stop *r = record;
     int err = position_rules(r->stop.insee, r->stop.lat_e5, r->stop.lon_e5, fault);
     if (err == 0 && r->stop.open_minute >= r->stop.close_minute) {
-        return fault_set(fault, E_INVALID, "close: the stop ends before it begins: correct one of "
-                                           "the two");
+        return fault_set(fault, E_INVALID,
+                         "close: the stop ends before it begins: correct one of "
+                         "the two");
     }
     return err;
 }
@@ -189,8 +206,9 @@ static int stops_rules(const Passerelle__V1__Site *site, struct fault *fault)
 {
     const struct record_table *table = record_table(PASSERELLE__V1__TABLE__TABLE_STOPS);
     if (site->n_stops > 0 && site->kind != PASSERELLE__V1__SITE_KIND__SITE_KIND_ITINERANT) {
-        return fault_set(fault, E_INVALID, "stops: only an itinerant site has stops: remove them "
-                                           "or change its kind");
+        return fault_set(fault, E_INVALID,
+                         "stops: only an itinerant site has stops: remove them "
+                         "or change its kind");
     }
     if (site->n_stops > RECORD_STOPS_MAX) {
         return fault_set(fault, E_INVALID, "stops: more than %d: give fewer",
@@ -207,8 +225,9 @@ static int stops_rules(const Passerelle__V1__Site *site, struct fault *fault)
             if (other->weekday == stop.stop.weekday &&
                 other->open_minute < stop.stop.close_minute &&
                 stop.stop.open_minute < other->close_minute) {
-                return fault_set(fault, E_INVALID, "stops: two stops of a weekday overlap: correct "
-                                                   "their hours");
+                return fault_set(fault, E_INVALID,
+                                 "stops: two stops of a weekday overlap: correct "
+                                 "their hours");
             }
         }
     }
@@ -236,21 +255,26 @@ int plan_rules(const void *record, struct fault *fault)
     const Passerelle__V1__Plan *plan = record;
     bool subscription = plan->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_SUBSCRIPTION;
     if (!subscription && plan->monthly_fee_cents != 0) {
-        return fault_set(fault, E_INVALID, "monthly_fee_cents: only a subscription has a monthly "
-                                           "fee: leave it empty");
+        return fault_set(fault, E_INVALID,
+                         "monthly_fee_cents: only a subscription has a monthly "
+                         "fee: leave it empty");
     }
     if (!subscription && plan->included_units != 0) {
-        return fault_set(fault, E_INVALID, "included_units: only a subscription includes units: "
-                                           "leave it empty");
+        return fault_set(fault, E_INVALID,
+                         "included_units: only a subscription includes units: "
+                         "leave it empty");
     }
     if (plan->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_USAGE &&
         plan->overage != PASSERELLE__V1__OVERAGE__OVERAGE_UNSPECIFIED) {
-        return fault_set(fault, E_INVALID, "overage: a usage plan has no units that could run out: "
-                                           "leave it empty");
+        return fault_set(fault, E_INVALID,
+                         "overage: a usage plan has no units that could run out: "
+                         "leave it empty");
     }
-    if (plan->offline_rule < 0 || plan->offline_rule > PASSERELLE__V1__OFFLINE_RULE__OFFLINE_RULE_NEVER) {
-        return fault_set(fault, E_INVALID, "offline_rule: this number has no meaning: give always, "
-                                           "allowance or never");
+    if (plan->offline_rule < 0 ||
+        plan->offline_rule > PASSERELLE__V1__OFFLINE_RULE__OFFLINE_RULE_NEVER) {
+        return fault_set(fault, E_INVALID,
+                         "offline_rule: this number has no meaning: give always, "
+                         "allowance or never");
     }
     return 0;
 }
@@ -260,8 +284,9 @@ int holder_rules(const void *record, struct fault *fault)
     const Passerelle__V1__Holder *holder = record;
     if (is_set(holder->active_from) && is_set(holder->active_to) &&
         strcmp(holder->active_from, holder->active_to) > 0) {
-        return fault_set(fault, E_INVALID, "active_to: it lies before active_from: correct one of "
-                                           "the two");
+        return fault_set(fault, E_INVALID,
+                         "active_to: it lies before active_from: correct one of "
+                         "the two");
     }
     return 0;
 }
@@ -274,13 +299,15 @@ int tariff_row_rules(const void *record, struct fault *fault)
     bool desk = row->resource == PASSERELLE__V1__RESOURCE__RESOURCE_DESK;
     bool hour = row->unit == PASSERELLE__V1__UNIT__UNIT_HOUR;
     if (desk == hour) {
-        return fault_set(fault, E_INVALID, "unit: desks are sold by the half_day and day, rooms "
-                                           "and booths by the hour");
+        return fault_set(fault, E_INVALID,
+                         "unit: desks are sold by the half_day and day, rooms "
+                         "and booths by the hour");
     }
     int64_t margin = row->p_cents + row->s_cents - row->h_cents - row->f_cents;
     if (margin < 0) {
-        return fault_set(fault, E_INVALID, "h_cents: the host's share and the fee exceed price and "
-                                           "subsidy by %lld cents: the issuer would lose money",
+        return fault_set(fault, E_INVALID,
+                         "h_cents: the host's share and the fee exceed price and "
+                         "subsidy by %lld cents: the issuer would lose money",
                          (long long)-margin);
     }
     return 0;
@@ -320,8 +347,9 @@ int stay_rules(const void *record, struct fault *fault)
 {
     const struct record_stay *stay = record;
     if (stay->out_utc_ms != 0 && stay->out_utc_ms < stay->in_utc_ms) {
-        return fault_set(fault, E_INVALID, "check_out: it lies before check_in: correct one of the "
-                                           "two");
+        return fault_set(fault, E_INVALID,
+                         "check_out: it lies before check_in: correct one of the "
+                         "two");
     }
     return 0;
 }

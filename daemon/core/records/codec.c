@@ -54,8 +54,10 @@ static int degrees_read(struct view text, int32_t *out, struct fault *fault)
     }
     int32_t value = (int32_t)(whole * DEGREE_E5 + part);
     if (!ok || (digits.len < text.len && value == 0)) {
-        return fault_set(fault, E_INVALID, "\"%.*s\" is no position: give degrees with five "
-                                           "decimals, as 43.60450", VIEW_FMT(text));
+        return fault_set(fault, E_INVALID,
+                         "\"%.*s\" is no position: give degrees with five "
+                         "decimals, as 43.60450",
+                         VIEW_FMT(text));
     }
     *out = digits.len < text.len ? -value : value;
     return 0;
@@ -161,8 +163,10 @@ static int field_read(const struct record_column *column, struct view text, stru
     default:
         assert(column->kind == COLUMN_INSTANT);
         if (instant_parse(text, at) != E_OK) {
-            return fault_set(fault, E_INVALID, "\"%.*s\" is no time: write it in UTC as "
-                                               "2026-10-01T05:57:06.574Z", VIEW_FMT(text));
+            return fault_set(fault, E_INVALID,
+                             "\"%.*s\" is no time: write it in UTC as "
+                             "2026-10-01T05:57:06.574Z",
+                             VIEW_FMT(text));
         }
         return 0;
     }
@@ -244,8 +248,9 @@ static int text_check(const struct record_column *column, const char *string, st
 {
     struct view text = view_of(string);
     if (!text_is_printable(text)) {
-        return fault_set(fault, E_INVALID, "it holds a control character or is not UTF-8: write it "
-                                           "again");
+        return fault_set(fault, E_INVALID,
+                         "it holds a control character or is not UTF-8: write it "
+                         "again");
     }
     if (view_trim(text).len != text.len) {
         return fault_set(fault, E_INVALID, "it begins or ends with a space: remove it");

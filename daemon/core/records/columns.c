@@ -43,10 +43,10 @@ WORDS(source_words, {PASSERELLE__V1__SOURCE__SOURCE_ONLINE, "online"},
       {PASSERELLE__V1__SOURCE__SOURCE_PAPER, "paper"});
 /* The first SERVICE_BASE_COUNT are the socle de base. */
 static const struct record_word service_list[] = {
-    {0, "wifi"},         {1, "printer"},      {2, "coffee"},      {3, "locker"},
+    {0, "wifi"},         {1, "printer"},      {2, "coffee"},       {3, "locker"},
     {4, "phone_booth"},  {5, "fablab"},       {6, "bike_parking"}, {7, "visio"},
-    {8, "childcare"},    {9, "fiber"},        {10, "kitchen"},    {11, "meeting_room"},
-    {12, "parking"},     {13, "ev_charging"}, {14, "shower"},     {15, "scanner"},
+    {8, "childcare"},    {9, "fiber"},        {10, "kitchen"},     {11, "meeting_room"},
+    {12, "parking"},     {13, "ev_charging"}, {14, "shower"},      {15, "scanner"},
     {16, "event_space"}, {17, "reception"},
 };
 const struct record_words service_words = {service_list, ARRAY_LEN(service_list)};
@@ -107,8 +107,10 @@ static int country_shape(struct view text, struct fault *fault)
 {
     if (text.len != 2 || text.data[0] < 'A' || text.data[0] > 'Z' || text.data[1] < 'A' ||
         text.data[1] > 'Z') {
-        return fault_set(fault, E_INVALID, "\"%.*s\" is no country: give its two capital letters "
-                                           "(ISO 3166-1), as FR", VIEW_FMT(text));
+        return fault_set(fault, E_INVALID,
+                         "\"%.*s\" is no country: give its two capital letters "
+                         "(ISO 3166-1), as FR",
+                         VIEW_FMT(text));
     }
     return 0;
 }
@@ -119,8 +121,10 @@ static int email_shape(struct view text, struct fault *fault)
     struct view domain = view_slice(text, at + 1, text.len);
     if (at == 0 || domain.len < 3 || view_find(domain, '@') != domain.len ||
         view_find(domain, '.') == domain.len || view_find(text, ' ') != text.len) {
-        return fault_set(fault, E_INVALID, "\"%.*s\" is no e-mail address: write it as "
-                                           "name@example.org", VIEW_FMT(text));
+        return fault_set(fault, E_INVALID,
+                         "\"%.*s\" is no e-mail address: write it as "
+                         "name@example.org",
+                         VIEW_FMT(text));
     }
     return 0;
 }
@@ -129,8 +133,10 @@ static int uuid_shape(struct view text, struct fault *fault)
 {
     struct uuid uuid;
     if (uuid_parse(text, &uuid) != E_OK) {
-        return fault_set(fault, E_INVALID, "\"%.*s\" is no UUID in lower case: give each stay its "
-                                           "own", VIEW_FMT(text));
+        return fault_set(fault, E_INVALID,
+                         "\"%.*s\" is no UUID in lower case: give each stay its "
+                         "own",
+                         VIEW_FMT(text));
     }
     return 0;
 }
@@ -151,25 +157,58 @@ static int word_shape(struct view text, struct fault *fault)
 /* ---- the tables ---- */
 
 #define AT(member) .offset = offsetof(ROW, member)
-#define TEXT(column, member) {.name = column, .kind = COLUMN_TEXT, AT(member)}
+#define TEXT(column, member)                                                                       \
+    {                                                                                              \
+        .name = column, .kind = COLUMN_TEXT, AT(member)                                            \
+    }
 #define TEXT_OR_NONE(column, member)                                                               \
-    {.name = column, .kind = COLUMN_TEXT, AT(member), .blank = always}
+    {                                                                                              \
+        .name = column, .kind = COLUMN_TEXT, AT(member), .blank = always                           \
+    }
 #define IDENT(column, member, shape)                                                               \
-    {.name = column, .kind = COLUMN_TEXT, AT(member), .ident = shape}
+    {                                                                                              \
+        .name = column, .kind = COLUMN_TEXT, AT(member), .ident = shape                            \
+    }
 #define IDENT_OR_NONE(column, member, shape)                                                       \
-    {.name = column, .kind = COLUMN_TEXT, AT(member), .ident = shape, .blank = always}
-#define DAY(column, member) {.name = column, .kind = COLUMN_DAY, AT(member)}
+    {                                                                                              \
+        .name = column, .kind = COLUMN_TEXT, AT(member), .ident = shape, .blank = always           \
+    }
+#define DAY(column, member)                                                                        \
+    {                                                                                              \
+        .name = column, .kind = COLUMN_DAY, AT(member)                                             \
+    }
 #define DAY_OR_NONE(column, member)                                                                \
-    {.name = column, .kind = COLUMN_DAY, AT(member), .blank = always}
+    {                                                                                              \
+        .name = column, .kind = COLUMN_DAY, AT(member), .blank = always                            \
+    }
 #define COUNT(column, member, least, most)                                                         \
-    {.name = column, .kind = COLUMN_COUNT, AT(member), .min = least, .max = most}
-#define AMOUNT(column, member) {.name = column, .kind = COLUMN_CENTS, AT(member)}
-#define FLAG(column, member) {.name = column, .kind = COLUMN_FLAG, AT(member)}
+    {                                                                                              \
+        .name = column, .kind = COLUMN_COUNT, AT(member), .min = least, .max = most                \
+    }
+#define AMOUNT(column, member)                                                                     \
+    {                                                                                              \
+        .name = column, .kind = COLUMN_CENTS, AT(member)                                           \
+    }
+#define FLAG(column, member)                                                                       \
+    {                                                                                              \
+        .name = column, .kind = COLUMN_FLAG, AT(member)                                            \
+    }
 #define WORD(column, member, list)                                                                 \
-    {.name = column, .kind = COLUMN_WORD, AT(member), .words = &list}
-#define DEGREES(column, member) {.name = column, .kind = COLUMN_DEGREES, AT(member)}
-#define MINUTES(column, member) {.name = column, .kind = COLUMN_MINUTE, AT(member)}
-#define INSTANT(column, member) {.name = column, .kind = COLUMN_INSTANT, AT(member)}
+    {                                                                                              \
+        .name = column, .kind = COLUMN_WORD, AT(member), .words = &list                            \
+    }
+#define DEGREES(column, member)                                                                    \
+    {                                                                                              \
+        .name = column, .kind = COLUMN_DEGREES, AT(member)                                         \
+    }
+#define MINUTES(column, member)                                                                    \
+    {                                                                                              \
+        .name = column, .kind = COLUMN_MINUTE, AT(member)                                          \
+    }
+#define INSTANT(column, member)                                                                    \
+    {                                                                                              \
+        .name = column, .kind = COLUMN_INSTANT, AT(member)                                         \
+    }
 
 #define ROW struct record_member
 static const struct record_column member_columns[] = {
@@ -288,16 +327,11 @@ static const struct record_column carnet_columns[] = {
 /* Names and e-mail may be empty: the person was erased. */
 #define ROW Passerelle__V1__Holder
 static const struct record_column holder_columns[] = {
-    IDENT("holder_id", holder_id, ident_slug),
-    IDENT("employer_id", employer_id, ident_slug),
-    IDENT("plan_id", plan_id, ident_slug),
-    TEXT_OR_NONE("given_name", given_name),
-    TEXT_OR_NONE("family_name", family_name),
-    IDENT_OR_NONE("email", email, email_shape),
-    TEXT_OR_NONE("cost_centre", cost_centre),
-    WORD("medium", medium, medium_words),
-    DAY_OR_NONE("active_from", active_from),
-    DAY_OR_NONE("active_to", active_to),
+    IDENT("holder_id", holder_id, ident_slug), IDENT("employer_id", employer_id, ident_slug),
+    IDENT("plan_id", plan_id, ident_slug),     TEXT_OR_NONE("given_name", given_name),
+    TEXT_OR_NONE("family_name", family_name),  IDENT_OR_NONE("email", email, email_shape),
+    TEXT_OR_NONE("cost_centre", cost_centre),  WORD("medium", medium, medium_words),
+    DAY_OR_NONE("active_from", active_from),   DAY_OR_NONE("active_to", active_to),
 };
 #undef ROW
 #define ROW struct record_tariff

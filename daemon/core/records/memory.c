@@ -104,8 +104,8 @@ static void remember(struct memory *memory, Passerelle__V1__Table table,
     if (table == TABLE(STOPS)) {
         /* The site again, with its stops: it takes the old one's place. */
         struct memory_list *sites = &memory->records[TABLE(SITES)];
-        const void *before = map_put(&memory->by_id[TABLE(SITES)], id_of(record),
-                                     (void *)(uintptr_t)record);
+        const void *before =
+            map_put(&memory->by_id[TABLE(SITES)], id_of(record), (void *)(uintptr_t)record);
         for (size_t i = 0; i < sites->count; i++) {
             sites->items[i] = sites->items[i] == before ? record : sites->items[i];
         }
@@ -148,6 +148,7 @@ int memory_read(struct memory *memory, Passerelle__V1__Table table, struct view 
     for (size_t i = 0; i < reading.put_count; i++) {
         remember(memory, table, reading.puts[i].after);
     }
-    return reading.refused == 0 ? 0 : fault_set(fault, E_INVALID, "%zu lines were refused",
-                                                reading.refused);
+    return reading.refused == 0
+               ? 0
+               : fault_set(fault, E_INVALID, "%zu lines were refused", reading.refused);
 }

@@ -14,9 +14,9 @@
 #include "passerelle/v1/network.pb-c.h"
 
 enum {
-    RECORD_TEXT_MAX = 200,        /* code points of a name, an address, a text */
-    RECORD_HOURS_MAX = 255,       /* bytes of opening hours, as in OpenStreetMap */
-    RECORD_PLACES_MAX = 10000,    /* desks of a site; rooms and booths have fewer */
+    RECORD_TEXT_MAX = 200,     /* code points of a name, an address, a text */
+    RECORD_HOURS_MAX = 255,    /* bytes of opening hours, as in OpenStreetMap */
+    RECORD_PLACES_MAX = 10000, /* desks of a site; rooms and booths have fewer */
     RECORD_ROOMS_MAX = 1000,
     RECORD_STOPS_MAX = 100,       /* weekly stops of an itinerant site */
     RECORD_UNITS_MAX = 1000000,   /* of a carnet, or included a month */
@@ -37,7 +37,7 @@ struct record_stop { /* stops.csv */
     char *site_id;
     Passerelle__V1__Stop stop;
 };
-struct record_employer { /* employers.csv */
+struct record_employer {               /* employers.csv */
     Passerelle__V1__Employer employer; /* its mandate points at the one below, or is NULL */
     Passerelle__V1__SepaMandate mandate;
 };

@@ -4,8 +4,7 @@
 
 struct vat_rate vat_rate_of(Passerelle__V1__VatRegime regime)
 {
-    return (struct vat_rate){
-        regime == PASSERELLE__V1__VAT_REGIME__VAT_REGIME_STANDARD ? 2000 : 0};
+    return (struct vat_rate){regime == PASSERELLE__V1__VAT_REGIME__VAT_REGIME_STANDARD ? 2000 : 0};
 }
 
 int rating_resource(Passerelle__V1__Resource resource, enum resource *out)
@@ -123,8 +122,10 @@ int roster_fill_tariff(struct roster *roster, const Passerelle__V1__TariffVersio
         if (zone_parse(view_of(record_zone_word(r->zone)), &row.zone) != E_OK ||
             resource_parse(view_of(record_resource_word(r->resource)), &row.resource) != E_OK ||
             unit_parse(view_of(record_unit_word(r->unit)), &row.unit) != E_OK) {
-            return fault_set(fault, E_INVALID, "tariff version %u has a row without zone, resource "
-                                               "or unit", version->version);
+            return fault_set(fault, E_INVALID,
+                             "tariff version %u has a row without zone, resource "
+                             "or unit",
+                             version->version);
         }
         err = tariff_add(&roster->tariff, &row, fault);
     }

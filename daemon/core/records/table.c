@@ -47,12 +47,15 @@ static int member_admit(const struct known *known, const Passerelle__V1__Member 
     const char *operator_id = known->operator_id(known->context);
     if (after->is_operator && operator_id[0] != '\0' &&
         strcmp(operator_id, after->member_id) != 0) {
-        return fault_set(fault, E_CONFLICT, "is_operator: %s is the operator already: a network "
-                                            "has exactly one", operator_id);
+        return fault_set(fault, E_CONFLICT,
+                         "is_operator: %s is the operator already: a network "
+                         "has exactly one",
+                         operator_id);
     }
     if (before != NULL && before->is_operator && !after->is_operator) {
-        return fault_set(fault, E_CONFLICT, "is_operator: the network would have no operator: leave "
-                                            "it at 1");
+        return fault_set(fault, E_CONFLICT,
+                         "is_operator: the network would have no operator: leave "
+                         "it at 1");
     }
     return 0;
 }
@@ -66,8 +69,10 @@ static int employer_admit(const struct known *known, const Passerelle__V1__Emplo
         return missing(fault, "issuer_member_id", "member", after->issuer_member_id);
     }
     if (!issuer->is_issuer) {
-        return fault_set(fault, E_INVALID, "issuer_member_id: member %s sells no passes: make it "
-                                           "an issuer or name another", after->issuer_member_id);
+        return fault_set(fault, E_INVALID,
+                         "issuer_member_id: member %s sells no passes: make it "
+                         "an issuer or name another",
+                         after->issuer_member_id);
     }
     return 0;
 }
@@ -84,8 +89,10 @@ static int carnet_admit(const struct known *known, const Passerelle__V1__Carnet 
                          after->plan_id);
     }
     if (before != NULL) {
-        return fault_set(fault, E_CONFLICT, "carnet_id: carnet %s is sold and never changes: give "
-                                            "the new one an id of its own", after->carnet_id);
+        return fault_set(fault, E_CONFLICT,
+                         "carnet_id: carnet %s is sold and never changes: give "
+                         "the new one an id of its own",
+                         after->carnet_id);
     }
     return 0;
 }
@@ -98,15 +105,16 @@ static int holder_admit(const struct known *known, const Passerelle__V1__Holder 
     }
     const Passerelle__V1__Plan *plan = known->plan(known->context, view_of(after->plan_id));
     if (plan == NULL || strcmp(plan->employer_id, after->employer_id) != 0) {
-        return fault_set(fault, E_NOT_FOUND, "plan_id: employer %s has no plan %s: add it first or "
-                                             "correct the id", after->employer_id, after->plan_id);
+        return fault_set(fault, E_NOT_FOUND,
+                         "plan_id: employer %s has no plan %s: add it first or "
+                         "correct the id",
+                         after->employer_id, after->plan_id);
     }
     return 0;
 }
 
 int record_admit(Passerelle__V1__Table table, const struct known *known,
-                 const ProtobufCMessage *before, const ProtobufCMessage *after,
-                 struct fault *fault)
+                 const ProtobufCMessage *before, const ProtobufCMessage *after, struct fault *fault)
 {
     int err = 0;
     switch (table) {
@@ -139,8 +147,9 @@ int record_admit(Passerelle__V1__Table table, const struct known *known,
         break;
     case TABLE(TARIFFS):
         if (before != NULL) {
-            err = fault_set(fault, E_CONFLICT, "version: version %u is published and never changes: "
-                                               "publish these prices under a new number",
+            err = fault_set(fault, E_CONFLICT,
+                            "version: version %u is published and never changes: "
+                            "publish these prices under a new number",
                             ((const Passerelle__V1__TariffVersion *)after)->version);
         }
         break;
@@ -163,9 +172,10 @@ int stay_admit(const struct known *known, const struct record_stay *stay, struct
         return missing(fault, "holder_id", "holder", stay->holder_id);
     }
     if (site_places(site, stay->resource) == 0) {
-        return fault_set(fault, E_INVALID, "resource: site %s has no %s: correct the resource or "
-                                           "the site", stay->site_id,
-                         record_resource_word(stay->resource));
+        return fault_set(fault, E_INVALID,
+                         "resource: site %s has no %s: correct the resource or "
+                         "the site",
+                         stay->site_id, record_resource_word(stay->resource));
     }
     return 0;
 }
@@ -265,8 +275,8 @@ static const ProtobufCMessage *before_of(struct reading *r, void *record)
     }
     default:
         assert(r->table->table == TABLE(HOLDERS));
-        return (const void *)known->holder(
-            context, view_of(((Passerelle__V1__Holder *)record)->holder_id));
+        return (const void *)known->holder(context,
+                                           view_of(((Passerelle__V1__Holder *)record)->holder_id));
     }
 }
 
@@ -294,8 +304,10 @@ static int within_file(struct reading *r, const void *record, struct fault *faul
         return 0;
     }
     if (r->operator_id != NULL && strcmp(r->operator_id, member->member_id) != 0) {
-        return fault_set(fault, E_CONFLICT, "is_operator: %s is the operator already: a network "
-                                            "has exactly one", r->operator_id);
+        return fault_set(fault, E_CONFLICT,
+                         "is_operator: %s is the operator already: a network "
+                         "has exactly one",
+                         r->operator_id);
     }
     r->operator_id = member->member_id;
     return 0;
@@ -331,9 +343,7 @@ static int one_line(struct reading *r, const struct csv_row *row, const size_t *
         return err;
     }
     /* record_member and record_employer begin with their message. */
-    struct table_put put = {.line = row->line,
-                            .before = before_of(r, record),
-                            .after = record};
+    struct table_put put = {.line = row->line, .before = before_of(r, record), .after = record};
     if (r->table->table == TABLE(MEMBERS)) {
         account_compare(r, record, &put);
     }
@@ -361,8 +371,8 @@ static struct group *group_of(struct reading *r, struct view key)
         group = ARENA_NEW(r->arena, struct group);
         group->key = arena_copy(r->arena, key);
         map_put(&r->groups, key, group);
-        r->group_list = grown(r->arena, r->group_list, r->group_count, &r->group_alloc,
-                              sizeof *r->group_list);
+        r->group_list =
+            grown(r->arena, r->group_list, r->group_count, &r->group_alloc, sizeof *r->group_list);
         r->group_list[r->group_count++] = group;
     }
     return group;
@@ -386,8 +396,10 @@ static int stop_line(struct reading *r, struct record_stop *stop, struct group *
         return missing(fault, "site_id", "site", stop->site_id);
     }
     if (site->kind != PASSERELLE__V1__SITE_KIND__SITE_KIND_ITINERANT) {
-        return fault_set(fault, E_INVALID, "site_id: %s is not itinerant: only such a site has "
-                                           "stops", stop->site_id);
+        return fault_set(fault, E_INVALID,
+                         "site_id: %s is not itinerant: only such a site has "
+                         "stops",
+                         stop->site_id);
     }
     group->before = &site->base;
     return 0;
@@ -407,26 +419,28 @@ static bool same_prices(const Passerelle__V1__TariffVersion *version,
 static int tariff_line(struct reading *r, struct record_tariff *tariff, struct group *group,
                        struct fault *fault)
 {
-    const char *key = arena_printf(r->arena, "%u %s/%s/%s/%s", tariff->version,
-                                   tariff->row.category, record_zone_word(tariff->row.zone),
-                                   record_resource_word(tariff->row.resource),
-                                   record_unit_word(tariff->row.unit));
+    const char *key =
+        arena_printf(r->arena, "%u %s/%s/%s/%s", tariff->version, tariff->row.category,
+                     record_zone_word(tariff->row.zone), record_resource_word(tariff->row.resource),
+                     record_unit_word(tariff->row.unit));
     int err = first_time(r, key, view_of(key), fault);
     if (err != 0) {
         return err;
     }
     const struct record_tariff *first = group->count > 0 ? group->records[0] : tariff;
     if (strcmp(first->valid_from, tariff->valid_from) != 0) {
-        return fault_set(fault, E_CONFLICT, "valid_from: version %u begins on %s in line %zu: a "
-                                            "version has one first day", tariff->version,
-                         first->valid_from, r->out->lines[group->lines[0]].line);
+        return fault_set(fault, E_CONFLICT,
+                         "valid_from: version %u begins on %s in line %zu: a "
+                         "version has one first day",
+                         tariff->version, first->valid_from, r->out->lines[group->lines[0]].line);
     }
     const Passerelle__V1__TariffVersion *known =
         r->known->tariff(r->known->context, tariff->version);
-    if (known != NULL && (strcmp(known->valid_from, tariff->valid_from) != 0 ||
-                          !same_prices(known, &tariff->row))) {
-        return fault_set(fault, E_CONFLICT, "version: version %u is published and never changes: "
-                                            "publish these prices under a new number",
+    if (known != NULL &&
+        (strcmp(known->valid_from, tariff->valid_from) != 0 || !same_prices(known, &tariff->row))) {
+        return fault_set(fault, E_CONFLICT,
+                         "version: version %u is published and never changes: "
+                         "publish these prices under a new number",
                          tariff->version);
     }
     group->before = known == NULL ? NULL : &known->base;
@@ -489,9 +503,10 @@ static int group_first_day(struct reading *r, const struct group *group, struct 
         const struct group *other = r->group_list[i];
         const struct record_tariff *theirs = other->count > 0 ? other->records[0] : NULL;
         if (theirs != NULL && strcmp(theirs->valid_from, first->valid_from) == 0) {
-            return fault_set(fault, E_CONFLICT, "valid_from: versions %u and %u both begin on %s: "
-                                                "give one another first day", theirs->version,
-                             first->version, first->valid_from);
+            return fault_set(fault, E_CONFLICT,
+                             "valid_from: versions %u and %u both begin on %s: "
+                             "give one another first day",
+                             theirs->version, first->version, first->valid_from);
         }
     }
     return 0;
@@ -541,8 +556,8 @@ static void group_finish(struct reading *r, struct group *group)
     }
     for (size_t i = 0; i < group->count; i++) {
         struct table_line *line = &r->out->lines[group->lines[i]];
-        bool known = same || (stops && stop_is_known((const void *)group->before,
-                                                     group->records[i]));
+        bool known =
+            same || (stops && stop_is_known((const void *)group->before, group->records[i]));
         if (line->verdict != VERDICT(REFUSED)) {
             line->verdict = known ? VERDICT(UNCHANGED) : VERDICT(ADDED);
         }
@@ -573,8 +588,10 @@ static int lines_read(struct reading *r, struct view text, size_t lines_max, str
     while ((got = csv_next(&csv, &row, fault)) == 1) {
         struct fault own = FAULT_NONE;
         if (lines_max > 0 && r->out->count == lines_max) {
-            return fault_set(fault, E_LIMIT, "line %zu: more than %zu lines at once: send the file "
-                                             "in parts", row.line, lines_max);
+            return fault_set(fault, E_LIMIT,
+                             "line %zu: more than %zu lines at once: send the file "
+                             "in parts",
+                             row.line, lines_max);
         }
         int err = grouped ? grouped_line(r, &row, map, &own) : one_line(r, &row, map, &own);
         if (err != 0) {

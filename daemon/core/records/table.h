@@ -41,7 +41,7 @@ struct table_line {
 struct table_put {
     size_t line;                    /* the first that belongs to it */
     const ProtobufCMessage *before; /* NULL: new */
-    const ProtobufCMessage *after;  /* Member, Site, Employer, Plan, Carnet, Holder, TariffVersion */
+    const ProtobufCMessage *after; /* Member, Site, Employer, Plan, Carnet, Holder, TariffVersion */
     /* Members: the account when it is new or another one; else NULL. */
     const Passerelle__V1__BankAccount *account;
     bool account_changes; /* there was another */
