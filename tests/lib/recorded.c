@@ -134,25 +134,28 @@ static void sites_record(struct table *table)
     }
 }
 
-/* Versions stand in the file one after the other. */
+/* Rows of several versions may stand mixed. */
 static void tariffs_record(struct table *table)
 {
-    Passerelle__V1__TariffVersion version = PASSERELLE__V1__TARIFF_VERSION__INIT;
-    Passerelle__V1__TariffRow *rows[1024];
-    version.rows = rows;
+    enum { VERSIONS_MAX = 16, ROWS_MAX = 1024 };
+    struct arena *arena = &table->network->arena;
+    Passerelle__V1__TariffVersion *versions[VERSIONS_MAX];
+    size_t count = 0;
     while (table_next(table)) {
-        if (number(table, "version") != version.version && version.n_rows > 0) {
-            recorded_append_entry(table->network, FEED_NET,
-                                  PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_TARIFF_PUBLISHED,
-                                  &version.base);
-            version.n_rows = 0;
+        size_t at = 0;
+        while (at < count && versions[at]->version != number(table, "version")) {
+            at++;
+        }
+        ck_assert_uint_lt(at, VERSIONS_MAX);
+        if (at == count) {
+            versions[count] = wire_new(arena, &passerelle__v1__tariff_version__descriptor);
+            versions[count]->version = (uint32_t)number(table, "version");
+            versions[count]->valid_from = text(table, "valid_from");
+            versions[count++]->rows = ARENA_ARRAY(arena, ROWS_MAX, Passerelle__V1__TariffRow *);
         }
         enum unit unit;
         ck_assert_int_eq(unit_parse(cell(table, "unit"), &unit), E_OK);
-        version.version = (uint32_t)number(table, "version");
-        version.valid_from = text(table, "valid_from");
-        Passerelle__V1__TariffRow *row =
-            wire_new(&table->network->arena, &passerelle__v1__tariff_row__descriptor);
+        Passerelle__V1__TariffRow *row = wire_new(arena, &passerelle__v1__tariff_row__descriptor);
         row->category = text(table, "category");
         row->zone = zone_of(cell(table, "zone"));
         row->resource = resource_of(cell(table, "resource"));
@@ -161,11 +164,14 @@ static void tariffs_record(struct table *table)
         row->h_cents = number(table, "h_cents");
         row->f_cents = number(table, "f_cents");
         row->s_cents = number(table, "s_cents");
-        ck_assert_uint_lt(version.n_rows, ARRAY_LEN(rows));
-        rows[version.n_rows++] = row;
+        ck_assert_uint_lt(versions[at]->n_rows, ROWS_MAX);
+        versions[at]->rows[versions[at]->n_rows++] = row;
     }
-    recorded_append_entry(table->network, FEED_NET,
-                          PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_TARIFF_PUBLISHED, &version.base);
+    for (size_t i = 0; i < count; i++) {
+        recorded_append_entry(table->network, FEED_NET,
+                              PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_TARIFF_PUBLISHED,
+                              &versions[i]->base);
+    }
 }
 
 static void employers_record(struct table *table)

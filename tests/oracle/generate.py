@@ -162,10 +162,11 @@ class Generator:
                         p = {'half_day': half, 'day': half * 5 // 3, 'hour': r.choice([450, 1500, 1503])}[unit]
                         if resource == 'booth':     # H near 500 cents with and without VAT, for the carry-over
                             p = r.choice([450, 500, 501, 502, 503, 605])
+                        f = p * 6 // 100 + r.randint(0, 1)
+                        s = r.choice([0, 150, 250]) if zone == 'rural' and unit != 'hour' else 0
+                        h = min(r.choice([p * 83 // 100, p - 1]), p + s - f)    # the issuer makes no loss
                         rows.append(dict(version=version, valid_from=valid_from, category=category, zone=zone,
-                                         resource=resource, unit=unit, p_cents=p, h_cents=r.choice([p * 83 // 100, p - 1]),
-                                         f_cents=p * 6 // 100 + r.randint(0, 1),
-                                         s_cents=r.choice([0, 150, 250]) if zone == 'rural' and unit != 'hour' else 0))
+                                         resource=resource, unit=unit, p_cents=p, h_cents=h, f_cents=f, s_cents=s))
         if r.random() < 0.3:
             r.shuffle(rows)
         for row in rows:
