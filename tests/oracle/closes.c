@@ -85,6 +85,19 @@ static void replace(const struct recorded_stay *row, bool by_ruling)
     told[told_count++] = *row;
 }
 
+/* To the end of the month, unless it is later already. */
+static void clock_move(const char *text)
+{
+    struct month month;
+    if (month_parse(view_of(text), &month) != E_OK) {
+        die("no month: %s", text);
+    }
+    int64_t end_utc_ms = day_start_utc_ms(month_first((struct month){month.number + 1}));
+    if (network.clock.now_utc_ms < end_utc_ms) {
+        network.clock.now_utc_ms = end_utc_ms;
+    }
+}
+
 /* Stays first, then replacements, then voids, as rules.py reads them. */
 static void month_play(const char *path)
 {
@@ -119,14 +132,6 @@ static void month_play(const char *path)
 
 static void month_close(const char *text, bool first)
 {
-    struct month month;
-    if (month_parse(view_of(text), &month) != E_OK) {
-        die("no month: %s", text);
-    }
-    int64_t end_utc_ms = day_start_utc_ms(month_first((struct month){month.number + 1}));
-    if (network.clock.now_utc_ms < end_utc_ms) {
-        network.clock.now_utc_ms = end_utc_ms;
-    }
     Passerelle__V1__ClosePeriodRequest *close =
         network_new(&network, &passerelle__v1__close_period_request__descriptor);
     close->request_id = network_request_id(&network);
@@ -174,6 +179,7 @@ START_TEST(play)
     for (size_t i = 0; i < count; i++) {
         char month[8];
         snprintf(month, sizeof month, "%.7s", names[i] + strlen("close-"));
+        clock_move(month);
         month_play(arena_printf(&network.arena, "%s/%s", folder, names[i]));
         month_close(month, i == 0);
         free(names[i]);
