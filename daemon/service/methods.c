@@ -1,6 +1,7 @@
 #include "service/methods.h"
 
 #include "service/directory.h"
+#include "service/network/network.h"
 #include "service/settlement/settlement.h"
 #include "service/stats/stats.h"
 
@@ -10,6 +11,7 @@ static const struct {
     const size_t *count;
 } tables[] = {
     {directory_methods, &directory_method_count},
+    {network_methods, &network_method_count},
     {settlement_methods, &settlement_method_count},
     {stats_methods, &stats_method_count},
 };
