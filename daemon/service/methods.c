@@ -1,6 +1,7 @@
 #include "service/methods.h"
 
 #include "service/directory.h"
+#include "service/ledger.h"
 #include "service/network/network.h"
 #include "service/settlement/settlement.h"
 #include "service/stats/stats.h"
@@ -11,6 +12,7 @@ static const struct {
     const size_t *count;
 } tables[] = {
     {directory_methods, &directory_method_count},
+    {ledger_methods, &ledger_method_count},
     {network_methods, &network_method_count},
     {settlement_methods, &settlement_method_count},
     {stats_methods, &stats_method_count},
