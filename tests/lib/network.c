@@ -189,7 +189,7 @@ const char *network_reference_dir(void)
     return REFERENCE_DIR;
 }
 
-static struct view read_file(struct network *network, const char *dir, const char *name)
+struct view network_read_file(struct network *network, const char *dir, const char *name)
 {
     char *path = arena_printf(&network->arena, "%s/%s", dir, name);
     FILE *file = fopen(path, "rb");
@@ -224,7 +224,7 @@ void network_import(struct network *network, const char *dir)
             network_new(network, &passerelle__v1__import_table_request__descriptor);
         request->request_id = network_request_id(network);
         request->table = files[i].table;
-        request->csv = wire_bytes(read_file(network, dir, files[i].file));
+        request->csv = wire_bytes(network_read_file(network, dir, files[i].file));
         const Passerelle__V1__ImportTableResponse *response =
             network_must(network, who, "NetworkService", "ImportTable", &request->base);
         ck_assert_msg(response->done, "%s: line %u: %s", files[i].file,

@@ -47,6 +47,8 @@ void *network_new(struct network *network, const ProtobufCMessageDescriptor *des
 /* Imports members, sites (all set active), stops, employers, plans, carnets, holders and tariffs
  * from a folder of CSV files, through NetworkService.ImportTable, as an operator. */
 void network_import(struct network *network, const char *dir);
+/* A whole file, in the arena. */
+struct view network_read_file(struct network *network, const char *dir, const char *name);
 /* The project's copy of the reference network. */
 const char *network_reference_dir(void);
 

@@ -5,6 +5,9 @@
 #define OPERATOR_MEMBER (ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_MEMBER))
 #define READERS (ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR) | ROLE_BIT(ROLE_MEMBER))
 
+#define OPERATOR_AUDITOR (ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR))
+#define EVERYONE_KNOWN (ROLES_ALL & ~ROLE_BIT(ROLE_ANYONE))
+
 enum { KIB = 1024, MIB = 1024 * 1024 };
 
 #define WRITES(rpc, word, who, bytes, ms)                                                          \
@@ -29,7 +32,16 @@ enum { KIB = 1024, MIB = 1024 * 1024 };
 
 const struct method network_methods[] = {
     WRITES("ImportTable", import_table, OPERATOR, FILE_BYTES_MAX, 120000),
+    READS("ExportTable", export_table, OPERATOR_AUDITOR, 120000),
+    WRITES("PutMember", put_member, OPERATOR, 64 * KIB, 10000),
+    READS("ListMembers", list_members, READERS, 10000),
     WRITES("PutSite", put_site, OPERATOR, 64 * KIB, 10000),
     WRITES("SetSiteState", set_site_state, OPERATOR, 4 * KIB, 10000),
+    WRITES("PublishTariff", publish_tariff, OPERATOR, 256 * KIB, 10000),
+    WRITES("PublishCharter", publish_charter, OPERATOR, 64 * KIB, 10000),
+    WRITES("AcceptCharter", accept_charter, OPERATOR_MEMBER, 4 * KIB, 10000),
+    READS("GetPolicy", get_policy, EVERYONE_KNOWN, 10000),
+    WRITES("SetPolicy", set_policy, OPERATOR, 4 * KIB, 10000),
+    READS("ListApprovals", list_approvals, OPERATOR, 10000),
 };
 const size_t network_method_count = ARRAY_LEN(network_methods);
