@@ -2,6 +2,7 @@
 
 #include "service/directory.h"
 #include "service/ledger.h"
+#include "service/identity/identity.h"
 #include "service/network/network.h"
 #include "service/settlement/settlement.h"
 #include "service/stats/stats.h"
@@ -13,6 +14,7 @@ static const struct {
 } tables[] = {
     {directory_methods, &directory_method_count},
     {ledger_methods, &ledger_method_count},
+    {identity_methods, &identity_method_count},
     {network_methods, &network_method_count},
     {settlement_methods, &settlement_method_count},
     {stats_methods, &stats_method_count},

@@ -126,6 +126,32 @@ DB_SQL(put_approval, "INSERT INTO approval (approval_id, digest, method, summary
                      ":asked_utc_ms)");
 DB_SQL(delete_approval, "DELETE FROM approval WHERE digest = :digest");
 
+DB_SQL(find_party, "SELECT party FROM credential WHERE credential_id >= :from AND credential_id < "
+                   ":to ORDER BY credential_id");
+
+/* Whether the one who asked first is the caller: the same credential, or another one of the same
+ * person. An author is "cert-" and the beginning of a serial, or "key-" and a prefix. */
+static bool is_same_operator(struct service *service, const struct call *call, const char *first)
+{
+    if (strcmp(first, call->who.author) == 0) {
+        return true;
+    }
+    struct view author = view_of(first);
+    size_t dash = view_find(author, '-');
+    if (dash + 1 >= author.len) {
+        return false;
+    }
+    struct view from = view_slice(author, dash + 1, author.len);
+    /* '~' sorts after every character of an id. */
+    const char *to = arena_printf(call->arena, "%.*s~", VIEW_FMT(from));
+    struct query *query = db_query(service->db, &find_party);
+    query_bind_text(query, "from", from);
+    query_bind_text(query, "to", view_of(to));
+    bool same = query_next(query) && view_is(query_text(query, 0), call->who.party);
+    query_end(query);
+    return same;
+}
+
 const char *approval_ask(struct service *service, struct call *call, struct view digest,
                          const char *summary, const char **approved_by)
 {
@@ -140,7 +166,7 @@ const char *approval_ask(struct service *service, struct call *call, struct view
         char *id = arena_string(call->arena, query_text(query, 0));
         char *first = arena_string(call->arena, query_text(query, 1));
         query_end(query);
-        if (strcmp(first, call->who.author) == 0) {
+        if (is_same_operator(service, call, first)) {
             return id;
         }
         query = db_query(db, &delete_approval);

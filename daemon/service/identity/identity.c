@@ -127,24 +127,3 @@ void identity_put_certificate(struct db *db, const struct cert_info *issued, str
     query_bind_int(query, "expires_utc_ms", issued->validity.not_after_utc_ms);
     query_run(query);
 }
-
-DB_SQL(find_party, "SELECT party FROM credential WHERE credential_id >= :from AND credential_id < "
-                   ":to ORDER BY credential_id");
-
-const char *identity_party_of(struct db *db, struct arena *arena, struct view author)
-{
-    struct view id = view_starts(author, "cert-")  ? view_slice(author, 5, author.len)
-                     : view_starts(author, "key-") ? view_slice(author, 4, author.len)
-                                                   : VIEW_NONE;
-    if (id.len == 0) {
-        return "";
-    }
-    /* '~' sorts after every character of an id. */
-    const char *to = arena_printf(arena, "%.*s~", VIEW_FMT(id));
-    struct query *query = db_query(db, &find_party);
-    query_bind_text(query, "from", id);
-    query_bind_text(query, "to", view_of(to));
-    const char *party = query_next(query) ? arena_string(arena, query_text(query, 0)) : "";
-    query_end(query);
-    return party;
-}

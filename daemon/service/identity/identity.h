@@ -28,7 +28,5 @@ void identity_put_certificate(struct db *db, const struct cert_info *issued, str
 
 /* The role of that name, ROLE_COUNT when there is none; "anyone" is no role of a credential. */
 enum role identity_role(struct view name);
-/* The party of the credential that writes as this author; "" when it is not known. */
-const char *identity_party_of(struct db *db, struct arena *arena, struct view author);
 
 #endif
