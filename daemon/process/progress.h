@@ -3,6 +3,8 @@
 #ifndef PROCESS_PROGRESS_H
 #define PROCESS_PROGRESS_H
 
+#include <stdbool.h>
+
 #include "base/env.h"
 
 struct progress {

@@ -2,9 +2,11 @@
 
 #include <assert.h>
 
+#include "base/text.h"
 #include "crypt/sha256.h"
 #include "service/keyring.h"
 #include "store/view/apply.h"
+#include "wire/pack.h"
 
 struct journal {
     struct node *node;
@@ -132,6 +134,78 @@ void journal_open_feed(struct service *service, struct view feed_id, struct view
     opened.site_id = entry_home_of_feed(feed_id) == ENTRY_IN_SITE ? id.name : none;
     journal_append(service, author, VIEW_LIT(FEED_NET),
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_FEED_OPENED, &opened.base);
+}
+
+/* The entry for one feed, with the feed's row changed already. */
+static int begin_epoch(struct service *service, const struct feed_id *id, struct arena *arena,
+                       Passerelle__V1__FeedOpened **out, struct fault *fault)
+{
+    uint8_t epoch[4];
+    char hex[2 * sizeof epoch + 1];
+    char *origin = arena_alloc(arena, sizeof id->origin);
+    uint64_t size = feed_head(service->db, id->no).size;
+    const struct ed25519_key *key;
+    Passerelle__V1__FeedOpened *opened =
+        wire_new(arena, &passerelle__v1__feed_opened__descriptor);
+    env_random(service->node->env, epoch, sizeof epoch);
+    text_to_hex(epoch, sizeof epoch, hex);
+    snprintf(origin, sizeof id->origin, "passerelle.example/%s/%s/%s", service->node->network_id,
+             id->name, hex);
+    opened->feed_id = wire_string(arena, view_of(id->name));
+    opened->origin = origin;
+    opened->old_origin = wire_string(arena, view_of(id->origin));
+    opened->old_size = size;
+    opened->site_id = wire_string(
+        arena, entry_home_of_feed(view_of(id->name)) == ENTRY_IN_SITE ? view_of(id->name)
+                                                                      : VIEW_NONE);
+    if (size > 0) {
+        struct tree_hash *root = ARENA_NEW(arena, struct tree_hash);
+        int err = feed_root(service->db, id->no, size, root);
+        if (err != E_OK) {
+            return fault_set(fault, err, "the feed %s has no root", id->name);
+        }
+        opened->old_root = wire_bytes(view_bytes(root, sizeof *root));
+    }
+    int err = keyring_feed(service->node->keys, view_of(id->name), &key, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    assert(memcmp(key->public_key, id->public_key, sizeof id->public_key) != 0);
+    opened->public_key = wire_bytes(view_bytes(key->public_key, sizeof key->public_key));
+    feed_begin_epoch(service->db, id->no, view_of(origin), key->public_key);
+    *out = opened;
+    return E_OK;
+}
+
+int journal_begin_epochs(struct service *service, size_t *feeds, struct fault *fault)
+{
+    struct arena arena = ARENA_INIT;
+    struct feed_id *ids = NULL;
+    size_t count = 0, capacity = 0;
+    struct feed_id id;
+    struct query *list = feed_list(service->db);
+    while (feed_list_next(list, &id)) {
+        if (count == capacity) {
+            capacity = capacity == 0 ? 64 : capacity * 2;
+            ids = xrealloc(ids, capacity, sizeof *ids);
+        }
+        ids[count++] = id;
+    }
+    int err = db_error(service->db, fault);
+    Passerelle__V1__FeedOpened **opened =
+        ARENA_ARRAY(&arena, count, Passerelle__V1__FeedOpened *);
+    for (size_t i = 0; err == E_OK && i < count; i++) {
+        err = begin_epoch(service, &ids[i], &arena, &opened[i], fault);
+    }
+    for (size_t i = 0; err == E_OK && i < count; i++) {
+        journal_append(service, VIEW_LIT("hub"), VIEW_LIT(FEED_NET),
+                       PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_FEED_OPENED, &opened[i]->base);
+        err = db_error(service->db, fault);
+    }
+    *feeds = count;
+    free(ids);
+    arena_release(&arena);
+    return err;
 }
 
 int journal_publish(struct service *service, struct view feed_id, struct buf *note,

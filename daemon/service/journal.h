@@ -13,6 +13,11 @@ void journal_free(struct journal *journal);
  * harmless when it is open already. */
 void journal_open_feed(struct service *service, struct view feed_id, struct view author);
 
+/* After a restore: every feed goes on under a new origin and a new key (its key file must not be
+ * there), and an entry in `net` for each names the old head. *feeds counts them. On a journal that
+ * has written nothing yet. */
+must_check int journal_begin_epochs(struct service *service, size_t *feeds, struct fault *fault);
+
 /* Appends one entry, written by `author` (the call's, or "hub"), at the business time of now or of
  * the feed's last entry, whichever is later, and applies it. Returns its key (feed_no << 40 | seq);
  * 0 when the database failed: the error sticks and ends the transaction. A payload too long for an

@@ -93,6 +93,12 @@ must_check int feed_verify(struct db *db, const struct feed_id *feed, uint64_t f
 
 /* ---- writing ---- */
 
+/* After a restore from a backup: from now on the feed's checkpoints have another origin and key, so
+ * that no size is ever signed twice under one origin. What was signed before is forgotten; entries
+ * stay. In a writing transaction, before any `struct feeds` of the connection read this feed. */
+void feed_begin_epoch(struct db *db, int64_t feed_no, struct view origin,
+                      const uint8_t public_key[static ED25519_PUBLIC_LEN]);
+
 struct feed {
     struct feed_id id;
     uint64_t size;

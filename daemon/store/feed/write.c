@@ -308,3 +308,21 @@ out:
     buf_release(&text);
     return err;
 }
+
+DB_SQL(set_epoch, "UPDATE feed SET origin = :origin, public_key = :public_key "
+                  "WHERE feed_no = :feed_no");
+DB_SQL(forget_checkpoint, "DELETE FROM checkpoint WHERE feed_no = :feed_no");
+
+void feed_begin_epoch(struct db *db, int64_t feed_no, struct view origin,
+                      const uint8_t public_key[static ED25519_PUBLIC_LEN])
+{
+    assert(origin.len > 0 && origin.len <= NOTE_NAME_MAX);
+    struct query *query = db_query(db, &set_epoch);
+    query_bind_text(query, "origin", origin);
+    query_bind_blob(query, "public_key", view_bytes(public_key, ED25519_PUBLIC_LEN));
+    query_bind_int(query, "feed_no", feed_no);
+    query_run(query);
+    query = db_query(db, &forget_checkpoint);
+    query_bind_int(query, "feed_no", feed_no);
+    query_run(query);
+}
