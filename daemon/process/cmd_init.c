@@ -320,7 +320,7 @@ const struct command command_init = {
             "                    needs two, and its business clock starts on 2026-11-03 at 07:00Z\n"
             "  --clock-rate N    how fast that clock runs; 60: an hour a minute\n\n"
             "Examples:\n"
-            "  passerelled init /var/lib/passerelle --network occitanie --name 'Pass Occitanie' \\\n"
+            "  passerelled init /srv/passerelle --network occitanie --name 'Pass Occitanie' \\\n"
             "      --host hub.example.org\n"
             "  passerelled init /tmp/demo --network demo --name Demo --demo\n",
     .run = run,

@@ -1,3 +1,5 @@
+/* For nftw(). */
+#define _XOPEN_SOURCE 700
 /* passerelled restore: a new state folder from a backup, accepted only when every page, feed and
  * signed root in it verifies.
  *
@@ -6,7 +8,6 @@
  * (DESIGN 7). Nothing in a backup can prove that this did not happen, so every feed begins a new
  * epoch: a new origin and a new key, and an entry in `net` that names the old origin, size and
  * root. Whoever holds a newer checkpoint of the old origin can show what was lost. */
-#define _XOPEN_SOURCE 700 /* nftw() */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -99,6 +100,26 @@ static int begin_epochs(struct state *state, struct db *db, size_t *feeds, struc
     return err;
 }
 
+/* The folder may be another one now, and the database stands in it: lines that name either go. */
+static int settle_settings(struct state *state, struct fault *fault)
+{
+    const char *path = arena_printf(&state->arena, "%s/hub.conf", state->dir);
+    struct buf text = BUF_INIT, kept = BUF_INIT;
+    int err = state_read_file(path, &text, fault);
+    struct view rest = buf_content(&text);
+    struct view line;
+    while (err == E_OK && view_cut(&rest, '\n', &line)) {
+        struct view name = view_trim(view_slice(line, 0, view_find(line, '=')));
+        if (!view_is(name, "database") && !view_is(name, "state_folder")) {
+            buf_printf(&kept, "%.*s\n", VIEW_FMT(line));
+        }
+    }
+    err = err != E_OK ? err : state_write_file(path, buf_content(&kept), fault);
+    buf_release(&text);
+    buf_release(&kept);
+    return err;
+}
+
 /* The database is put where the settings of a fresh folder say, whatever those of the backup do. */
 static int restore_into(struct state *state, const char *backup, size_t *feeds,
                         struct fault *fault)
@@ -114,6 +135,7 @@ static int restore_into(struct state *state, const char *backup, size_t *feeds,
     err = err != E_OK ? err : migrate_run(db, fault);
     err = err != E_OK ? err : verify(state, db, fault);
     err = err != E_OK ? err : backup_unpack(state, db, fault);
+    err = err != E_OK ? err : settle_settings(state, fault);
     err = err != E_OK ? err : begin_epochs(state, db, feeds, fault);
     db_free(db);
     return err;

@@ -71,7 +71,8 @@ const struct setting settings_table[] = {
     NUMBER(verify_entries, 0, 1000000, "1000", "entries", false,
            "Entries verified before the daemon listens, shared out over the ends of all feeds. The "
            "rest is verified behind /readyz."),
-    WORD(log_level, "error warning info debug", "info", true, "Lines above this level are dropped."),
+    WORD(log_level, "error warning info debug", "info", true,
+         "Lines above this level are dropped."),
     WORD(metrics, "loopback operator off", "loopback", false,
          "Who may read /metrics: programs on this machine and operators, operators and auditors "
          "only, or nobody."),
@@ -122,8 +123,9 @@ static int set_value(struct settings *settings, const struct setting *row, struc
         return E_OK;
     case SETTING_NUMBER:
         if (text_i64(value, &number) != E_OK || number < row->min || number > row->max) {
-            return fault_set(fault, E_INVALID, "%s = %.*s: write a whole number from %lld to %lld%s%s",
-                             row->name, VIEW_FMT(value), (long long)row->min, (long long)row->max,
+            return fault_set(fault, E_INVALID,
+                             "%s = %.*s: write a whole number from %lld to %lld%s%s", row->name,
+                             VIEW_FMT(value), (long long)row->min, (long long)row->max,
                              row->unit[0] == '\0' ? "" : " ", row->unit);
         }
         *(int64_t *)field_of(settings, row) = number;
