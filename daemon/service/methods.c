@@ -1,6 +1,7 @@
 #include "service/methods.h"
 
 #include "service/directory.h"
+#include "service/employer/employer.h"
 #include "service/ledger.h"
 #include "service/identity/identity.h"
 #include "service/network/network.h"
@@ -13,6 +14,7 @@ static const struct {
     const size_t *count;
 } tables[] = {
     {directory_methods, &directory_method_count},
+    {employer_methods, &employer_method_count},
     {ledger_methods, &ledger_method_count},
     {identity_methods, &identity_method_count},
     {network_methods, &network_method_count},

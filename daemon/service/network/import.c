@@ -2,6 +2,7 @@
 #include "core/records/table.h"
 #include "service/contracts.h"
 #include "service/journal.h"
+#include "service/network/import.h"
 #include "service/network/internal.h"
 #include "wire/pack.h"
 
@@ -9,11 +10,6 @@
 #define VERDICT(name) PASSERELLE__V1__LINE_VERDICT__LINE_VERDICT_##name
 
 enum { IMPORT_LINES_MAX = 100000, IMPORT_REPORTS_MAX = 1000 };
-
-struct import {
-    struct table_reading reading;
-    bool *becomes_active; /* sites: by put */
-};
 
 static void report_add(struct call *call, Passerelle__V1__ImportTableResponse *response,
                        const struct table_line *line, const char *problem)
@@ -56,25 +52,18 @@ static void judge_sites(struct service *service, struct call *call, struct impor
     }
 }
 
-int import_table_decide(struct service *service, struct call *call)
+struct import *import_read(struct service *service, struct call *call, Passerelle__V1__Table table,
+                           struct view csv, Passerelle__V1__ImportTableResponse *response)
 {
-    const Passerelle__V1__ImportTableRequest *request = (const void *)call->request;
-    const struct record_table *table = record_table(request->table);
-    if (table == NULL) {
-        return call_violation(call, "table", "say which table the file is");
-    }
-    if (table->table == TABLE(VISITS)) {
-        return call_violation(call, "table", "stays are imported by DeskService.ImportStays");
-    }
     struct import *import = ARENA_NEW(call->arena, struct import);
     struct known known = contracts_known(service, call->arena);
     struct fault fault = FAULT_NONE;
-    if (table_read(request->table, wire_view(request->csv), &known, IMPORT_LINES_MAX, call->arena,
-                   &import->reading, &fault) != E_OK) {
-        return call_violation(call, "csv", "%s", fault.text);
+    if (table_read(table, csv, &known, IMPORT_LINES_MAX, call->arena, &import->reading, &fault) !=
+        E_OK) {
+        call_violation(call, "csv", "%s", fault.text);
+        return NULL;
     }
     struct table_reading *reading = &import->reading;
-    Passerelle__V1__ImportTableResponse *response = call_respond(call);
     response->done = reading->refused == 0;
     response->lines = (uint32_t)reading->count;
     response->added = (uint32_t)reading->added;
@@ -86,11 +75,25 @@ int import_table_decide(struct service *service, struct call *call)
             report_add(call, response, &reading->lines[i], reading->lines[i].problem);
         }
     }
-    if (table->table == TABLE(SITES)) {
+    if (table == TABLE(SITES)) {
         judge_sites(service, call, import, response);
     }
-    call->decision = import;
-    return 0;
+    return import;
+}
+
+int import_table_decide(struct service *service, struct call *call)
+{
+    const Passerelle__V1__ImportTableRequest *request = (const void *)call->request;
+    const struct record_table *table = record_table(request->table);
+    if (table == NULL) {
+        return call_violation(call, "table", "say which table the file is");
+    }
+    if (table->table == TABLE(VISITS)) {
+        return call_violation(call, "table", "stays are imported by DeskService.ImportStays");
+    }
+    call->decision =
+        import_read(service, call, request->table, wire_view(request->csv), call_respond(call));
+    return call->decision == NULL ? -1 : 0;
 }
 
 static void record_one(struct service *service, struct call *call, const struct import *import,
@@ -133,6 +136,13 @@ static void record_one(struct service *service, struct call *call, const struct 
     }
 }
 
+void import_record(struct service *service, struct call *call, const struct import *import)
+{
+    for (size_t i = 0; i < import->reading.put_count; i++) {
+        record_one(service, call, import, i);
+    }
+}
+
 /* An import that changes IBANs waits, whole, for a second operator. */
 static const char *waits_for(struct service *service, struct call *call,
                              const struct table_reading *reading)
@@ -165,8 +175,6 @@ int import_table_apply(struct service *service, struct call *call)
         response->done = false;
         return 0;
     }
-    for (size_t i = 0; i < import->reading.put_count; i++) {
-        record_one(service, call, import, i);
-    }
+    import_record(service, call, import);
     return 0;
 }
