@@ -176,6 +176,10 @@ static void submit(void *context, struct call *call)
         }
         return;
     }
+    if (call->method->precompute != NULL) {
+        worker_submit(hub->worker, call);
+        return;
+    }
     bool alone = call->received_ns - atomic_load(&hub->written_ns) > ALONE_NS;
     atomic_store(&hub->written_ns, now_ns(hub));
     if (!alone || !writer_try(hub->writer, call)) {
@@ -389,8 +393,8 @@ int hub_start(struct hub *hub, const struct route *routes, size_t route_count, v
     struct transport *transport;
     int err = hub_reader(hub, &db, fault);
     err = err != E_OK ? err
-                      : worker_start(&hub->worker, &hub->node, db, (size_t)settings->slow_calls,
-                                     fault);
+                      : worker_start(&hub->worker, &hub->node, db, hub->writer,
+                                     (size_t)settings->slow_calls, fault);
     if (err != E_OK) {
         db_free(db);
         return err;

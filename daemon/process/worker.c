@@ -6,6 +6,7 @@
 
 struct worker {
     struct service service;
+    struct writer *writer;
     size_t queue_max;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -47,6 +48,10 @@ static void *worker_main(void *argument)
                       "the deadline passed while the request waited; ask for less, or later");
         } else if (stopping) {
             call_fail(call, CODE_UNAVAILABLE, "the server is stopping; try again in a minute");
+        } else if (call->method->apply != NULL) {
+            engine_precompute(&worker->service, call);
+            writer_submit(worker->writer, call);
+            continue;
         } else {
             engine_read(&worker->service, call);
         }
@@ -55,11 +60,12 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
-int worker_start(struct worker **out, struct node *node, struct db *db, size_t queue_max,
-                 struct fault *fault)
+int worker_start(struct worker **out, struct node *node, struct db *db, struct writer *writer,
+                 size_t queue_max, struct fault *fault)
 {
     struct worker *worker = xcalloc(1, sizeof *worker);
     worker->service = (struct service){.node = node, .db = db};
+    worker->writer = writer;
     worker->queue_max = queue_max;
     worker->last = &worker->first;
     pthread_mutex_init(&worker->lock, NULL);

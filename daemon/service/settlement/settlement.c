@@ -203,13 +203,13 @@ static int close_apply(struct service *service, struct call *call)
 #define OFFICE (ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR))
 #define PARTIES (OFFICE | ROLE_BIT(ROLE_MEMBER) | ROLE_BIT(ROLE_EMPLOYER))
 
-#define READS(rpc, request, response, who, function, ms)                                           \
+#define READS(rpc, request, response, who, function, ms, long_read)                                \
     {                                                                                              \
         .service = "SettlementService", .name = rpc,                                               \
         .input = &passerelle__v1__##request##__descriptor,                                         \
         .output = &passerelle__v1__##response##__descriptor, .roles = (who),                       \
         .no_side_effects = true, .request_bytes_max = 4096, .duration_ms_max = (ms),               \
-        .decide = function                                                                         \
+        .decide = function, .slow = (long_read)                                                    \
     }
 #define WRITES(rpc, request, response, who, look, write, ms)                                       \
     .service = "SettlementService", .name = rpc,                                                   \
@@ -219,15 +219,15 @@ static int close_apply(struct service *service, struct call *call)
 
 const struct method settlement_methods[] = {
     READS("ListPeriods", list_periods_request, list_periods_response,
-          PARTIES | ROLE_BIT(ROLE_REGION), list_periods, 10000),
-    READS("GetPeriod", get_period_request, get_period_response, OFFICE, get_period, 300000),
+          PARTIES | ROLE_BIT(ROLE_REGION), list_periods, 10000, false),
+    READS("GetPeriod", get_period_request, get_period_response, OFFICE, get_period, 300000, true),
     {WRITES("ClosePeriod", close_period_request, close_period_response, ROLE_BIT(ROLE_OPERATOR),
             close_decide, close_apply, 300000),
      .precompute = close_precompute},
     READS("ListDocuments", list_documents_request, list_documents_response, PARTIES, documents_list,
-          30000),
+          30000, true),
     READS("GetTrialBalance", get_trial_balance_request, get_trial_balance_response,
-          OFFICE | ROLE_BIT(ROLE_MEMBER), trial_balance_get, 60000),
+          OFFICE | ROLE_BIT(ROLE_MEMBER), trial_balance_get, 60000, true),
     {WRITES("OpenDispute", open_dispute_request, open_dispute_response,
             ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_MEMBER) | ROLE_BIT(ROLE_EMPLOYER),
             dispute_open_decide, dispute_open_apply, 10000)},

@@ -292,7 +292,7 @@ static int get_site_quality(struct service *service, struct call *call)
         .service = "StatsService", .name = rpc, .input = &passerelle__v1__##request##__descriptor, \
         .output = &passerelle__v1__##response##__descriptor, .roles = (who),                       \
         .no_side_effects = true, .request_bytes_max = 4096, .duration_ms_max = 120000,             \
-        .decide = function                                                                         \
+        .slow = true, .decide = function                                                           \
     }
 
 const struct method stats_methods[] = {
