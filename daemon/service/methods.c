@@ -7,6 +7,7 @@
 #include "service/network/network.h"
 #include "service/settlement/settlement.h"
 #include "service/stats/stats.h"
+#include "service/pass/pass.h"
 
 /* One line per service. */
 static const struct {
@@ -20,6 +21,7 @@ static const struct {
     {network_methods, &network_method_count},
     {settlement_methods, &settlement_method_count},
     {stats_methods, &stats_method_count},
+    {pass_methods, &pass_method_count},
 };
 
 const struct method *methods_at(size_t index)

@@ -33,6 +33,11 @@ CREATE TABLE activation (
     expires_utc_ms bigint NOT NULL
 );
 CREATE INDEX activation_code ON activation (code_hash);
+-- The second of the last proof by which a phone got a new token: each proof serves once.
+CREATE TABLE pass_refresh (
+    pass_id blob PRIMARY KEY,
+    proof_utc_s bigint NOT NULL
+);
 CREATE TABLE refusal (
     refusal_no @rowid,
     feed_no bigint NOT NULL,

@@ -284,12 +284,16 @@ DB_SQL(select_pass_number, PASS_COLUMNS "WHERE number = :id");
 DB_SQL(select_pass_holder, PASS_COLUMNS "WHERE holder_id = :id AND state <> 3 "
                                         "AND replaced_by IS NULL ORDER BY pass_id LIMIT 1");
 
-static bool read_pass(struct db *db, struct query *query, struct arena *arena,
-                      struct registry_pass *out)
+DB_SQL(walk_passes, PASS_COLUMNS
+       "WHERE pass_id > :after AND (:employer_id = '' OR employer_id = :employer_id) "
+       "AND (:issuer_id = '' OR employer_id IN (SELECT e.employer_id FROM employer e "
+       "WHERE e.issuer_member_id = :issuer_id)) ORDER BY pass_id LIMIT :max");
+DB_SQL(walk_passes_of_holder, PASS_COLUMNS "WHERE holder_id = :holder_id AND pass_id > :after "
+                                           "ORDER BY pass_id LIMIT :max");
+
+static bool unpack_pass(struct db *db, const struct query *query, struct arena *arena,
+                        struct registry_pass *out)
 {
-    if (!query_next(query)) {
-        return false;
-    }
     const ProtobufCMessage *issued =
         unpack(db, &passerelle__v1__pass_issued__descriptor, query_blob(query, 0), arena);
     *out = (struct registry_pass){
@@ -298,8 +302,18 @@ static bool read_pass(struct db *db, struct query *query, struct arena *arena,
         .device_public_key = arena_copy(arena, query_blob(query, 2)),
         .replaced_by = arena_copy(arena, query_blob(query, 3)),
     };
-    query_end(query);
     return issued != NULL;
+}
+
+static bool read_pass(struct db *db, struct query *query, struct arena *arena,
+                      struct registry_pass *out)
+{
+    if (!query_next(query)) {
+        return false;
+    }
+    bool read = unpack_pass(db, query, arena, out);
+    query_end(query);
+    return read;
 }
 
 bool registry_pass(struct db *db, struct arena *arena, struct view pass_id,
@@ -324,6 +338,33 @@ bool registry_pass_of_holder(struct db *db, struct arena *arena, struct view hol
     struct query *query = db_query(db, &select_pass_holder);
     query_bind_text(query, "id", holder_id);
     return read_pass(db, query, arena, out);
+}
+
+void registry_walk_passes(struct db *db, const struct registry_pass_filter *filter,
+                          bool (*each)(void *context, const struct registry_pass *pass),
+                          void *context)
+{
+    struct query *query;
+    if (filter->holder_id.len > 0) {
+        query = db_query(db, &walk_passes_of_holder);
+        query_bind_text(query, "holder_id", filter->holder_id);
+    } else {
+        query = db_query(db, &walk_passes);
+        query_bind_text(query, "employer_id", filter->employer_id);
+        query_bind_text(query, "issuer_id", filter->issuer_member_id);
+    }
+    query_bind_blob(query, "after", filter->after);
+    query_bind_int(query, "max", filter->limit);
+    struct arena arena = ARENA_INIT;
+    while (query_next(query)) {
+        struct registry_pass pass;
+        if (!unpack_pass(db, query, &arena, &pass) || !each(context, &pass)) {
+            query_end(query);
+            break;
+        }
+        arena_clear(&arena);
+    }
+    arena_release(&arena);
 }
 
 static char *uuid_text(struct arena *arena, struct view bytes)

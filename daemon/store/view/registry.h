@@ -89,6 +89,18 @@ bool registry_pass_by_number(struct db *db, struct arena *arena, struct view num
 /* The pass of a holder that is neither revoked nor replaced. */
 bool registry_pass_of_holder(struct db *db, struct arena *arena, struct view holder_id,
                              struct registry_pass *out);
+/* Passes with an id after `after`, in the order of their ids; empty views let all through. Each is
+ * good until the call that got it returns; stops when that answers false. */
+struct registry_pass_filter {
+    struct view after;
+    struct view employer_id;
+    struct view holder_id;
+    struct view issuer_member_id; /* of the employer, as it is now */
+    int64_t limit;
+};
+void registry_walk_passes(struct db *db, const struct registry_pass_filter *filter,
+                          bool (*each)(void *context, const struct registry_pass *pass),
+                          void *context);
 /* For the API: the pass as message, EXPIRED when its last day is before `today`. */
 Passerelle__V1__Pass *registry_pass_message(const struct registry_pass *pass, struct day today,
                                             struct arena *arena);
