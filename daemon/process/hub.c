@@ -425,8 +425,8 @@ bool hub_stop(struct hub *hub, int64_t drain_ms)
 {
     struct transport *transport = atomic_load(&hub->transport);
     bool drained = transport == NULL || transport_drain(transport, drain_ms);
+    worker_stop(hub->worker); /* before the writer, to which it hands calls on */
     writer_stop(hub->writer);
-    worker_stop(hub->worker);
     hub->worker = NULL;
     atomic_store(&hub->transport, NULL);
     if (transport != NULL) {

@@ -24,7 +24,7 @@ enum { KIB = 1024, MIB = 1024 * 1024 };
         .input = &passerelle__v1__##word##_request__descriptor,                                    \
         .output = &passerelle__v1__##word##_response__descriptor, .roles = who,                    \
         .no_side_effects = true, .request_bytes_max = 4 * KIB, .duration_ms_max = ms,              \
-        .decide = word                                                                             \
+        .slow = (ms) > 30000, .decide = word                                                       \
     }
 
 /* A file of 16 MiB and the message around it. */
