@@ -45,7 +45,7 @@ struct hub {
 
     _Atomic int64_t written_ns; /* when a write was last submitted or committed */
     _Atomic uint64_t revocations;
-    bool ran;                   /* the writer's: this group held calls */
+    bool ran;                   /* the writer's: there is something new in this transaction */
     bool stopped;
 };
 
@@ -261,7 +261,10 @@ static bool tick(void *context, int64_t now_utc_ms)
 {
     struct hub *hub = context;
     int64_t before_utc_ms = now_utc_ms - hub->options.settings->answers_days * DAY_MS;
-    return request_forget(hub->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
+    bool more = request_forget(hub->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
+    /* Streams are woken for what the clock wrote into feeds, not each second. */
+    hub->ran = journal_mark(hub->service.journal) > 0;
+    return more;
 }
 
 /* ---- life ---- */
