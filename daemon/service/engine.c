@@ -44,6 +44,13 @@ static bool decide_and_apply(struct service *service, struct call *call)
     return !fail_with_database(service, call);
 }
 
+static void complete(struct service *service, struct call *call)
+{
+    if (call->method->complete != NULL && call->response != NULL) {
+        call->method->complete(service, call);
+    }
+}
+
 /* Answers a repeated request from what was stored. */
 static void repeat(struct service *service, struct call *call, struct view answer)
 {
@@ -83,6 +90,7 @@ bool engine_write(struct service *service, struct call *call)
         switch (request_find(service->db, &key, call->arena, &answer)) {
         case REQUEST_SAME:
             repeat(service, call, answer);
+            complete(service, call);
             return !fail_with_database(service, call);
         case REQUEST_OTHER:
             call_fail(call, CODE_ALREADY_EXISTS,
@@ -101,6 +109,7 @@ bool engine_write(struct service *service, struct call *call)
             call->kept_response != NULL ? call->kept_response : call->response;
         request_put(service->db, &key, wire_pack_arena(call->arena, kept), service_now(service));
     }
+    complete(service, call);
     return !fail_with_database(service, call);
 }
 

@@ -13,6 +13,7 @@ struct journal {
     struct db *db;
     struct feeds *feeds;
     struct arena scratch; /* of one append */
+    bool registry_changed; /* in this transaction */
 };
 
 struct journal *journal_new(struct node *node, struct db *db)
@@ -38,18 +39,43 @@ size_t journal_mark(const struct journal *journal)
     return feeds_mark(journal->feeds);
 }
 
+/* Visits and passes change by the second and are read afresh each time: nobody caches them. */
+static bool is_registry(Passerelle__V1__EntryType type)
+{
+    switch (type) {
+    case PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PASS_ISSUED:
+    case PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PASS_DEVICE_SET:
+    case PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PASS_STATE_SET:
+        return false;
+    default:
+        return type < PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED;
+    }
+}
+
+/* What was read of the registry inside what is undone now was never so. */
+static void registry_undone(struct journal *journal)
+{
+    if (journal->registry_changed) {
+        journal->node->registry_version++;
+    }
+}
+
 void journal_undo(struct journal *journal, size_t mark)
 {
+    registry_undone(journal);
     feeds_undo(journal->feeds, mark);
 }
 
 void journal_committed(struct journal *journal)
 {
+    journal->registry_changed = false;
     feeds_commit(journal->feeds);
 }
 
 void journal_rolled_back(struct journal *journal)
 {
+    registry_undone(journal);
+    journal->registry_changed = false;
     feeds_undo_all(journal->feeds);
 }
 
@@ -99,6 +125,10 @@ int64_t journal_append(struct service *service, struct view author, struct view 
     struct view_position at = {.feed_no = feed->id.no,
                                .entry_key = feed->id.no << FEED_SEQ_BITS | (int64_t)seq};
     view_apply(service->db, at, &entry);
+    if (is_registry(type)) {
+        journal->registry_changed = true;
+        journal->node->registry_version++;
+    }
     return at.entry_key;
 }
 

@@ -73,6 +73,7 @@ struct call_error {
 };
 
 struct method;
+struct node;
 struct service; /* what methods work with: connection, clock, keys; service/service.h */
 
 /* One request on its way. It lives, with all it points to, in its own arena, from the first byte
@@ -93,7 +94,7 @@ struct call {
     const ProtobufCMessage *kept_response;
     struct call_error error;          /* code CODE_OK: the response counts */
 
-    void *prepared;                   /* from precompute to decide; NULL: nothing */
+    void *prepared;                   /* from precompute or prepare to decide; NULL: nothing */
     void *decision;                   /* from decide to apply */
     /* Called once when the call is over, on any thread. Set by whoever submits the call. */
     void (*done)(struct call *call);
@@ -135,8 +136,15 @@ struct method {
      * connection of its own. It objects to nothing; what it found is in call->prepared. `decide`
      * checks that it still holds, and does without when it is not there. NULL for most. */
     void (*precompute)(struct service *service, struct call *call);
+    /* What can be done without a database, such as checking signatures: run once on the thread that
+     * received the call, before it is queued; leaves its result in call->prepared. May be NULL, and
+     * the method must also work when it was not run. */
+    void (*prepare)(struct node *node, struct call *call);
     int (*decide)(struct service *service, struct call *call);
     int (*apply)(struct service *service, struct call *call);
+    /* Fills into the response what is never stored with it (names of persons): for a fresh answer
+     * and for a repeated one alike. May be NULL. */
+    void (*complete)(struct service *service, struct call *call);
     int (*pump)(struct service *service, struct stream *stream);
 };
 

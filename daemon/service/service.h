@@ -19,7 +19,8 @@
 
 struct keyring; /* service/keyring.h */
 struct journal; /* service/journal.h */
-struct desk;    /* service/desk/: the writer's memory of tokens and proofs seen */
+struct desk;    /* service/desk/: the writer's memory of proofs, places and counters */
+struct turnstile; /* service/desk/turnstile.h */
 
 /* Set before the threads start and unchanged after, but for the atomics. */
 struct node {
@@ -34,6 +35,11 @@ struct node {
     /* Set by the method that revoked a credential; after the commit, whoever runs the writer makes
      * the transport ask again who everyone is. */
     _Atomic bool credentials_changed;
+    /* Bumped by the writer whenever members, sites, contracts, keys or persons may have changed (or
+     * such a change was undone): what was cached of them is read again. */
+    _Atomic uint64_t registry_version;
+    /* Verified tokens, for all threads. NULL where nobody checks in. */
+    struct turnstile *turnstile;
 };
 
 struct service {

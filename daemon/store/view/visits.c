@@ -128,3 +128,39 @@ void visits_occupancy(struct db *db, int64_t feed_no, uint32_t open[4])
         }
     }
 }
+
+DB_SQL(count_present,
+       "SELECT v.resource, COUNT(*) FROM visit v WHERE v.feed_no = :feed_no AND v.state = 1 "
+       "AND v.day = :day AND (v.resource <> 1 OR NOT EXISTS (SELECT 1 FROM visit o "
+       "WHERE o.holder_id = v.holder_id AND o.day = v.day AND o.resource = 1 "
+       "AND o.state IN (1, 2) AND o.feed_no <> v.feed_no AND o.in_utc_ms >= v.in_utc_ms)) "
+       "GROUP BY v.resource");
+
+void visits_present(struct db *db, int64_t feed_no, struct day day, uint32_t present[4])
+{
+    memset(present, 0, 4 * sizeof *present);
+    struct query *query = db_query(db, &count_present);
+    query_bind_int(query, "feed_no", feed_no);
+    query_bind_int(query, "day", day.number);
+    while (query_next(query)) {
+        int64_t resource = query_int(query, 0);
+        if (resource > 0 && resource < 4) {
+            present[resource] = (uint32_t)query_int(query, 1);
+        }
+    }
+}
+
+DB_SQL(select_last_open, "SELECT visit_key FROM visit WHERE feed_no = :feed_no AND state = 1 "
+                         "ORDER BY visit_key DESC LIMIT 1");
+
+int64_t visits_last_open(struct db *db, int64_t feed_no)
+{
+    int64_t key = 0;
+    struct query *query = db_query(db, &select_last_open);
+    query_bind_int(query, "feed_no", feed_no);
+    if (query_next(query)) {
+        key = query_int(query, 0);
+        query_end(query);
+    }
+    return key;
+}

@@ -47,7 +47,12 @@ void visits_on_day(struct db *db, int64_t feed_no, struct day day, visits_each *
 /* Visits of all feeds on the days from..to that count (open or closed), in no promised order. */
 void visits_of_days(struct db *db, struct day from, struct day to, visits_each *each,
                     void *context);
-/* How many of a feed are in now, by resource: open[1..3]. */
+/* How many of a feed are in on that day, by resource: present[1..3]. Who has checked in at another
+ * desk since is not (RULES 4). */
+void visits_present(struct db *db, int64_t feed_no, struct day day, uint32_t present[4]);
+/* The visit that a feed let in last and that is still open; 0: none. */
+int64_t visits_last_open(struct db *db, int64_t feed_no);
+/* How many of a feed are open, by resource: open[1..3]. */
 void visits_occupancy(struct db *db, int64_t feed_no, uint32_t open[4]);
 
 #endif
