@@ -1,5 +1,6 @@
 #include "service/methods.h"
 
+#include "service/desk/desk.h"
 #include "service/directory.h"
 #include "service/employer/employer.h"
 #include "service/ledger.h"
@@ -22,6 +23,7 @@ static const struct {
     {settlement_methods, &settlement_method_count},
     {stats_methods, &stats_method_count},
     {pass_methods, &pass_method_count},
+    {desk_methods, &desk_method_count},
 };
 
 const struct method *methods_at(size_t index)

@@ -53,6 +53,7 @@ static void desk_fold(const struct spending_stay *stay, const struct spending_st
     }
     if (open) {
         day->open = true;
+        day->asked = stay->asked;
     } else {
         day->duration_ms += out_utc_ms - stay->in_utc_ms;
     }
@@ -126,13 +127,25 @@ static void reserve(struct spending_day *day, uint32_t *left)
     }
 }
 
+/* Who is in comes before who asks. */
+static void reserve_all(struct spending_day *days, size_t count, uint32_t *left)
+{
+    for (int asked = 0; asked < 2; asked++) {
+        for (size_t i = 0; i < count; i++) {
+            if (days[i].asked == (asked == 1)) {
+                reserve(&days[i], left);
+            }
+        }
+    }
+}
+
 void spending_of_usage(struct spending_day *days, size_t count)
 {
     uint32_t none = 0;
     for (size_t i = 0; i < count; i++) {
         charge(&days[i], 0);
-        reserve(&days[i], &none);
     }
+    reserve_all(days, count, &none);
 }
 
 uint32_t spending_of_subscription(struct spending_day *days, size_t count, uint32_t included_units)
@@ -145,9 +158,7 @@ uint32_t spending_of_subscription(struct spending_day *days, size_t count, uint3
         left -= covered;
         charge(&days[i], (uint8_t)covered);
     }
-    for (size_t i = 0; i < count; i++) {
-        reserve(&days[i], &left);
-    }
+    reserve_all(days, count, &left);
     return left;
 }
 
@@ -195,8 +206,6 @@ uint32_t spending_of_carnets(struct spending_day *days, size_t count,
             left += carnets[i].left;
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        reserve(&days[i], &left);
-    }
+    reserve_all(days, count, &left);
     return left;
 }

@@ -31,6 +31,7 @@ struct spending_stay {
     int64_t in_utc_ms;
     int64_t out_utc_ms;      /* after RULES 2 and 3 */
     bool open;               /* still in: out_utc_ms does not count */
+    bool asked;              /* not let in yet: its reservation comes after all others */
     struct spending_prices prices;
 };
 
@@ -45,7 +46,8 @@ struct spending_day {
     int64_t half_day_cents;
     int64_t day_cents;
     uint8_t units;           /* 0 (grace), 1, 2: of the stays that ended */
-    bool open;               /* somebody is in */
+    bool open;               /* the holder is in */
+    bool asked;              /* by a stay that is only asked for */
     bool outside_validity;   /* RULES 11: set by the caller */
     /* Filled by the functions below. */
     uint8_t units_covered;

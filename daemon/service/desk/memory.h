@@ -3,6 +3,7 @@
 #define SERVICE_DESK_MEMORY_H
 
 #include "base/map.h"
+#include "base/text.h"
 #include "core/day/opening_hours.h"
 #include "core/pass/proof.h"
 #include "core/policy/spending.h"
@@ -72,7 +73,8 @@ struct desk {
 
 /* Reads the registry again when it has changed. First thing in each decide. */
 void desk_refresh(struct service *service);
-/* NULL: no such site. */
+/* NULL: no such site. The first one for any thread: nothing is remembered. */
+struct desk_site *desk_site_read(struct db *db, struct arena *arena, struct view site_id);
 struct desk_site *desk_site(struct service *service, struct view site_id);
 struct desk_site *desk_site_of_feed(struct service *service, int64_t feed_no);
 const struct desk_plan *desk_plan(struct service *service, struct view plan_id);
@@ -107,6 +109,9 @@ int64_t visit_out_utc_ms(struct service *service, const struct desk_site *site,
 void desk_changed(struct service *service, struct desk_site *site, struct view holder_id,
                   const struct visit_row *visit, int delta, const struct holder_visits *visits);
 
+/* After more changes than are worth following: all counts and sums are computed again. */
+void desk_changed_much(struct desk *desk);
+
 /* ---- answers ---- */
 
 Passerelle__V1__Knowledge *desk_knowledge(struct service *service, struct arena *arena);
@@ -131,13 +136,12 @@ const struct scanned *desk_scanned(struct service *service, struct call *call, c
 must_check int desk_visit_id(struct call *call, const char *text, uint8_t uuid[static 16]);
 /* A reason: required, printable, at most DESK_REASON_MAX characters. */
 must_check int desk_check_reason(struct call *call, const char *reason);
-void desk_random(struct service *service, void *bytes, size_t len);
 
 /* ---- money (spending.c) ---- */
 
+struct policy_sums;
 /* What the holder may still use, when the plan or the policy asks: fills *sums with what is charged
  * and reserved and what this visit would reserve. False: nothing here asks. */
-struct policy_sums;
 struct money_question {
     const struct desk_plan *plan;
     struct desk_site *site;

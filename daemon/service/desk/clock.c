@@ -1,0 +1,68 @@
+/* Forgotten visits are closed by the clock. The next moment at which anything is due is remembered, so
+ * that a tick without work reads nothing. */
+#include "core/visit/stay.h"
+#include "service/desk/memory.h"
+#include "wire/pack.h"
+
+struct due {
+    struct service *service;
+    struct arena *arena;
+    int64_t now_utc_ms;
+    int64_t next_utc_ms;
+    struct visit_row rows[DESK_CLOSES_MAX];
+    int64_t outs_utc_ms[DESK_CLOSES_MAX];
+    struct desk_site *sites[DESK_CLOSES_MAX];
+    size_t count;
+};
+
+static bool look(void *context, const struct visit_row *row)
+{
+    struct due *due = context;
+    struct desk_site *site = desk_site_of_feed(due->service, row->feed_no);
+    if (site == NULL) {
+        return true;
+    }
+    int64_t out_utc_ms = stay_closing_utc_ms(&site->hours, row->in_utc_ms);
+    if (out_utc_ms > due->now_utc_ms) {
+        due->next_utc_ms = out_utc_ms < due->next_utc_ms ? out_utc_ms : due->next_utc_ms;
+        return true;
+    }
+    due->rows[due->count] = *row;
+    due->rows[due->count].visit_id = arena_copy(due->arena, row->visit_id);
+    due->rows[due->count].holder_id = arena_copy(due->arena, row->holder_id);
+    due->sites[due->count] = site;
+    due->outs_utc_ms[due->count++] = out_utc_ms;
+    return due->count < DESK_CLOSES_MAX;
+}
+
+bool desk_tick(struct service *service, int64_t now_utc_ms)
+{
+    struct desk *desk = service->desk;
+    desk_refresh(service);
+    if (now_utc_ms < desk->next_close_utc_ms) {
+        return false;
+    }
+    struct arena arena = ARENA_INIT;
+    struct due *due = ARENA_NEW(&arena, struct due);
+    due->service = service;
+    due->arena = &arena;
+    due->now_utc_ms = now_utc_ms;
+    due->next_utc_ms = INT64_MAX;
+    visits_open_before(service->db, now_utc_ms, look, due);
+    for (size_t i = 0; i < due->count; i++) {
+        struct visit_row *row = &due->rows[i];
+        Passerelle__V1__VisitClosed closed = PASSERELLE__V1__VISIT_CLOSED__INIT;
+        closed.visit_id = wire_bytes(row->visit_id);
+        closed.out_utc_ms = due->outs_utc_ms[i];
+        closed.auto_closed = true;
+        journal_append(service, view_of("hub"), due->sites[i]->id,
+                       PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED, &closed.base);
+        struct holder_visits visits =
+            holder_visits(service, &arena, row->holder_id, row->day, row->day);
+        desk_changed(service, due->sites[i], row->holder_id, row, 0, &visits);
+    }
+    bool more = due->count == DESK_CLOSES_MAX;
+    desk->next_close_utc_ms = more ? 0 : due->next_utc_ms;
+    arena_release(&arena);
+    return more;
+}

@@ -1,0 +1,450 @@
+/* The desk's caches. Those of the registry live in one arena and go together when its version
+ * changes; counts of who is in are valid for one epoch, which a rollback ends. */
+#include "service/desk/memory.h"
+
+#include <assert.h>
+
+#include "core/visit/stay.h"
+#include "wire/pack.h"
+
+struct desk *desk_new(struct service *service)
+{
+    struct desk *desk = xcalloc(1, sizeof *desk);
+    desk->node = service->node;
+    desk->version = UINT64_MAX;
+    desk->epoch = 1;
+    proof_filter_init(&desk->proofs, DESK_PROOFS_MAX);
+    desk->node->turnstile = turnstile_new(DESK_TOKENS_MAX);
+    return desk;
+}
+
+static void registry_forget(struct desk *desk)
+{
+    map_release(&desk->sites);
+    map_release(&desk->feeds);
+    map_release(&desk->plans);
+    arena_release(&desk->registry);
+    desk->tariff_count = 0;
+    desk->policy = NULL;
+    desk->next_close_utc_ms = 0;
+    desk_money_forget(desk);
+}
+
+void desk_free(struct desk *desk)
+{
+    if (desk == NULL) {
+        return;
+    }
+    registry_forget(desk);
+    turnstile_free(desk->node->turnstile);
+    desk->node->turnstile = NULL;
+    proof_filter_release(&desk->proofs);
+    free(desk->pending);
+    free(desk);
+}
+
+/* ---- the writer's transaction ---- */
+
+size_t desk_mark(const struct desk *desk)
+{
+    return desk->pending_count;
+}
+
+void desk_undo(struct desk *desk, size_t mark)
+{
+    desk->pending_count = mark;
+    if (desk->touched > 0) {
+        desk->epoch++; /* sums were marked stale and stay so */
+    }
+}
+
+void desk_committed(struct desk *desk)
+{
+    int64_t now_utc_s = env_now_utc_ms(desk->node->env) / 1000;
+    int64_t window_s = desk->policy == NULL ? 60 : (int64_t)desk->policy->proof_window_s;
+    for (size_t i = 0; i < desk->pending_count; i++) {
+        const struct desk_proof *proof = &desk->pending[i];
+        int err = proof_filter_add(&desk->proofs, proof->token_hash, proof->utc_s,
+                                   now_utc_s - window_s);
+        if (err == E_LIMIT) {
+            log_event(desk->node->log, LOG_ERROR, "proof_filter_full",
+                      LOG_N("proofs", desk->proofs.count));
+        }
+    }
+    desk->pending_count = 0;
+    desk->touched = 0;
+}
+
+void desk_abandoned(struct desk *desk)
+{
+    desk->pending_count = 0;
+    desk->touched = 0;
+    desk->epoch++;
+    desk_money_forget(desk);
+    desk->next_close_utc_ms = 0;
+}
+
+bool desk_proof_seen(const struct desk *desk, const uint8_t token_hash[static SHA256_LEN],
+                     uint64_t utc_s)
+{
+    for (size_t i = 0; i < desk->pending_count; i++) {
+        if (desk->pending[i].utc_s == utc_s &&
+            memcmp(desk->pending[i].token_hash, token_hash, SHA256_LEN) == 0) {
+            return true;
+        }
+    }
+    return proof_filter_seen(&desk->proofs, token_hash, utc_s);
+}
+
+void desk_proof_use(struct desk *desk, const uint8_t token_hash[static SHA256_LEN], uint64_t utc_s)
+{
+    if (desk->pending_count == desk->pending_max) {
+        desk->pending_max = desk->pending_max == 0 ? 64 : desk->pending_max * 2;
+        desk->pending = xrealloc(desk->pending, desk->pending_max, sizeof *desk->pending);
+    }
+    struct desk_proof *proof = &desk->pending[desk->pending_count++];
+    proof->utc_s = utc_s;
+    memcpy(proof->token_hash, token_hash, SHA256_LEN);
+}
+
+DB_SQL(select_recent, "SELECT e.bytes FROM visit v JOIN entry e ON e.entry_id = v.visit_key "
+                      "WHERE v.day BETWEEN :from AND :to AND v.pass_id IS NOT NULL "
+                      "AND v.medium = 1 AND v.in_utc_ms >= :since_utc_ms");
+
+static void reload_proof(struct desk *desk, struct view bytes, int64_t oldest_utc_s)
+{
+    struct arena arena = ARENA_INIT;
+    const Passerelle__V1__Entry *entry =
+        wire_unpack_trusted(&passerelle__v1__entry__descriptor, bytes, &arena);
+    if (entry != NULL && entry->type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED) {
+        const Passerelle__V1__VisitOpened *opened = wire_unpack_trusted(
+            &passerelle__v1__visit_opened__descriptor, wire_view(entry->payload), &arena);
+        if (opened != NULL && opened->token_hash.len == SHA256_LEN && opened->proof_second != 0 &&
+            (int64_t)opened->proof_second >= oldest_utc_s) {
+            int err = proof_filter_add(&desk->proofs, opened->token_hash.data,
+                                       opened->proof_second, oldest_utc_s);
+            assert(err != E_INVALID);
+        }
+    }
+    arena_release(&arena);
+}
+
+void desk_load(struct service *service)
+{
+    desk_refresh(service);
+    struct desk *desk = service->desk;
+    int64_t window_ms = (int64_t)desk->policy->proof_window_s * 1000;
+    int64_t now_utc_ms = service_now(service);
+    struct query *query = db_query(service->db, &select_recent);
+    query_bind_int(query, "from", day_of_instant(now_utc_ms - 2 * window_ms).number);
+    query_bind_int(query, "to", day_of_instant(now_utc_ms).number + 1);
+    /* A visit of `in` carries a proof of at most one window later. */
+    query_bind_int(query, "since_utc_ms", now_utc_ms - 2 * window_ms - 1000);
+    while (query_next(query)) {
+        reload_proof(desk, query_blob(query, 0), (now_utc_ms - window_ms) / 1000 - 1);
+    }
+}
+
+/* ---- the registry ---- */
+
+static bool add_tariff(void *context, const ProtobufCMessage *record)
+{
+    struct desk *desk = context;
+    const Passerelle__V1__TariffVersion *tariff =
+        (const void *)wire_clone(&desk->registry, record);
+    struct day day;
+    if (day_parse(view_of(tariff->valid_from), &day) == E_OK) {
+        size_t at = desk->tariff_count++;
+        desk->tariffs[at] = tariff;
+        desk->tariff_days[at] = day;
+    }
+    return true;
+}
+
+static void load_keys(struct service *service)
+{
+    struct desk *desk = service->desk;
+    struct registry_key keys[TOKEN_KEYS_MAX];
+    struct token_keyset set;
+    const char *network_id = registry_network(service->db, &desk->registry).network_id;
+    if (network_id == NULL || token_keyset_init(&set, view_of(network_id)) != E_OK) {
+        return;
+    }
+    size_t count = registry_signing_keys(service->db, &desk->registry,
+                                         PASSERELLE__V1__KEY_PURPOSE__KEY_PURPOSE_TOKEN, keys,
+                                         ARRAY_LEN(keys));
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].retired_utc_ms == 0 && keys[i].public_key.len == ED25519_PUBLIC_LEN) {
+            int err = token_keyset_add(&set, (const uint8_t *)keys[i].public_key.data);
+            assert(err == E_OK || err == E_EXISTS);
+        }
+    }
+    turnstile_set_keys(desk->node->turnstile, &set);
+}
+
+void desk_refresh(struct service *service)
+{
+    struct desk *desk = service->desk;
+    uint64_t version = desk->node->registry_version;
+    if (desk->version == version) {
+        return;
+    }
+    registry_forget(desk);
+    map_init(&desk->sites, 1);
+    map_init(&desk->feeds, 2);
+    map_init(&desk->plans, 3);
+    desk->policy = registry_policy(service->db, &desk->registry);
+    size_t tariffs = (size_t)registry_count(service->db, REGISTRY_TARIFFS);
+    desk->tariffs = ARENA_ARRAY(&desk->registry, tariffs + 1, const Passerelle__V1__TariffVersion *);
+    desk->tariff_days = ARENA_ARRAY(&desk->registry, tariffs + 1, struct day);
+    registry_walk(service->db, REGISTRY_TARIFFS, add_tariff, desk);
+    load_keys(service);
+    desk->version = version;
+}
+
+static void site_put_feed(struct desk *desk, struct desk_site *site)
+{
+    if (site->feed_no != 0) {
+        map_put(&desk->feeds, view_bytes(&site->feed_no, sizeof site->feed_no), site);
+    }
+}
+
+struct desk_site *desk_site_read(struct db *db, struct arena *arena, struct view site_id)
+{
+    const Passerelle__V1__Site *record = registry_site(db, arena, site_id);
+    if (record == NULL) {
+        return NULL;
+    }
+    struct desk_site *site = ARENA_NEW(arena, struct desk_site);
+    site->site = record;
+    site->id = view_of(record->site_id);
+    site->feed_no = journal_feed_no(db, site_id);
+    if (record->opening_hours[0] != '\0' &&
+        opening_hours_parse(view_of(record->opening_hours), &site->hours, NULL) != E_OK) {
+        site->hours = (struct opening_hours){0};
+    }
+    return site;
+}
+
+struct desk_site *desk_site(struct service *service, struct view site_id)
+{
+    struct desk *desk = service->desk;
+    struct desk_site *known = map_get(&desk->sites, site_id);
+    if (known != NULL) {
+        if (known->feed_no == 0) {
+            known->feed_no = journal_feed_no(service->db, site_id);
+            site_put_feed(desk, known);
+        }
+        return known;
+    }
+    known = desk_site_read(service->db, &desk->registry, site_id);
+    if (known == NULL) {
+        return NULL;
+    }
+    map_put(&desk->sites, site_id, known);
+    site_put_feed(desk, known);
+    return known;
+}
+
+DB_SQL(select_feed_name, "SELECT name FROM feed WHERE feed_no = :feed_no");
+
+struct desk_site *desk_site_of_feed(struct service *service, int64_t feed_no)
+{
+    struct desk_site *known =
+        map_get(&service->desk->feeds, view_bytes(&feed_no, sizeof feed_no));
+    if (known != NULL) {
+        return known;
+    }
+    struct query *query = db_query(service->db, &select_feed_name);
+    query_bind_int(query, "feed_no", feed_no);
+    if (!query_next(query)) {
+        return NULL;
+    }
+    char name[FEED_NAME_MAX + 1];
+    snprintf(name, sizeof name, "%.*s", VIEW_FMT(query_text(query, 0)));
+    query_end(query);
+    return desk_site(service, view_of(name));
+}
+
+const struct desk_plan *desk_plan(struct service *service, struct view plan_id)
+{
+    struct desk *desk = service->desk;
+    struct desk_plan *known = map_get(&desk->plans, plan_id);
+    if (known != NULL) {
+        return known;
+    }
+    const Passerelle__V1__Plan *plan = registry_plan(service->db, &desk->registry, plan_id);
+    if (plan == NULL) {
+        return NULL;
+    }
+    known = ARENA_NEW(&desk->registry, struct desk_plan);
+    known->plan = plan;
+    known->policy =
+        registry_employer_policy(service->db, &desk->registry, view_of(plan->employer_id));
+    map_put(&desk->plans, plan_id, known);
+    return known;
+}
+
+static const Passerelle__V1__TariffVersion *tariff_on(const struct desk *desk, struct day day)
+{
+    const Passerelle__V1__TariffVersion *best = NULL;
+    struct day best_day = {INT32_MIN};
+    for (size_t i = 0; i < desk->tariff_count; i++) {
+        if (day_compare(desk->tariff_days[i], day) <= 0 &&
+            day_compare(desk->tariff_days[i], best_day) > 0) {
+            best = desk->tariffs[i];
+            best_day = desk->tariff_days[i];
+        }
+    }
+    return best;
+}
+
+uint32_t desk_tariff(struct desk *desk, struct day day)
+{
+    const Passerelle__V1__TariffVersion *tariff = tariff_on(desk, day);
+    return tariff == NULL ? 0 : tariff->version;
+}
+
+struct spending_prices desk_prices(struct desk *desk, const Passerelle__V1__Site *site,
+                                   struct day day)
+{
+    struct spending_prices prices = {0};
+    const Passerelle__V1__TariffVersion *tariff = tariff_on(desk, day);
+    for (size_t i = 0; tariff != NULL && i < tariff->n_rows; i++) {
+        const Passerelle__V1__TariffRow *row = tariff->rows[i];
+        if (row->zone != site->zone || strcmp(row->category, site->category) != 0) {
+            continue;
+        }
+        if (row->resource == PASSERELLE__V1__RESOURCE__RESOURCE_MEETING_ROOM) {
+            prices.meeting_room_cents = row->p_cents;
+        } else if (row->resource == PASSERELLE__V1__RESOURCE__RESOURCE_BOOTH) {
+            prices.booth_cents = row->p_cents;
+        } else if (row->unit == PASSERELLE__V1__UNIT__UNIT_DAY) {
+            prices.day_cents = row->p_cents;
+        } else {
+            prices.half_day_cents = row->p_cents;
+        }
+    }
+    return prices;
+}
+
+/* ---- who is in ---- */
+
+const uint32_t *desk_present(struct service *service, struct desk_site *site)
+{
+    struct desk *desk = service->desk;
+    struct day today = day_of_instant(service_now(service));
+    if (site->present_epoch != desk->epoch || day_compare(site->present_day, today) != 0) {
+        visits_present(service->db, site->feed_no, today, site->present);
+        site->present_epoch = desk->epoch;
+        site->present_day = today;
+    }
+    return site->present;
+}
+
+struct gather {
+    struct arena *arena;
+    struct holder_visits visits;
+    size_t max;
+};
+
+static bool gather_row(void *context, const struct visit_row *row)
+{
+    struct gather *g = context;
+    if (g->visits.count == g->max) {
+        size_t max = g->max == 0 ? 8 : g->max * 2;
+        struct visit_row *more = ARENA_ARRAY(g->arena, max, struct visit_row);
+        if (g->visits.count > 0) {
+            memcpy(more, g->visits.rows, g->visits.count * sizeof *more);
+        }
+        g->visits.rows = more;
+        g->max = max;
+    }
+    struct visit_row *copy = &g->visits.rows[g->visits.count++];
+    *copy = *row;
+    copy->visit_id = arena_copy(g->arena, row->visit_id);
+    copy->holder_id = arena_copy(g->arena, row->holder_id);
+    copy->pass_id = arena_copy(g->arena, row->pass_id);
+    copy->corrected_by = arena_copy(g->arena, row->corrected_by);
+    return true;
+}
+
+struct holder_visits holder_visits(struct service *service, struct arena *arena,
+                                   struct view holder_id, struct day from, struct day to)
+{
+    struct gather g = {.arena = arena};
+    visits_of_holder(service->db, holder_id, from, to, gather_row, &g);
+    return g.visits;
+}
+
+static bool counts(const struct visit_row *row)
+{
+    return row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN ||
+           row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED;
+}
+
+const struct visit_row *visit_cut_by(const struct holder_visits *visits,
+                                     const struct visit_row *visit)
+{
+    const struct visit_row *first = NULL;
+    for (size_t i = 0; visit->resource == DESK_RESOURCE && counts(visit) && i < visits->count;
+         i++) {
+        const struct visit_row *other = &visits->rows[i];
+        if (other->resource == DESK_RESOURCE && counts(other) && other->feed_no != visit->feed_no &&
+            day_compare(other->day, visit->day) == 0 && other->in_utc_ms >= visit->in_utc_ms &&
+            (visit->out_utc_ms == 0 || other->in_utc_ms < visit->out_utc_ms) &&
+            (first == NULL || other->in_utc_ms < first->in_utc_ms)) {
+            first = other;
+        }
+    }
+    return first;
+}
+
+int64_t visit_out_utc_ms(struct service *service, const struct desk_site *site,
+                         const struct holder_visits *visits, const struct visit_row *visit)
+{
+    const struct visit_row *cut = visit_cut_by(visits, visit);
+    if (cut != NULL) {
+        return cut->in_utc_ms;
+    }
+    if (visit->out_utc_ms != 0) {
+        return visit->out_utc_ms;
+    }
+    int64_t closing_utc_ms = stay_closing_utc_ms(&site->hours, visit->in_utc_ms);
+    bool open = visit->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN &&
+                service_now(service) < closing_utc_ms;
+    return open ? 0 : closing_utc_ms;
+}
+
+void desk_changed(struct service *service, struct desk_site *site, struct view holder_id,
+                  const struct visit_row *visit, int delta, const struct holder_visits *visits)
+{
+    struct desk *desk = service->desk;
+    desk->touched++;
+    desk_money_changed(desk, holder_id, visit->day);
+    bool counted = site->present_epoch == desk->epoch;
+    if (counted && delta != 0 && day_compare(site->present_day, visit->day) == 0 &&
+        visit->resource > 0 && visit->resource < 4) {
+        uint32_t *present = &site->present[visit->resource];
+        *present = delta > 0 ? *present + 1 : *present > 0 ? *present - 1 : 0;
+    } else {
+        site->present_epoch = 0;
+    }
+    for (size_t i = 0; i < visits->count; i++) {
+        const struct visit_row *other = &visits->rows[i];
+        if (other->feed_no != site->feed_no && other->resource == DESK_RESOURCE &&
+            other->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN) {
+            struct desk_site *elsewhere = desk_site_of_feed(service, other->feed_no);
+            if (elsewhere != NULL) {
+                elsewhere->present_epoch = 0;
+            }
+        }
+    }
+}
+
+void desk_changed_much(struct desk *desk)
+{
+    desk->touched++;
+    desk->epoch++;
+    desk_money_forget(desk);
+}
