@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "process/worker.h"
+#include "service/desk/desk.h"
 #include "service/engine.h"
 #include "service/identity/identity.h"
 #include "service/journal.h"
@@ -180,6 +181,9 @@ static void submit(void *context, struct call *call)
         worker_submit(hub->worker, call);
         return;
     }
+    if (call->method->prepare != NULL) {
+        call->method->prepare(&hub->node, call);
+    }
     bool alone = call->received_ns - atomic_load(&hub->written_ns) > ALONE_NS;
     atomic_store(&hub->written_ns, now_ns(hub));
     if (!alone || !writer_try(hub->writer, call)) {
@@ -221,20 +225,29 @@ static void run(void *context, struct call *call)
     assert(kept || call->error.code != CODE_OK || db_error(hub->service.db, NULL) != E_OK);
 }
 
+/* The marks of two caches in one number. */
 static size_t mark(void *context)
 {
-    return journal_mark(((struct hub *)context)->service.journal);
+    const struct service *service = &((struct hub *)context)->service;
+    size_t journal = journal_mark(service->journal);
+    size_t desk = desk_mark(service->desk);
+    assert(journal <= UINT32_MAX);
+    assert(desk <= UINT32_MAX);
+    return journal << 32 | desk;
 }
 
 static void undo(void *context, size_t to)
 {
-    journal_undo(((struct hub *)context)->service.journal, to);
+    const struct service *service = &((struct hub *)context)->service;
+    journal_undo(service->journal, to >> 32);
+    desk_undo(service->desk, to & UINT32_MAX);
 }
 
 static void committed(void *context)
 {
     struct hub *hub = context;
     journal_committed(hub->service.journal);
+    desk_committed(hub->service.desk);
     if (atomic_exchange(&hub->node.credentials_changed, false)) {
         atomic_fetch_add(&hub->revocations, 1);
     }
@@ -255,6 +268,7 @@ static void abandoned(void *context)
     struct hub *hub = context;
     hub->ran = false;
     journal_rolled_back(hub->service.journal);
+    desk_abandoned(hub->service.desk);
 }
 
 static bool tick(void *context, int64_t now_utc_ms)
@@ -262,6 +276,7 @@ static bool tick(void *context, int64_t now_utc_ms)
     struct hub *hub = context;
     int64_t before_utc_ms = now_utc_ms - hub->options.settings->answers_days * DAY_MS;
     bool more = request_forget(hub->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
+    more |= desk_tick(&hub->service, now_utc_ms);
     /* Streams are woken for what the clock wrote into feeds, not each second. */
     hub->ran = journal_mark(hub->service.journal) > 0;
     return more;
@@ -344,6 +359,16 @@ int hub_open(struct hub **out, const struct hub_options *options, struct fault *
         return err;
     }
     hub->service.journal = journal_new(&hub->node, hub->service.db);
+    hub->service.desk = desk_new(&hub->service);
+    err = db_begin_read(hub->service.db, fault);
+    if (err == E_OK) {
+        desk_load(&hub->service);
+        err = db_end(hub->service.db, fault);
+    }
+    if (err != E_OK) {
+        hub_free(hub);
+        return err;
+    }
     struct writer_options writer = {
         .db = hub->service.db,
         .env = hub->node.env,
@@ -448,6 +473,7 @@ void hub_free(struct hub *hub)
         hub_stop(hub, 0);
     }
     writer_free(hub->writer);
+    desk_free(hub->service.desk);
     journal_free(hub->service.journal);
     void *reader = pthread_getspecific(hub->reader_key);
     if (reader != NULL) {

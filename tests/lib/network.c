@@ -10,6 +10,7 @@
 
 #include "core/ident/uuid.h"
 #include "passerelle/v1/network.pb-c.h"
+#include "service/desk/desk.h"
 #include "service/engine.h"
 #include "service/found.h"
 #include "service/journal.h"
@@ -34,12 +35,18 @@ static void open_database(struct network *network, enum db_mode mode)
     must(db_open(&network->service.db, &options, &fault), &fault, "open");
     must(migrate_run(network->service.db, &fault), &fault, "migrate");
     network->service.journal = journal_new(&network->node, network->service.db);
+    network->service.desk = desk_new(&network->service);
+    must(db_begin_read(network->service.db, &fault), &fault, "begin");
+    desk_load(&network->service);
+    must(db_end(network->service.db, &fault), &fault, "load");
 }
 
 static void close_database(struct network *network)
 {
+    desk_free(network->service.desk);
     journal_free(network->service.journal);
     db_free(network->service.db);
+    network->service.desk = NULL;
     network->service.journal = NULL;
     network->service.db = NULL;
 }
@@ -69,6 +76,7 @@ void network_init(struct network *network, bool demo, uint64_t seed)
     must(found_network(&network->service, &options, &fault), &fault, "found");
     must(db_commit(network->service.db, &fault), &fault, "commit");
     journal_committed(network->service.journal);
+    network_reopen(network);
 }
 
 static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
@@ -125,14 +133,17 @@ void network_write(struct network *network, struct call *call)
     must(db_begin(service->db, &fault), &fault, "begin");
     db_savepoint(service->db);
     size_t mark = journal_mark(service->journal);
+    size_t desk = desk_mark(service->desk);
     if (engine_write(service, call)) {
         db_savepoint_keep(service->db);
     } else {
         db_savepoint_undo(service->db);
         journal_undo(service->journal, mark);
+        desk_undo(service->desk, desk);
     }
     must(db_commit(service->db, &fault), &fault, "commit");
     journal_committed(service->journal);
+    desk_committed(service->desk);
     network->node.commits++;
 }
 
@@ -158,6 +169,9 @@ struct call *network_prepare(struct network *network, struct principal who, cons
          &fault, name);
     call->request = unpacked;
     engine_precompute(&network->service, call);
+    if (method->prepare != NULL) {
+        method->prepare(&network->node, call);
+    }
     return call;
 }
 
