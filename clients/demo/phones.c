@@ -1,4 +1,5 @@
-/* The file: one line a pass, comma separated: holder, pass, number, medium, code, seed, token. */
+/* The file: one line a pass, comma separated: holder, pass, number, medium, state, code, seed,
+ * token. */
 #include "demo/phones.h"
 
 #include <fcntl.h>
@@ -68,19 +69,21 @@ static void load(struct demo *demo, struct demo_passes *passes)
         line.len -= line.len > 0 && line.data[line.len - 1] == '\n';
         struct demo_pass *pass = add(passes);
         char medium[8];
+        char state[8];
         char seed[65];
         uint8_t bytes[ED25519_SEED_LEN];
         if (!take(&line, pass->holder_id, sizeof pass->holder_id) ||
             !take(&line, pass->pass_id, sizeof pass->pass_id) ||
             !take(&line, pass->number, sizeof pass->number) ||
-            !take(&line, medium, sizeof medium) || !take(&line, pass->code, sizeof pass->code) ||
-            !take(&line, seed, sizeof seed) || text_from_hex(view_of(seed), bytes, 32) != E_OK ||
-            line.len >= sizeof pass->token) {
+            !take(&line, medium, sizeof medium) || !take(&line, state, sizeof state) ||
+            !take(&line, pass->code, sizeof pass->code) || !take(&line, seed, sizeof seed) ||
+            text_from_hex(view_of(seed), bytes, 32) != E_OK || line.len >= sizeof pass->token) {
             demo_give_up("%s is damaged: start over with --fresh", file_of(demo));
         }
         /* base45 has neither comma nor newline. */
         snprintf(pass->token, sizeof pass->token, "%.*s", VIEW_FMT(line));
         pass->is_phone = strcmp(medium, "phone") == 0;
+        pass->is_expired = strcmp(state, "expired") == 0;
         ed25519_key_from_seed(&pass->device, bytes);
     }
     fclose(file);
@@ -99,8 +102,9 @@ void demo_passes_save(struct demo *demo, const struct demo_passes *passes)
         const struct demo_pass *pass = &passes->items[i];
         char seed[65];
         text_to_hex(pass->device.seed, ED25519_SEED_LEN, seed);
-        fprintf(file, "%s,%s,%s,%s,%s,%s,%s\n", pass->holder_id, pass->pass_id, pass->number,
-                pass->is_phone ? "phone" : "card", pass->code, seed, pass->token);
+        fprintf(file, "%s,%s,%s,%s,%s,%s,%s,%s\n", pass->holder_id, pass->pass_id, pass->number,
+                pass->is_phone ? "phone" : "card", pass->is_expired ? "expired" : "good",
+                pass->code, seed, pass->token);
     }
     if (fflush(file) != 0 || fsync(fd) != 0 || fclose(file) != 0 || rename(fresh, path) != 0) {
         demo_give_up("cannot write %s", path);
@@ -116,13 +120,16 @@ static void keep_issued(struct demo *demo, struct demo_passes *passes,
     snprintf(pass->number, sizeof pass->number, "%s", issued->pass->number);
     snprintf(pass->code, sizeof pass->code, "%s", issued->activation_code);
     snprintf(pass->token, sizeof pass->token, "%s", issued->token);
+    pass->is_expired = issued->pass->state == PASSERELLE__V1__PASS_STATE__PASS_STATE_EXPIRED;
     pass->is_phone = issued->pass->medium == PASSERELLE__V1__MEDIUM__MEDIUM_PHONE;
     ed25519_key_make(&pass->device, &demo->env);
 }
 
 void demo_passes_issue(struct demo *demo, struct demo_passes *passes)
 {
-    load(demo, passes);
+    if (passes->count == 0) {
+        load(demo, passes);
+    }
     uint32_t remaining = 1;
     while (remaining > 0) {
         Passerelle__V1__IssuePassesRequest *request =

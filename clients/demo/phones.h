@@ -14,6 +14,7 @@ struct demo_pass {
     char code[32];   /* phone, not yet activated */
     char token[512]; /* "PT1:..."; empty until activated */
     bool is_phone;
+    bool is_expired; /* its holder's last day was past when it was issued */
     struct ed25519_key device;
 };
 

@@ -1,10 +1,13 @@
 #include "service/directory.h"
 
-#include "core/day/day.h"
+#include "core/visit/stay.h"
 #include "passerelle/v1/directory.pb-c.h"
 #include "service/service.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
+
+/* 2100-01-01T00:00Z: the days of core/day end there. */
+#define INSTANT_MAX_UTC_MS INT64_C(4102444799999)
 
 static int get_network(struct service *service, struct call *call)
 {
@@ -62,6 +65,17 @@ static bool has_services(const Passerelle__V1__Site *site, char *const *services
     return true;
 }
 
+static bool is_open_at(const Passerelle__V1__Site *site, int64_t utc_ms)
+{
+    struct opening_hours hours = {0};
+    struct fault fault = FAULT_NONE;
+    if (site->opening_hours[0] != '\0' &&
+        opening_hours_parse(view_of(site->opening_hours), &hours, &fault) != E_OK) {
+        return false;
+    }
+    return site_is_open(site, &hours, utc_ms);
+}
+
 static bool site_wanted(const ProtobufCMessage *request, const ProtobufCMessage *record)
 {
     const Passerelle__V1__ListSitesRequest *want = (const void *)request;
@@ -69,11 +83,16 @@ static bool site_wanted(const ProtobufCMessage *request, const ProtobufCMessage 
     return (want->site_id[0] == '\0' || strcmp(want->site_id, site->site_id) == 0) &&
            (want->member_id[0] == '\0' || strcmp(want->member_id, site->member_id) == 0) &&
            (want->zone == PASSERELLE__V1__ZONE__ZONE_UNSPECIFIED || want->zone == site->zone) &&
+           (want->open_at_utc_ms == 0 || is_open_at(site, want->open_at_utc_ms)) &&
            has_services(site, want->services, want->n_services);
 }
 
 static int list_sites(struct service *service, struct call *call)
 {
+    const Passerelle__V1__ListSitesRequest *request = (const void *)call->request;
+    if (request->open_at_utc_ms < 0 || request->open_at_utc_ms > INSTANT_MAX_UTC_MS) {
+        return call_violation(call, "open_at_utc_ms", "it lies outside the years 2000 to 2099");
+    }
     Passerelle__V1__ListSitesResponse *response = call_respond(call);
     struct gathering g = {.call = call, .wanted = site_wanted};
     registry_walk(service->db, REGISTRY_SITES, gather_one, &g);
