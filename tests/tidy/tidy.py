@@ -26,6 +26,7 @@ ROOMS = [
     ("core/books", None),
     ("core/netting", ["base", "core/money"]),
     ("core/close", None),
+    ("core/audit", None),
     ("core/records", None),
     ("core/paper", None),
     ("store/db", ["base"]),

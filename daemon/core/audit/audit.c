@@ -1,0 +1,165 @@
+#include "core/audit/audit.h"
+
+#include "core/audit/known.h"
+
+struct audit *audit_new(const struct audit_options *options)
+{
+    struct audit *audit = xcalloc(1, sizeof *audit);
+    audit->options = *options;
+    audit->visits.seed = options->seed;
+    map_init(&audit->passes, options->seed);
+    map_init(&audit->feeds, options->seed);
+    map_init(&audit->ids, options->seed);
+    return audit;
+}
+
+void audit_free(struct audit *audit)
+{
+    if (audit != NULL) {
+        visit_table_clear(&audit->visits);
+        map_release(&audit->passes);
+        map_release(&audit->feeds);
+        map_release(&audit->ids);
+        arena_release(&audit->arena);
+        free(audit);
+    }
+}
+
+struct audit_totals audit_totals(const struct audit *audit)
+{
+    return audit->totals;
+}
+
+static int is_wrong(struct audit_wrong *wrong, struct view feed_id, uint64_t seq, const char *what)
+{
+    *wrong = (struct audit_wrong){.seq = seq};
+    snprintf(wrong->feed_id, sizeof wrong->feed_id, "%.*s", VIEW_FMT(feed_id));
+    snprintf(wrong->what, sizeof wrong->what, "%s", what);
+    return E_CORRUPT;
+}
+
+/* NULL, or what is wrong with the entry that stands at entry->seq. entry->at_utc_ms is the time of
+ * the one before. */
+static const char *check_entry(struct audit *audit, struct audit_entry *entry, struct view bytes)
+{
+    struct canon envelope;
+    struct canon payload;
+    size_t max = entry_home_of_feed(entry->feed_id) == ENTRY_IN_SITE ? ENTRY_SITE_BYTES_MAX
+                                                                    : ENTRY_BYTES_MAX;
+    if (bytes.len > max) {
+        return "it is too long";
+    }
+    const char *what = canon_read(&passerelle__v1__entry__descriptor, bytes, &envelope);
+    if (what != NULL) {
+        return what;
+    }
+    if (!view_equal(canon_bytes(&envelope, 1), entry->feed_id)) {
+        return "it belongs to another feed";
+    }
+    if (canon_number(&envelope, 2) != entry->seq) {
+        return "another entry stands in its place";
+    }
+    if (canon_signed(&envelope, 3) < entry->at_utc_ms) {
+        return "its time is before that of the entry before it";
+    }
+    entry->at_utc_ms = canon_signed(&envelope, 3);
+    entry->type = (Passerelle__V1__EntryType)canon_number(&envelope, 4);
+    const struct entry_kind *kind = entry_kind(entry->type);
+    if (kind == NULL) {
+        return NULL; /* of a newer version: hashed, and no more can be said */
+    }
+    if (kind->home != entry_home_of_feed(entry->feed_id)) {
+        return "its type has no place in this feed";
+    }
+    what = canon_read(kind->payload, canon_bytes(&envelope, 6), &payload);
+    if (what != NULL) {
+        return what;
+    }
+    return kind->home == ENTRY_IN_SITE ? visits_take(audit, entry, &payload)
+                                       : known_take(audit, entry, &payload);
+}
+
+/* NULL, or what is wrong with the checkpoint of a feed whose entries make this tree. */
+static const char *check_head(struct audit *audit, const struct audit_source *source,
+                              const struct tree_frontier *frontier, uint64_t *seq)
+{
+    struct known_feed *feed = map_get(&audit->feeds, source->feed_id);
+    struct checkpoint checkpoint;
+    if (feed == NULL) {
+        return "net does not know this feed";
+    }
+    if (feed->checked) {
+        return "it is given twice";
+    }
+    feed->checked = true;
+    if (checkpoint_open(source->checkpoint, &feed->key, &checkpoint, NULL, NULL) != E_OK) {
+        return "its checkpoint is not signed by the feed's key";
+    }
+    if (frontier->size < checkpoint.size) {
+        *seq = frontier->size + 1;
+        return "it is missing, though it was signed";
+    }
+    if (frontier->size > checkpoint.size) {
+        *seq = checkpoint.size + 1;
+        return "it stands past the checkpoint";
+    }
+    struct tree_hash root = tree_frontier_root(frontier);
+    return tree_hash_equal(&root, &checkpoint.root) ? NULL
+                                                    : "its entries are not those that were signed";
+}
+
+/* That net's own key is the one that was told by another way. */
+static const char *check_anchor(const struct audit *audit)
+{
+    const struct known_feed *net = map_get(&audit->feeds, VIEW_LIT(FEED_NET));
+    struct note_key told;
+    if (audit->options.net_verifier == NULL || net == NULL) {
+        return NULL;
+    }
+    bool same = note_key_parse(view_of(audit->options.net_verifier), &told) == E_OK &&
+                strcmp(told.name, net->key.name) == 0 &&
+                memcmp(told.public_key, net->key.public_key, sizeof told.public_key) == 0;
+    return same ? NULL : "it has another key than the one that you trust: another network";
+}
+
+int audit_feed(struct audit *audit, const struct audit_source *source, struct audit_wrong *wrong)
+{
+    struct tree_frontier frontier = {0};
+    struct audit_entry entry = {.feed_id = source->feed_id};
+    struct audit_record record;
+    struct fault fault = FAULT_NONE;
+    uint64_t differs = 0; /* the first entry whose hash is not what the source says */
+    int more;
+
+    visit_table_clear(&audit->visits);
+    while ((more = source->next(source->context, &record, &fault)) > 0) {
+        entry.seq = frontier.size + 1;
+        struct tree_hash leaf = tree_leaf(record.bytes);
+        if (differs == 0 && record.leaf != NULL && !tree_hash_equal(&leaf, record.leaf)) {
+            differs = entry.seq;
+        }
+        tree_frontier_append(&frontier, &leaf, NULL);
+        const char *what = check_entry(audit, &entry, record.bytes);
+        if (what != NULL) {
+            return is_wrong(wrong, source->feed_id, differs != 0 ? differs : entry.seq,
+                            differs != 0 ? "its bytes are not those that were signed" : what);
+        }
+    }
+    if (more < 0) {
+        return is_wrong(wrong, source->feed_id, frontier.size + 1, fault.text);
+    }
+    uint64_t seq = differs;
+    const char *what = check_head(audit, source, &frontier, &seq);
+    if (what == NULL && differs != 0) {
+        what = "the hash that stands beside it is wrong";
+    }
+    if (what == NULL && view_is(source->feed_id, FEED_NET)) {
+        what = check_anchor(audit);
+    }
+    if (what != NULL) {
+        return is_wrong(wrong, source->feed_id, seq, what);
+    }
+    audit->totals.feeds++;
+    audit->totals.entries += frontier.size;
+    return E_OK;
+}
