@@ -200,9 +200,9 @@ int profile_add(const char *path, const struct profile *profile, struct fault *f
             static const char *const keys[] = {"url", "ca", "certificate", "key", "api_key_file"};
             fprintf(file, "[%s]\n", profile->name);
             for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-                const char *value = *slot(&copy, view_of(keys[i]));
-                if (value != NULL) {
-                    fprintf(file, "%s = %s\n", keys[i], value);
+                const char **value = slot(&copy, view_of(keys[i]));
+                if (value != NULL && *value != NULL) {
+                    fprintf(file, "%s = %s\n", keys[i], *value);
                 }
             }
             if (fclose(file) != 0) {

@@ -154,7 +154,7 @@ static int read_escape(struct json_lex *lex, char *out, size_t *len, struct faul
     static const char meanings[] = "\"\\/\b\f\n\r\t";
     char letter = lex->at + 1 < lex->text.len ? lex->text.data[lex->at + 1] : '\0';
     if (letter == 'u') {
-        uint32_t point;
+        uint32_t point = 0;
         int err = read_unicode(lex, &point, fault);
         if (err == E_OK) {
             *len = put_utf8(out, point);
