@@ -39,14 +39,11 @@ static int report(const char *path, const Passerelle__V1__ImportTableResponse *r
     printf("%s: %u lines: %u added, %u changed, %u unchanged, %u refused%s\n", path,
            response->lines, response->added, response->changed, response->unchanged,
            response->refused, dry || !response->done ? "; nothing was recorded" : "");
-    if (!response->done) {
-        return CLI_REFUSED;
-    }
     if (response->approval_id[0] != '\0') {
         fprintf(stderr, "Changed IBANs wait for a second operator, who imports the same file.\n");
         return CLI_WAITS;
     }
-    return CLI_OK;
+    return response->done ? CLI_OK : CLI_REFUSED;
 }
 
 static int import_one(struct cli *cli, const char *path, Passerelle__V1__Table table, bool dry)

@@ -22,6 +22,7 @@ struct facts {
     /* The last one looked up of each: lines of a file often name the same in turn. */
     const Passerelle__V1__Employer *employer;
     const Passerelle__V1__Plan *plan;
+    const char *operator_id; /* NULL: not asked yet */
 };
 
 static const Passerelle__V1__Member *known_member(void *context, struct view id)
@@ -96,9 +97,12 @@ static bool is_operator(void *context, const ProtobufCMessage *record)
 static const char *known_operator(void *context)
 {
     struct facts *facts = context;
-    struct operator_search search = {.arena = facts->arena, .id = ""};
-    registry_walk(facts->service->db, REGISTRY_MEMBERS, is_operator, &search);
-    return search.id;
+    if (facts->operator_id == NULL) {
+        struct operator_search search = {.arena = facts->arena, .id = ""};
+        registry_walk(facts->service->db, REGISTRY_MEMBERS, is_operator, &search);
+        facts->operator_id = search.id;
+    }
+    return facts->operator_id;
 }
 
 static int known_object(void *context, Passerelle__V1__Table table, const ProtobufCMessage *before,
