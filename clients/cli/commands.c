@@ -176,6 +176,11 @@ const struct command commands[] = {
      "Makes an API key; its secret is printed once", "credential key employer e001 --label payroll",
      .run = cmd_key_create},
 
+    {"ledger verify", "[DIR] [--proofs]",
+     "Checks every entry, root and signature: of the hub, or of an exported folder",
+     "ledger verify feeds --proofs", .run = cmd_ledger_verify},
+    {"ledger export", "DIR", "Writes all feeds into a new folder (C2SP tlog-tiles entry bundles)",
+     "ledger export feeds", .run = cmd_ledger_export},
     {"ledger feeds", "", "Feeds and their sizes", NULL,
      CALLS("LedgerService", "ListFeeds", list_feeds),
      .columns = "feed_id origin size verifier_key"},
