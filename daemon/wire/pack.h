@@ -16,8 +16,8 @@ must_check int wire_unpack(const ProtobufCMessageDescriptor *descriptor, struct 
                            const struct wire_limits *limits, struct arena *arena,
                            ProtobufCMessage **out, struct fault *fault);
 
-/* Without the scan: for bytes that were scanned before they were stored in our own tables. NULL when
- * protobuf-c cannot read them. */
+/* Without the scan: for bytes that were scanned before they were stored in our own tables. NULL
+ * when protobuf-c cannot read them. */
 void *wire_unpack_trusted(const ProtobufCMessageDescriptor *descriptor, struct view bytes,
                           struct arena *arena);
 

@@ -36,8 +36,8 @@ enum { FIND_REQUEST, FIND_PASS, ADD_VISIT, ADD_ENTRY, COUNT, BEGIN, COMMIT, STAT
 static const char *const sql[STATEMENTS] = {
     [FIND_REQUEST] = "SELECT visit_no, state FROM visit WHERE request_id = ?1",
     [FIND_PASS] = "SELECT pass_no, state, units FROM pass WHERE pass_id = ?1",
-    [ADD_VISIT] = "INSERT INTO visit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-                  " ?13, ?14, ?15, ?16, ?17)",
+    [ADD_VISIT] = ("INSERT INTO visit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+                   " ?13, ?14, ?15, ?16, ?17)"),
     [ADD_ENTRY] = "INSERT INTO entry VALUES (?1, ?2)",
     [COUNT] = "UPDATE counter SET n = n + 1 WHERE site = ?1",
     [BEGIN] = "BEGIN IMMEDIATE",

@@ -45,7 +45,7 @@ static const char *check_entry(struct audit *audit, struct audit_entry *entry, s
     struct canon envelope;
     struct canon payload;
     size_t max = entry_home_of_feed(entry->feed_id) == ENTRY_IN_SITE ? ENTRY_SITE_BYTES_MAX
-                                                                    : ENTRY_BYTES_MAX;
+                                                                     : ENTRY_BYTES_MAX;
     if (bytes.len > max) {
         return "it is too long";
     }

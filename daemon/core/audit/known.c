@@ -25,9 +25,8 @@ static const char *feed_opened(struct audit *audit, const struct audit_entry *en
     struct view id = canon_bytes(p, 1);
     struct view key = canon_bytes(p, 3);
     struct known_feed *feed = ARENA_NEW(&audit->arena, struct known_feed);
-    if (key.len != ED25519_PUBLIC_LEN ||
-        note_key_init(&feed->key, canon_bytes(p, 2), NOTE_ED25519, (const uint8_t *)key.data) !=
-            E_OK) {
+    if (key.len != ED25519_PUBLIC_LEN || note_key_init(&feed->key, canon_bytes(p, 2), NOTE_ED25519,
+                                                       (const uint8_t *)key.data) != E_OK) {
         return "it names no key";
     }
     if ((entry->seq == 1) != view_is(id, FEED_NET)) {
@@ -105,8 +104,7 @@ static const char *pass_changed(struct audit *audit, const struct audit_entry *e
     return NULL;
 }
 
-const char *known_take(struct audit *audit, const struct audit_entry *entry,
-                       const struct canon *p)
+const char *known_take(struct audit *audit, const struct audit_entry *entry, const struct canon *p)
 {
     bool net_begins = view_is(entry->feed_id, FEED_NET) && entry->seq == 1;
     if (net_begins && entry->type != T(FEED_OPENED)) {

@@ -192,8 +192,7 @@ static const char *visit_corrected(struct audit *audit, const struct canon *p)
     return add_visit(audit, canon_bytes(p, 1), VISIT_CLOSED, canon_signed(p, 4));
 }
 
-const char *visits_take(struct audit *audit, const struct audit_entry *entry,
-                        const struct canon *p)
+const char *visits_take(struct audit *audit, const struct audit_entry *entry, const struct canon *p)
 {
     switch (entry->type) {
     case T(VISIT_OPENED):

@@ -7,7 +7,7 @@
 static const char domain[] = "passerelle-proof/v1"; /* signed with its NUL */
 static_assert(sizeof domain + SHA256_LEN + 8 == PROOF_MESSAGE_LEN, "the message is all of that");
 
-enum { NOWHERE = UINT32_MAX };
+#define NOWHERE UINT32_MAX
 
 void proof_message(const uint8_t token_hash[static SHA256_LEN], uint64_t utc_s,
                    uint8_t out[static PROOF_MESSAGE_LEN])

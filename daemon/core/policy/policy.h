@@ -10,7 +10,7 @@ enum { POLICY_WARNINGS_MAX = 16 };
 
 /* Names of rules are those that the desk reads: "zones", "holder_cap". */
 struct policy_verdict {
-    const char *blocked; /* the first rule that blocks; NULL: none */
+    const char *blocked;                       /* the first rule that blocks; NULL: none */
     const char *warnings[POLICY_WARNINGS_MAX]; /* each name once */
     size_t warning_count;
 };
@@ -39,8 +39,8 @@ struct policy_sums {
     int64_t contract_cents;    /* all plans of the employer */
     int64_t cost_centre_cents; /* all holders of the employer in the holder's cost centre */
 };
-/* The caps, in the order holder, contract, cost centre; the plan's own always block. `cost_centre` is
- * the holder's, "" when not known. Adds to *verdict. */
+/* The caps, in the order holder, contract, cost centre; the plan's own always block. `cost_centre`
+ * is the holder's, "" when not known. Adds to *verdict. */
 void policy_look_at_caps(const Passerelle__V1__Plan *plan,
                          const Passerelle__V1__EmployerPolicy *policy, const char *cost_centre,
                          const struct policy_sums *sums, struct policy_verdict *verdict);

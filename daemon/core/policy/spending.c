@@ -2,8 +2,8 @@
 
 #include <assert.h>
 
-static const int64_t grace_ms = 5 * MINUTE_MS;                    /* RULES 5, 6 */
-static const int64_t half_day_ms = 4 * HOUR_MS + 30 * MINUTE_MS;  /* RULES 5 */
+static const int64_t grace_ms = 5 * MINUTE_MS;                   /* RULES 5, 6 */
+static const int64_t half_day_ms = 4 * HOUR_MS + 30 * MINUTE_MS; /* RULES 5 */
 
 /* RULES 4: by in, site id, visit id. */
 static int stay_compare(const void *left, const void *right)

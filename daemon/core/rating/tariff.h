@@ -66,8 +66,8 @@ struct tariff {
 
 void tariff_init(struct tariff *tariff, uint64_t seed);
 void tariff_release(struct tariff *tariff);
-/* E_INVALID: a negative price, or a unit that the resource is not sold by; E_CONFLICT: the version has another first day, or another version
- * has this one; E_EXISTS: the version has this row. */
+/* E_INVALID: a negative price, or a unit that the resource is not sold by; E_CONFLICT: the version
+ * has another first day, or another version has this one; E_EXISTS: the version has this row. */
 must_check int tariff_add(struct tariff *tariff, const struct tariff_row *row, struct fault *fault);
 /* The number of a category, known to the grid or not. Not after the freeze. */
 must_check int tariff_category(struct tariff *tariff, struct view category, uint32_t *out);

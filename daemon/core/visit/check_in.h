@@ -1,9 +1,9 @@
-/* The decision of a check-in (DESIGN 4): facts in, decision out. Whoever asks gathers the facts from
- * its own tables; the decision looks at them in the order of one table and stops at the first
+/* The decision of a check-in (DESIGN 4): facts in, decision out. Whoever asks gathers the facts
+ * from its own tables; the decision looks at them in the order of one table and stops at the first
  * refusal. A refusal is an answer for the desk, in two languages, with what to do next.
  *
- * Facts may be gathered in steps: those of later steps start as CHECK_IN_FACTS_INIT, which objects to
- * nothing, so that a decision over the first ones is final when it refuses. Pure; any thread. */
+ * Facts may be gathered in steps: those of later steps start as CHECK_IN_FACTS_INIT, which objects
+ * to nothing, so that a decision over the first ones is final when it refuses. Pure; any thread. */
 #ifndef CORE_VISIT_CHECK_IN_H
 #define CORE_VISIT_CHECK_IN_H
 
@@ -47,20 +47,20 @@ const struct refusal_text *refusal_text(enum refusal code, const char *rule);
 
 struct check_in_facts {
     /* Token or card number. */
-    bool unreadable;          /* no token of this network, or no card number */
-    bool unknown_pass;        /* not known here, and the token alone is not enough */
+    bool unreadable;   /* no token of this network, or no card number */
+    bool unknown_pass; /* not known here, and the token alone is not enough */
     bool unknown_key;
     bool forged;
     /* The pass. Days are inclusive. */
     struct day today;
     struct day valid_from;
     struct day valid_until;
-    bool revoked;             /* the pass, or the device key in the token */
+    bool revoked; /* the pass, or the device key in the token */
     bool suspended;
     /* The proof. */
-    bool proof_needed;        /* a phone's pass */
+    bool proof_needed; /* a phone's pass */
     bool proof_given;
-    bool proof_signed;        /* by the pass's device, over this token and second */
+    bool proof_signed; /* by the pass's device, over this token and second */
     enum proof_age proof_age;
     bool proof_seen;
     /* Rules, places, money. */
@@ -68,14 +68,16 @@ struct check_in_facts {
     bool site_closed;
     uint32_t capacity;
     uint32_t taken;
-    bool already_in;          /* an open desk stay at this site, and a desk is asked for */
-    bool no_credit;           /* no unit is left, and the plan refuses overage */
-    const char *cap_reached;  /* which cap; NULL: none */
-    bool offline_limit;       /* this node is away, and its allowance is used up */
+    bool already_in;         /* an open desk stay at this site, and a desk is asked for */
+    bool no_credit;          /* no unit is left, and the plan refuses overage */
+    const char *cap_reached; /* which cap; NULL: none */
+    bool offline_limit;      /* this node is away, and its allowance is used up */
 };
 #define CHECK_IN_FACTS_INIT                                                                        \
-    ((struct check_in_facts){.valid_from = {INT32_MIN}, .valid_until = {INT32_MAX},                \
-                             .proof_signed = true, .capacity = UINT32_MAX})
+    ((struct check_in_facts){.valid_from = {INT32_MIN},                                            \
+                             .valid_until = {INT32_MAX},                                           \
+                             .proof_signed = true,                                                 \
+                             .capacity = UINT32_MAX})
 
 struct check_in_decision {
     enum refusal refusal; /* REFUSAL_NONE: let in */

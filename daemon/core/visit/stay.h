@@ -6,9 +6,9 @@
 #include "core/day/opening_hours.h"
 #include "passerelle/v1/network.pb-c.h"
 
-/* Whether the site takes visitors at that instant: active; ephemeral: between its days; itinerant: at
- * a stop of that weekday, within its minutes; otherwise: within its opening hours. `hours` are those
- * of site->opening_hours; zero when it has none. */
+/* Whether the site takes visitors at that instant: active; ephemeral: between its days; itinerant:
+ * at a stop of that weekday, within its minutes; otherwise: within its opening hours. `hours` are
+ * those of site->opening_hours; zero when it has none. */
 bool site_is_open(const Passerelle__V1__Site *site, const struct opening_hours *hours,
                   int64_t utc_ms);
 
@@ -21,11 +21,11 @@ int64_t stay_closing_utc_ms(const struct opening_hours *hours, int64_t in_utc_ms
 /* What a desk may not do, with the sentence for it; NULL: it may. */
 struct change_facts {
     int64_t now_utc_ms;
-    int64_t in_utc_ms;       /* of the visit as it stands */
-    int64_t out_utc_ms;      /* effective; 0: still in */
+    int64_t in_utc_ms;  /* of the visit as it stands */
+    int64_t out_utc_ms; /* effective; 0: still in */
     bool is_void;
     bool is_corrected;
-    bool is_last_scan;       /* the site let nobody in since */
+    bool is_last_scan; /* the site let nobody in since */
     const Passerelle__V1__NetworkPolicy *policy;
 };
 const char *undo_objection(const struct change_facts *facts);

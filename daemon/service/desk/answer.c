@@ -80,8 +80,7 @@ int desk_check_reason(struct call *call, const char *reason)
 
 Passerelle__V1__Knowledge *desk_knowledge(struct service *service, struct arena *arena)
 {
-    Passerelle__V1__Knowledge *knowledge =
-        wire_new(arena, &passerelle__v1__knowledge__descriptor);
+    Passerelle__V1__Knowledge *knowledge = wire_new(arena, &passerelle__v1__knowledge__descriptor);
     knowledge->as_of_utc_ms = service_now(service);
     knowledge->complete = true; /* the hub is where all comes together */
     return knowledge;

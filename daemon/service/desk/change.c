@@ -6,12 +6,12 @@
 
 struct change {
     struct desk_site *site;
-    uint8_t id[16];              /* of the visit that stands; of the new one in new_id */
+    uint8_t id[16]; /* of the visit that stands; of the new one in new_id */
     uint8_t new_id[16];
     struct visit_row row;
     struct holder_visits visits; /* of the holder on that day */
     struct change_facts facts;
-    struct visit_row after;      /* what takes its place, or what is noted */
+    struct visit_row after; /* what takes its place, or what is noted */
 };
 
 /* The visit that a request names, at its site, and what may be said of it. */
@@ -39,8 +39,7 @@ static int find_visit(struct service *service, struct call *call, const char *si
         .out_utc_ms = open ? 0 : visit_out_utc_ms(service, change->site, &alone, row),
         .is_void = row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_VOID,
         .is_corrected = row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CORRECTED,
-        .is_last_scan =
-            visits_last_open(service->db, change->site->feed_no) == row->visit_key,
+        .is_last_scan = visits_last_open(service->db, change->site->feed_no) == row->visit_key,
         .policy = service->desk->policy,
     };
     return 0;
@@ -215,8 +214,7 @@ int paper_decide(struct service *service, struct call *call)
         return call_violation(call, "in_utc_ms", "say when the visitor came, in UTC milliseconds");
     }
     after->day = day_of_instant(after->in_utc_ms);
-    change->visits =
-        holder_visits(service, call->arena, after->holder_id, after->day, after->day);
+    change->visits = holder_visits(service, call->arena, after->holder_id, after->day, after->day);
     if (check_resource(call, change->site, after->resource) != 0) {
         return -1;
     }

@@ -24,8 +24,7 @@ struct check_in {
     struct check_in_decision decision;
 };
 
-_Static_assert((int)REFUSAL_BAD_TOKEN ==
-                   (int)PASSERELLE__V1__REFUSAL_CODE__REFUSAL_CODE_BAD_TOKEN,
+_Static_assert((int)REFUSAL_BAD_TOKEN == (int)PASSERELLE__V1__REFUSAL_CODE__REFUSAL_CODE_BAD_TOKEN,
                "codes are those of the contract");
 _Static_assert((int)REFUSAL_OFFLINE_LIMIT ==
                    (int)PASSERELLE__V1__REFUSAL_CODE__REFUSAL_CODE_OFFLINE_LIMIT,
@@ -69,8 +68,7 @@ static void facts_of_token(struct service *service, struct call *call, struct ch
     facts->unknown_key = scanned->verdict == TOKEN_KEY_UNKNOWN;
     facts->forged = scanned->verdict == TOKEN_FORGED;
     /* A card has no device that could sign a proof: such a code was put together by somebody. */
-    facts->unreadable =
-        !scanned->has_token || (scanned->has_proof && !scanned->token.has_device);
+    facts->unreadable = !scanned->has_token || (scanned->has_proof && !scanned->token.has_device);
     if (scanned->has_token) {
         in->has_pass = registry_pass(
             service->db, call->arena,
@@ -292,8 +290,7 @@ static Passerelle__V1__Refusal *refusal_message(struct call *call,
                                                 const struct check_in_decision *decision)
 {
     const struct refusal_text *text = refusal_text(decision->refusal, decision->rule);
-    Passerelle__V1__Refusal *refusal =
-        wire_new(call->arena, &passerelle__v1__refusal__descriptor);
+    Passerelle__V1__Refusal *refusal = wire_new(call->arena, &passerelle__v1__refusal__descriptor);
     refusal->code = (Passerelle__V1__RefusalCode)decision->refusal;
     refusal->rule = wire_string(call->arena, view_of(decision->rule));
     refusal->sentence_fr = wire_string(call->arena, view_of(text->sentence_fr));

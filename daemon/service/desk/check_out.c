@@ -161,8 +161,8 @@ int check_out_apply(struct service *service, struct call *call)
     out->row.state = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED;
     out->row.out_utc_ms = out->out_utc_ms;
     int64_t effective_utc_ms = visit_out_utc_ms(service, out->site, &out->visits, &out->row);
-    response->visit = desk_visit(service, call->arena, out->site->site->site_id, &out->row,
-                                 cut, effective_utc_ms);
+    response->visit = desk_visit(service, call->arena, out->site->site->site_id, &out->row, cut,
+                                 effective_utc_ms);
     response->n_occupancy = desk_occupancy(call->arena, out->site->site,
                                            desk_present(service, out->site), &response->occupancy);
     response->knowledge = desk_knowledge(service, call->arena);

@@ -1,5 +1,5 @@
-/* Forgotten visits are closed by the clock. The next moment at which anything is due is remembered, so
- * that a tick without work reads nothing. */
+/* Forgotten visits are closed by the clock. The next moment at which anything is due is remembered,
+ * so that a tick without work reads nothing. */
 #include "core/visit/stay.h"
 #include "service/desk/memory.h"
 #include "wire/pack.h"

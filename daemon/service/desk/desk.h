@@ -27,8 +27,8 @@ void desk_committed(struct desk *desk);
 void desk_abandoned(struct desk *desk);
 
 /* Closes visits that nobody checked out, at their site's closing time, midnight at the latest
- * (RULES 2, 3): entries by "hub". In a transaction of the writer. At most 256 at a time: true, there
- * is more to do now. Cheap when nothing is due. */
+ * (RULES 2, 3): entries by "hub". In a transaction of the writer. At most 256 at a time: true,
+ * there is more to do now. Cheap when nothing is due. */
 bool desk_tick(struct service *service, int64_t now_utc_ms);
 
 #endif

@@ -222,9 +222,8 @@ static void report_refused(struct call *call, struct import *import, uint32_t li
         wire_new(call->arena, &passerelle__v1__line_report__descriptor);
     one->line = line;
     one->verdict = PASSERELLE__V1__LINE_VERDICT__LINE_VERDICT_REFUSED;
-    one->subject = text_is_printable(subject)
-                       ? wire_string(call->arena, view_slice(subject, 0, 64))
-                       : wire_string(call->arena, VIEW_LIT(""));
+    one->subject = text_is_printable(subject) ? wire_string(call->arena, view_slice(subject, 0, 64))
+                                              : wire_string(call->arena, VIEW_LIT(""));
     one->problem = wire_string(call->arena, view_of(fault->text));
     report->reports[report->n_reports++] = one;
 }
@@ -253,8 +252,7 @@ static void take_line(struct service *service, struct call *call, struct import 
         }
         struct stay_line *kept = &import->lines[import->count++];
         *kept = line;
-        map_put(&import->told, view_bytes(kept->visit_id.bytes, sizeof kept->visit_id.bytes),
-                kept);
+        map_put(&import->told, view_bytes(kept->visit_id.bytes, sizeof kept->visit_id.bytes), kept);
         import->report->added++;
     }
 }
@@ -297,8 +295,7 @@ int import_decide(struct service *service, struct call *call)
     struct import *import = ARENA_NEW(call->arena, struct import);
     call->decision = import;
     desk_refresh(service);
-    import->report =
-        wire_new(call->arena, &passerelle__v1__import_table_response__descriptor);
+    import->report = wire_new(call->arena, &passerelle__v1__import_table_response__descriptor);
     map_init(&import->told, 5);
     map_init(&import->sites, 6);
     map_init(&import->holders, 7);

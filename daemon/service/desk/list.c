@@ -35,8 +35,7 @@ static Passerelle__V1__Visit *message_of(struct service *service, struct arena *
                                          const struct desk_site *site, const struct visit_row *row,
                                          bool is_today)
 {
-    struct holder_visits visits =
-        holder_visits(service, arena, row->holder_id, row->day, row->day);
+    struct holder_visits visits = holder_visits(service, arena, row->holder_id, row->day, row->day);
     Passerelle__V1__Visit *visit =
         desk_visit(service, arena, site->site->site_id, row, visit_cut_by(&visits, row) != NULL,
                    visit_out_utc_ms(service, site, &visits, row));
@@ -85,24 +84,23 @@ int list_visits(struct service *service, struct call *call)
     visits_on_day(service->db, site->feed_no, day, keep_row, &rows);
     response->visits = ARENA_ARRAY(call->arena, rows.count + 1, Passerelle__V1__Visit *);
     for (size_t i = 0; i < rows.count; i++) {
-        Passerelle__V1__Visit *visit = message_of(service, call->arena, site, &rows.rows[i],
-                                                  day_compare(day, today) == 0);
+        Passerelle__V1__Visit *visit =
+            message_of(service, call->arena, site, &rows.rows[i], day_compare(day, today) == 0);
         if (!request->open_only || is_in(visit)) {
             response->visits[response->n_visits++] = visit;
         }
     }
     uint32_t present[4];
     visits_present(service->db, site->feed_no, today, present);
-    response->n_occupancy =
-        desk_occupancy(call->arena, site->site, present, &response->occupancy);
+    response->n_occupancy = desk_occupancy(call->arena, site->site, present, &response->occupancy);
     response->knowledge = desk_knowledge(service, call->arena);
     return 0;
 }
 
 /* ---- the stream ---- */
 
-/* What a stream has told: visits that its peer believes to be in. Bounded by the places of a site and
- * those who are in beyond them (imports never are). */
+/* What a stream has told: visits that its peer believes to be in. Bounded by the places of a site
+ * and those who are in beyond them (imports never are). */
 struct watch {
     int64_t *told; /* visit keys, ascending; in the call's arena, doubled when it is short */
     size_t count;

@@ -64,8 +64,8 @@ void desk_committed(struct desk *desk)
     int64_t window_s = desk->policy == NULL ? 60 : (int64_t)desk->policy->proof_window_s;
     for (size_t i = 0; i < desk->pending_count; i++) {
         const struct desk_proof *proof = &desk->pending[i];
-        int err = proof_filter_add(&desk->proofs, proof->token_hash, proof->utc_s,
-                                   now_utc_s - window_s);
+        int err =
+            proof_filter_add(&desk->proofs, proof->token_hash, proof->utc_s, now_utc_s - window_s);
         if (err == E_LIMIT) {
             log_event(desk->node->log, LOG_ERROR, "proof_filter_full",
                       LOG_N("proofs", desk->proofs.count));
@@ -121,8 +121,8 @@ static void reload_proof(struct desk *desk, struct view bytes, int64_t oldest_ut
             &passerelle__v1__visit_opened__descriptor, wire_view(entry->payload), &arena);
         if (opened != NULL && opened->token_hash.len == SHA256_LEN && opened->proof_second != 0 &&
             (int64_t)opened->proof_second >= oldest_utc_s) {
-            int err = proof_filter_add(&desk->proofs, opened->token_hash.data,
-                                       opened->proof_second, oldest_utc_s);
+            int err = proof_filter_add(&desk->proofs, opened->token_hash.data, opened->proof_second,
+                                       oldest_utc_s);
             assert(err != E_INVALID);
         }
     }
@@ -150,8 +150,7 @@ void desk_load(struct service *service)
 static bool add_tariff(void *context, const ProtobufCMessage *record)
 {
     struct desk *desk = context;
-    const Passerelle__V1__TariffVersion *tariff =
-        (const void *)wire_clone(&desk->registry, record);
+    const Passerelle__V1__TariffVersion *tariff = (const void *)wire_clone(&desk->registry, record);
     struct day day;
     if (day_parse(view_of(tariff->valid_from), &day) == E_OK) {
         size_t at = desk->tariff_count++;
@@ -195,7 +194,8 @@ void desk_refresh(struct service *service)
     map_init(&desk->plans, 3);
     desk->policy = registry_policy(service->db, &desk->registry);
     size_t tariffs = (size_t)registry_count(service->db, REGISTRY_TARIFFS);
-    desk->tariffs = ARENA_ARRAY(&desk->registry, tariffs + 1, const Passerelle__V1__TariffVersion *);
+    desk->tariffs =
+        ARENA_ARRAY(&desk->registry, tariffs + 1, const Passerelle__V1__TariffVersion *);
     desk->tariff_days = ARENA_ARRAY(&desk->registry, tariffs + 1, struct day);
     registry_walk(service->db, REGISTRY_TARIFFS, add_tariff, desk);
     load_keys(service);
@@ -250,8 +250,7 @@ DB_SQL(select_feed_name, "SELECT name FROM feed WHERE feed_no = :feed_no");
 
 struct desk_site *desk_site_of_feed(struct service *service, int64_t feed_no)
 {
-    struct desk_site *known =
-        map_get(&service->desk->feeds, view_bytes(&feed_no, sizeof feed_no));
+    struct desk_site *known = map_get(&service->desk->feeds, view_bytes(&feed_no, sizeof feed_no));
     if (known != NULL) {
         return known;
     }

@@ -14,11 +14,11 @@
 #include "store/view/visits.h"
 
 enum {
-    DESK_PROOFS_MAX = 1 << 19,  /* check-ins of three windows of a minute, at 2,900 a second */
-    DESK_TOKENS_MAX = 1 << 15,  /* verified tokens remembered: 5 MiB */
+    DESK_PROOFS_MAX = 1 << 19, /* check-ins of three windows of a minute, at 2,900 a second */
+    DESK_TOKENS_MAX = 1 << 15, /* verified tokens remembered: 5 MiB */
     DESK_REASON_MAX = 500,
-    DESK_TALLIES_MAX = 256,     /* plans whose month is remembered */
-    DESK_CLOSES_MAX = 256,      /* visits closed in one tick */
+    DESK_TALLIES_MAX = 256, /* plans whose month is remembered */
+    DESK_CLOSES_MAX = 256,  /* visits closed in one tick */
 };
 
 #define DESK_RESOURCE PASSERELLE__V1__RESOURCE__RESOURCE_DESK
@@ -28,10 +28,10 @@ struct desk_site {
     const Passerelle__V1__Site *site;
     struct view id;
     struct opening_hours hours;
-    int64_t feed_no;      /* 0: its feed is not open yet */
+    int64_t feed_no;        /* 0: its feed is not open yet */
     uint64_t present_epoch; /* `present` counts when this and the day are the desk's */
     struct day present_day;
-    uint32_t present[4];  /* by resource */
+    uint32_t present[4]; /* by resource */
 };
 
 struct desk_plan {
@@ -51,8 +51,8 @@ struct desk {
     /* Of the registry at `version`. */
     uint64_t version;
     struct arena registry;
-    struct map sites;      /* by id */
-    struct map feeds;      /* the same by feed number, 8 bytes */
+    struct map sites; /* by id */
+    struct map feeds; /* the same by feed number, 8 bytes */
     struct map plans;
     const Passerelle__V1__NetworkPolicy *policy;
     const Passerelle__V1__TariffVersion **tariffs;
@@ -64,8 +64,8 @@ struct desk {
     size_t pending_count;
     size_t pending_max;
 
-    uint64_t epoch;        /* of presence counts */
-    size_t touched;        /* visits changed in this transaction */
+    uint64_t epoch;            /* of presence counts */
+    size_t touched;            /* visits changed in this transaction */
     int64_t next_close_utc_ms; /* no open visit ends by itself before */
     struct tally *tallies[DESK_TALLIES_MAX];
     size_t tally_next;
@@ -87,8 +87,7 @@ const uint32_t *desk_present(struct service *service, struct desk_site *site);
 
 bool desk_proof_seen(const struct desk *desk, const uint8_t token_hash[static SHA256_LEN],
                      uint64_t utc_s);
-void desk_proof_use(struct desk *desk, const uint8_t token_hash[static SHA256_LEN],
-                    uint64_t utc_s);
+void desk_proof_use(struct desk *desk, const uint8_t token_hash[static SHA256_LEN], uint64_t utc_s);
 
 /* A holder's visits of some days, all sites and states; rows and views in the arena. */
 struct holder_visits {

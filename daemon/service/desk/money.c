@@ -1,10 +1,10 @@
-/* What a plan has used this month. Sums of a whole plan are computed on first need by a scan over its
- * holders, remembered, and mended by the holders whose visits changed since. A visit that is asked
- * for is added to its holder's stays as one that runs, which gives charged + reserved + this
+/* What a plan has used this month. Sums of a whole plan are computed on first need by a scan over
+ * its holders, remembered, and mended by the holders whose visits changed since. A visit that is
+ * asked for is added to its holder's stays as one that runs, which gives charged + reserved + this
  * reservation in one go.
  *
- * Carnets: every visit-day since the plan's first carnet draws in the order of RULES 9; what is left
- * when the month begins is remembered. */
+ * Carnets: every visit-day since the plan's first carnet draws in the order of RULES 9; what is
+ * left when the month begins is remembered. */
 #include <assert.h>
 
 #include "core/policy/policy.h"
@@ -13,12 +13,12 @@
 struct tally_holder {
     struct view id;
     const char *cost_centre;
-    struct day from, to;        /* validity, inclusive */
-    struct spending_day *days;  /* of this month, by first in; xmalloc */
+    struct day from, to;       /* validity, inclusive */
+    struct spending_day *days; /* of this month, by first in; xmalloc */
     size_t count;
     struct spending rooms;
-    struct spending sums;       /* days and rooms */
-    uint32_t number;            /* in byte order of ids */
+    struct spending sums; /* days and rooms */
+    uint32_t number;      /* in byte order of ids */
     bool stale;
 };
 
@@ -32,7 +32,7 @@ struct tally {
     struct spending_carnet *carnets; /* as they are when the month begins */
     size_t carnet_count;
     struct spending sums;
-    size_t stale;               /* holders to mend */
+    size_t stale; /* holders to mend */
 };
 
 static void tally_free(struct tally *tally)
@@ -158,7 +158,8 @@ DB_SQL(select_centre, "SELECT cost_centre FROM person WHERE holder_id = :holder_
 static void holder_read(struct service *service, struct arena *arena, struct view id,
                         struct tally_holder *out)
 {
-    *out = (struct tally_holder){.id = id, .cost_centre = "", .from = {INT32_MIN}, .to = {INT32_MAX}};
+    *out =
+        (struct tally_holder){.id = id, .cost_centre = "", .from = {INT32_MIN}, .to = {INT32_MAX}};
     const Passerelle__V1__HolderPut *right = registry_holder(service->db, arena, id);
     struct day day;
     if (right != NULL && day_parse(view_of(right->active_from), &day) == E_OK) {
@@ -200,7 +201,8 @@ static int day_order(const void *a, const void *b)
     return spending_day_compare(a, b);
 }
 
-/* Lets all visit-days that the holders hold draw on the carnets. With `keep` the carnets stay so. */
+/* Lets all visit-days that the holders hold draw on the carnets. With `keep` the carnets stay so.
+ */
 static void carnets_allot(struct tally *tally, struct day today, bool keep)
 {
     size_t count;
@@ -265,8 +267,8 @@ static void read_holders(struct service *service, struct tally *tally)
 DB_SQL(select_carnets, "SELECT carnet_id FROM carnet WHERE plan_id = :plan_id ORDER BY carnet_id");
 DB_SQL(count_carnets, "SELECT COUNT(*) FROM carnet WHERE plan_id = :plan_id");
 
-/* RULES 9: valid until the day before the same day number so many months later; where that month has
- * no such day, until its end. */
+/* RULES 9: valid until the day before the same day number so many months later; where that month
+ * has no such day, until its end. */
 static struct day carnet_last_day(struct day bought_on, int months)
 {
     struct day end = day_plus_months(bought_on, months);
@@ -290,8 +292,7 @@ static void read_carnets(struct service *service, struct tally *tally)
     }
     query_end(query);
     for (size_t i = 0; i < count; i++) {
-        const Passerelle__V1__Carnet *carnet =
-            registry_carnet(service->db, &tally->arena, ids[i]);
+        const Passerelle__V1__Carnet *carnet = registry_carnet(service->db, &tally->arena, ids[i]);
         struct spending_carnet one = {.left = carnet == NULL ? 0 : carnet->units};
         if (carnet == NULL || day_parse(view_of(carnet->bought_on), &one.bought_on) != E_OK) {
             continue;

@@ -89,8 +89,7 @@ static int phone_answer(struct service *service, struct call *call, const struct
     }
     struct registry_pass pass = phone->pass;
     pass.device_public_key = phone->device_key;
-    *message =
-        registry_pass_message(&pass, day_of_instant(service_now(service)), call->arena);
+    *message = registry_pass_message(&pass, day_of_instant(service_now(service)), call->arena);
     return 0;
 }
 
@@ -170,11 +169,11 @@ int activate_apply(struct service *service, struct call *call)
 static int read_keyset(struct service *service, struct call *call, struct token_keyset *set)
 {
     struct registry_key keys[TOKEN_KEYS_MAX];
-    size_t count = registry_signing_keys(
-        service->db, call->arena, PASSERELLE__V1__KEY_PURPOSE__KEY_PURPOSE_TOKEN, keys,
-        ARRAY_LEN(keys));
-    int err = token_keyset_init(
-        set, view_of(registry_network(service->db, call->arena).network_id));
+    size_t count = registry_signing_keys(service->db, call->arena,
+                                         PASSERELLE__V1__KEY_PURPOSE__KEY_PURPOSE_TOKEN, keys,
+                                         ARRAY_LEN(keys));
+    int err =
+        token_keyset_init(set, view_of(registry_network(service->db, call->arena).network_id));
     for (size_t i = 0; i < count && err == E_OK; i++) {
         uint8_t public_key[ED25519_PUBLIC_LEN];
         memcpy(public_key, keys[i].public_key.data, sizeof public_key);
@@ -248,8 +247,7 @@ int refresh_decide(struct service *service, struct call *call)
 int refresh_apply(struct service *service, struct call *call)
 {
     const struct phone *phone = call->decision;
-    refresh_note(service->db, pass_bytes(phone->pass.issued->pass_id),
-                 (int64_t)phone->proof_utc_s);
+    refresh_note(service->db, pass_bytes(phone->pass.issued->pass_id), (int64_t)phone->proof_utc_s);
     Passerelle__V1__RefreshResponse *response = call_respond(call);
     return phone_answer(service, call, phone, &response->token, &response->pass);
 }

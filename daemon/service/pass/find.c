@@ -14,8 +14,8 @@ int pass_find(struct service *service, struct call *call, const char *field, con
     if (uuid_parse(view_of(pass_id), &uuid) != E_OK) {
         return call_violation(call, field, "name a pass by its UUID in lower case");
     }
-    bool found = registry_pass(service->db, call->arena, view_bytes(uuid.bytes, sizeof uuid.bytes),
-                               out);
+    bool found =
+        registry_pass(service->db, call->arena, view_bytes(uuid.bytes, sizeof uuid.bytes), out);
     if (scope_employer(service, call, found ? view_of(out->issued->employer_id) : VIEW_NONE) != 0) {
         return -1;
     }

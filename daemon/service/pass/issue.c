@@ -32,8 +32,7 @@ static Passerelle__V1__PassIssued *issued_entry(struct call *call, const struct 
                                                 Passerelle__V1__Medium medium, struct view replaces)
 {
     struct arena *arena = call->arena;
-    Passerelle__V1__PassIssued *issued =
-        wire_new(arena, &passerelle__v1__pass_issued__descriptor);
+    Passerelle__V1__PassIssued *issued = wire_new(arena, &passerelle__v1__pass_issued__descriptor);
     issued->holder_id = right->holder->holder_id;
     issued->plan_id = right->holder->plan_id;
     issued->plan_type = right->plan->type;
@@ -70,8 +69,8 @@ static int issue_pass(struct service *service, struct call *call, const struct p
         wire_new(call->arena, &passerelle__v1__issued_pass__descriptor);
     struct registry_pass as_it_is = {.issued = issued,
                                      .state = PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE};
-    pass->pass = registry_pass_message(&as_it_is, day_of_instant(service_now(service)),
-                                       call->arena);
+    pass->pass =
+        registry_pass_message(&as_it_is, day_of_instant(service_now(service)), call->arena);
     *out = pass;
     *kept = wire_new(call->arena, &passerelle__v1__issued_pass__descriptor);
     (*kept)->pass = pass->pass;
@@ -125,8 +124,8 @@ static void consider(struct issuing *issuing, struct arena *arena,
     } else {
         issuing->candidates[issuing->count++] = (struct candidate){
             .holder_id = arena_string(arena, view_of(holder->holder_id)),
-            .replaces = pass == NULL ? VIEW_NONE
-                                     : arena_copy(arena, pass_bytes(pass->issued->pass_id)),
+            .replaces =
+                pass == NULL ? VIEW_NONE : arena_copy(arena, pass_bytes(pass->issued->pass_id)),
         };
     }
 }
@@ -156,8 +155,8 @@ static int consider_named(struct service *service, struct call *call, struct iss
         if (scope_employer(service, call, employer_id) != 0) {
             return -1;
         }
-        if (holder == NULL || (request->employer_id[0] != '\0' &&
-                               !view_is(employer_id, request->employer_id))) {
+        if (holder == NULL ||
+            (request->employer_id[0] != '\0' && !view_is(employer_id, request->employer_id))) {
             return call_violation(call, "holder_ids", "there is no holder %s here: import it first",
                                   ids[i]);
         }
@@ -301,8 +300,7 @@ int replace_decide(struct service *service, struct call *call)
         pass_check_reason(call, request->reason) != 0) {
         return -1;
     }
-    Passerelle__V1__PassState state =
-        pass_state_on(&r->old, day_of_instant(service_now(service)));
+    Passerelle__V1__PassState state = pass_state_on(&r->old, day_of_instant(service_now(service)));
     if (state != PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE) {
         return call_fail(call, CODE_FAILED_PRECONDITION,
                          "pass %s is %s: only an active pass is replaced (resume it, or issue the "

@@ -11,9 +11,8 @@ static size_t read_keys(struct service *service, struct arena *arena,
                         Passerelle__V1__TokenKey ***out)
 {
     struct registry_key keys[TOKEN_KEYS_MAX];
-    size_t count = registry_signing_keys(service->db, arena,
-                                         PASSERELLE__V1__KEY_PURPOSE__KEY_PURPOSE_TOKEN, keys,
-                                         ARRAY_LEN(keys));
+    size_t count = registry_signing_keys(
+        service->db, arena, PASSERELLE__V1__KEY_PURPOSE__KEY_PURPOSE_TOKEN, keys, ARRAY_LEN(keys));
     *out = ARENA_ARRAY(arena, count, Passerelle__V1__TokenKey *);
     for (size_t i = 0; i < count; i++) {
         Passerelle__V1__TokenKey *key = wire_new(arena, &passerelle__v1__token_key__descriptor);
@@ -45,8 +44,8 @@ int rotate_decide(struct service *service, struct call *call)
     bool found = false;
     for (size_t i = 0; i < count; i++) {
         in_use += keys[i]->retired_utc_ms == 0;
-        found = found || (keys[i]->retired_utc_ms == 0 &&
-                          view_equal(wire_view(keys[i]->key_id), retire));
+        found = found ||
+                (keys[i]->retired_utc_ms == 0 && view_equal(wire_view(keys[i]->key_id), retire));
     }
     if (retire.len == 0 && in_use >= PASS_KEYS_IN_USE_MAX) {
         return call_fail(call, CODE_FAILED_PRECONDITION,

@@ -6,7 +6,7 @@
 
 #define READS(rpc, stem, who, function)                                                            \
     {                                                                                              \
-        .service = "PassService", .name = rpc,                                                        \
+        .service = "PassService", .name = rpc,                                                     \
         .input = &passerelle__v1__##stem##_request__descriptor,                                    \
         .output = &passerelle__v1__##stem##_response__descriptor, .roles = who,                    \
         .no_side_effects = true, .request_bytes_max = 4096, .duration_ms_max = 10000,              \
@@ -14,7 +14,7 @@
     }
 #define WRITES(rpc, stem, who, bytes, decides, applies)                                            \
     {                                                                                              \
-        .service = "PassService", .name = rpc,                                                        \
+        .service = "PassService", .name = rpc,                                                     \
         .input = &passerelle__v1__##stem##_request__descriptor,                                    \
         .output = &passerelle__v1__##stem##_response__descriptor, .roles = who,                    \
         .request_bytes_max = bytes, .duration_ms_max = 30000, .decide = decides, .apply = applies  \

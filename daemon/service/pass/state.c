@@ -10,9 +10,11 @@ enum move { MOVE_REFUSED, MOVE_NONE, MOVE_DONE };
 
 /* From the state that counts today (rows) to the wanted one. */
 static const enum move moves[][STATE(EXPIRED)] = {
-    [STATE(ACTIVE)] = {[STATE(SUSPENDED)] = MOVE_DONE, [STATE(ACTIVE)] = MOVE_NONE,
+    [STATE(ACTIVE)] = {[STATE(SUSPENDED)] = MOVE_DONE,
+                       [STATE(ACTIVE)] = MOVE_NONE,
                        [STATE(REVOKED)] = MOVE_DONE},
-    [STATE(SUSPENDED)] = {[STATE(SUSPENDED)] = MOVE_NONE, [STATE(ACTIVE)] = MOVE_DONE,
+    [STATE(SUSPENDED)] = {[STATE(SUSPENDED)] = MOVE_NONE,
+                          [STATE(ACTIVE)] = MOVE_DONE,
                           [STATE(REVOKED)] = MOVE_DONE},
     [STATE(REVOKED)] = {[STATE(REVOKED)] = MOVE_NONE},
     [STATE(EXPIRED)] = {[STATE(REVOKED)] = MOVE_DONE},

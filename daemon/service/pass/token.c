@@ -7,9 +7,9 @@
 int pass_signer_find(struct service *service, struct call *call, struct pass_signer *signer)
 {
     struct registry_key keys[TOKEN_KEYS_MAX];
-    size_t count = registry_signing_keys(
-        service->db, call->arena, PASSERELLE__V1__KEY_PURPOSE__KEY_PURPOSE_TOKEN, keys,
-        ARRAY_LEN(keys));
+    size_t count = registry_signing_keys(service->db, call->arena,
+                                         PASSERELLE__V1__KEY_PURPOSE__KEY_PURPOSE_TOKEN, keys,
+                                         ARRAY_LEN(keys));
     struct registry_network network = registry_network(service->db, call->arena);
     snprintf(signer->network, sizeof signer->network, "%s", network.network_id);
     struct fault fault = FAULT_NONE;
