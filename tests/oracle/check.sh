@@ -31,7 +31,7 @@ fi
 # check_seed SEED: says what is wrong on stdout.
 check_seed() {
     rm -rf "$work/net" && mkdir "$work/net"
-    bad= mode=operator
+    bad='' mode=operator
     [ $(($1 % 5)) -eq 0 ] && bad=--bad
     [ $(($1 % 2)) -eq 0 ] && mode=direct
     month=$(python3 "$here/generate.py" $bad "$1" "$work/net") || return 1
@@ -65,7 +65,7 @@ simulate() {
 }
 
 passed=0 failed=0 seed=$first
-while [ $seed -lt $((first + count)) ]; do
+while [ "$seed" -lt $((first + count)) ]; do
     if wrong=$(check_seed "$seed"); then
         passed=$((passed + 1))
     else

@@ -2,7 +2,7 @@
 // of an entry), index, proof[], old_size, old_root, consistency[]}. C2SP signed-note and tlog-checkpoint, RFC 9162 section 2.1.
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-const v = JSON.parse(readFileSync(process.argv[2]));
+const v = JSON.parse(readFileSync(process.argv[2] ?? new URL('log.json', import.meta.url)));
 const b64 = (s) => Buffer.from(s, 'base64');
 const sha256 = (...parts) => createHash('sha256').update(Buffer.concat(parts)).digest();
 const node = (l, r) => sha256(Buffer.of(1), l, r);
