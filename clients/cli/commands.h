@@ -12,6 +12,7 @@ command_run cmd_period_show;                        /* cmd_period.c */
 command_run cmd_simulate;                           /* cmd_simulate.c */
 command_run cmd_ledger_export, cmd_ledger_verify;   /* cmd_ledger.c */
 command_run cmd_pass_issue, cmd_usage;              /* cmd_employer.c */
+command_run cmd_pass_qr;                            /* cmd_pass_qr.c */
 command_run cmd_certificate_issue, cmd_key_create;  /* cmd_credential.c */
 command_run cmd_holder_import, cmd_policy_set;      /* cmd_employer.c, cmd_network.c */
 command_run cmd_status, cmd_completion;             /* cmd_status.c */

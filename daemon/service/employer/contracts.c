@@ -91,6 +91,15 @@ int sell_carnet_decide(struct service *service, struct call *call)
     if (scope_issuer(call, plan == NULL ? "" : issuer_of(service, call, plan->employer_id)) != 0) {
         return -1;
     }
+    const Passerelle__V1__Carnet *before =
+        registry_carnet(service->db, call->arena, view_of(request->carnet->carnet_id));
+    if (before != NULL) {
+        plan = registry_plan(service->db, call->arena, view_of(before->plan_id));
+        if (scope_issuer(call, plan == NULL ? "" : issuer_of(service, call, plan->employer_id)) !=
+            0) {
+            return -1;
+        }
+    }
     Passerelle__V1__LineVerdict *verdict = ARENA_NEW(call->arena, Passerelle__V1__LineVerdict);
     call->decision = verdict;
     return contract_decide(service, call, PASSERELLE__V1__TABLE__TABLE_CARNETS,

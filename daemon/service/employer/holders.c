@@ -17,22 +17,15 @@ int import_holders_decide(struct service *service, struct call *call)
     }
     Passerelle__V1__ImportHoldersResponse *response = call_respond(call);
     response->report = wire_new(call->arena, &passerelle__v1__import_table_response__descriptor);
+    if (registry_employer(service->db, call->arena, view_of(request->employer_id)) == NULL) {
+        return call_violation(call, "employer_id", "there is no employer %s: put it first",
+                              request->employer_id);
+    }
     struct import *import = import_read(service, call, PASSERELLE__V1__TABLE__TABLE_HOLDERS,
-                                        wire_view(request->csv), response->report);
+                                        wire_view(request->csv), view_of(request->employer_id),
+                                        response->report);
     if (import == NULL) {
         return -1;
-    }
-    for (size_t i = 0; i < import->reading.put_count; i++) {
-        const struct table_put *put = &import->reading.puts[i];
-        const Passerelle__V1__Holder *after = (const void *)put->after;
-        const Passerelle__V1__Holder *before = (const void *)put->before;
-        if (strcmp(after->employer_id, request->employer_id) != 0 ||
-            (before != NULL && strcmp(before->employer_id, request->employer_id) != 0)) {
-            return call_violation(call, "csv",
-                                  "line %zu: %s is not of the staff of %s: every line names that "
-                                  "employer, and nobody is taken from another",
-                                  put->line, after->holder_id, request->employer_id);
-        }
     }
     call->decision = import;
     return 0;
@@ -105,8 +98,14 @@ int erase_holder_decide(struct service *service, struct call *call)
     const Passerelle__V1__EraseHolderRequest *request = (const void *)call->request;
     const Passerelle__V1__HolderPut *holder =
         registry_holder(service->db, call->arena, view_of(request->holder_id));
-    return scope_employer(service, call,
-                          holder == NULL ? VIEW_LIT("-") : view_of(holder->employer_id));
+    if (scope_employer(service, call,
+                       holder == NULL ? VIEW_NONE : view_of(holder->employer_id)) != 0) {
+        return -1;
+    }
+    if (holder == NULL) {
+        return call_violation(call, "holder_id", "there is no holder %s", request->holder_id);
+    }
+    return 0;
 }
 
 int erase_holder_apply(struct service *service, struct call *call)

@@ -4,6 +4,7 @@
 #include "service/journal.h"
 #include "service/network/import.h"
 #include "service/network/internal.h"
+#include "store/view/registry.h"
 #include "wire/pack.h"
 
 #define TABLE(name) PASSERELLE__V1__TABLE__TABLE_##name
@@ -52,8 +53,48 @@ static void judge_sites(struct service *service, struct call *call, struct impor
     }
 }
 
+static void refuse_line(struct table_reading *reading, struct table_line *line, const char *problem)
+{
+    size_t *counted = line->verdict == VERDICT(ADDED)     ? &reading->added
+                      : line->verdict == VERDICT(CHANGED) ? &reading->changed
+                                                          : &reading->unchanged;
+    (*counted)--;
+    reading->refused++;
+    line->verdict = VERDICT(REFUSED);
+    line->problem = problem;
+}
+
+/* Nobody is taken from another employer, and nothing is told of another's staff: not even that a
+ * line is the same as what stands there. Holders have one put a line, in order. */
+static void refuse_foreign_staff(struct service *service, struct call *call,
+                                 struct table_reading *reading, struct view employer_id)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < reading->count; i++) {
+        struct table_line *line = &reading->lines[i];
+        while (next < reading->put_count && reading->puts[next].line < line->line) {
+            next++;
+        }
+        if (line->verdict == VERDICT(REFUSED)) {
+            continue;
+        }
+        const Passerelle__V1__Holder *after =
+            next < reading->put_count && reading->puts[next].line == line->line
+                ? (const void *)reading->puts[next].after
+                : NULL;
+        const Passerelle__V1__HolderPut *before =
+            registry_holder(service->db, call->arena, view_of(line->subject));
+        if (after != NULL && !view_is(employer_id, after->employer_id)) {
+            refuse_line(reading, line, "employer_id: every line names the employer of this import");
+        } else if (before != NULL && !view_is(employer_id, before->employer_id)) {
+            refuse_line(reading, line, "holder_id: this id is taken: choose another");
+        }
+    }
+}
+
 struct import *import_read(struct service *service, struct call *call, Passerelle__V1__Table table,
-                           struct view csv, Passerelle__V1__ImportTableResponse *response)
+                           struct view csv, struct view employer_id,
+                           Passerelle__V1__ImportTableResponse *response)
 {
     struct import *import = ARENA_NEW(call->arena, struct import);
     struct known known = contracts_known(service, call->arena);
@@ -64,6 +105,9 @@ struct import *import_read(struct service *service, struct call *call, Passerell
         return NULL;
     }
     struct table_reading *reading = &import->reading;
+    if (employer_id.len > 0) {
+        refuse_foreign_staff(service, call, reading, employer_id);
+    }
     response->done = reading->refused == 0;
     response->lines = (uint32_t)reading->count;
     response->added = (uint32_t)reading->added;
@@ -92,7 +136,8 @@ int import_table_decide(struct service *service, struct call *call)
         return call_violation(call, "table", "stays are imported by DeskService.ImportStays");
     }
     call->decision =
-        import_read(service, call, request->table, wire_view(request->csv), call_respond(call));
+        import_read(service, call, request->table, wire_view(request->csv), VIEW_NONE,
+                    call_respond(call));
     return call->decision == NULL ? -1 : 0;
 }
 
