@@ -415,6 +415,27 @@ int64_t visit_out_utc_ms(struct service *service, const struct desk_site *site,
     return open ? 0 : closing_utc_ms;
 }
 
+/* A desk stay that begins takes its holder away from the desk elsewhere where they still counted;
+ * any other change makes that site count again. */
+static void left_elsewhere(struct service *service, const struct visit_row *visit,
+                           const struct visit_row *other, bool begins,
+                           const struct holder_visits *visits)
+{
+    struct desk_site *elsewhere = desk_site_of_feed(service, other->feed_no);
+    if (elsewhere == NULL || (begins && visit->resource != DESK_RESOURCE)) {
+        return;
+    }
+    uint32_t *present = &elsewhere->present[DESK_RESOURCE];
+    if (begins && other->in_utc_ms < visit->in_utc_ms && *present > 0 &&
+        elsewhere->present_epoch == service->desk->epoch &&
+        day_compare(elsewhere->present_day, visit->day) == 0 &&
+        day_compare(other->day, visit->day) == 0) {
+        *present -= visit_cut_by(visits, other) == NULL;
+    } else {
+        elsewhere->present_epoch = 0;
+    }
+}
+
 void desk_changed(struct service *service, struct desk_site *site, struct view holder_id,
                   const struct visit_row *visit, int delta, const struct holder_visits *visits)
 {
@@ -429,14 +450,12 @@ void desk_changed(struct service *service, struct desk_site *site, struct view h
     } else {
         site->present_epoch = 0;
     }
-    for (size_t i = 0; i < visits->count; i++) {
+    /* Who leaves one desk was not counted at another, and is not after. */
+    for (size_t i = 0; delta >= 0 && i < visits->count; i++) {
         const struct visit_row *other = &visits->rows[i];
         if (other->feed_no != site->feed_no && other->resource == DESK_RESOURCE &&
             other->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN) {
-            struct desk_site *elsewhere = desk_site_of_feed(service, other->feed_no);
-            if (elsewhere != NULL) {
-                elsewhere->present_epoch = 0;
-            }
+            left_elsewhere(service, visit, other, delta > 0, visits);
         }
     }
 }
