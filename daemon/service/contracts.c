@@ -308,6 +308,7 @@ void contract_put_holder(struct service *service, struct view author,
     struct person person = {holder->given_name, holder->family_name, holder->email,
                             holder->cost_centre};
     person_put(service->db, view_of(holder->holder_id), &person);
+    service->node->registry_version++; /* cost centres are cached */
     arena_release(&arena);
 }
 

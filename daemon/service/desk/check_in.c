@@ -185,7 +185,7 @@ static void facts_of_site(struct service *service, struct call *call, struct che
         const struct visit_row *row = &in->visits.rows[i];
         if (row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN &&
             row->resource == DESK_RESOURCE && row->feed_no == in->site->feed_no &&
-            visit_cut_by(&in->visits, row) == NULL) {
+            visit_cut_by(service, &in->visits, row) == NULL) {
             facts->already_in = true;
         }
     }

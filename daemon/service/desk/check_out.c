@@ -151,7 +151,7 @@ int check_out_apply(struct service *service, struct call *call)
     Passerelle__V1__VisitClosed closed = PASSERELLE__V1__VISIT_CLOSED__INIT;
     closed.visit_id = wire_bytes(out->row.visit_id);
     closed.out_utc_ms = out->out_utc_ms;
-    bool cut = visit_cut_by(&out->visits, &out->row) != NULL;
+    bool cut = visit_cut_by(service, &out->visits, &out->row) != NULL;
     journal_append(service, view_of(call->who.author), out->site->id,
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED, &closed.base);
     if (out->scanned != NULL && out->scanned->has_proof) {

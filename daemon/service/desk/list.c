@@ -36,9 +36,9 @@ static Passerelle__V1__Visit *message_of(struct service *service, struct arena *
                                          bool is_today)
 {
     struct holder_visits visits = holder_visits(service, arena, row->holder_id, row->day, row->day);
-    Passerelle__V1__Visit *visit =
-        desk_visit(service, arena, site->site->site_id, row, visit_cut_by(&visits, row) != NULL,
-                   visit_out_utc_ms(service, site, &visits, row));
+    Passerelle__V1__Visit *visit = desk_visit(service, arena, site->site->site_id, row,
+                                              visit_cut_by(service, &visits, row) != NULL,
+                                              visit_out_utc_ms(service, site, &visits, row));
     if (is_today) {
         visit->display_name = desk_display_name(service, arena, row->holder_id);
     }

@@ -382,19 +382,37 @@ static bool counts(const struct visit_row *row)
            row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED;
 }
 
-const struct visit_row *visit_cut_by(const struct holder_visits *visits,
+/* Who comes first when both came in the same millisecond: by site id. */
+static bool is_of_later_site(struct service *service, int64_t feed_no, int64_t than_feed_no)
+{
+    char names[2][FEED_NAME_MAX + 1] = {"", ""};
+    for (int i = 0; i < 2; i++) {
+        struct query *query = db_query(service->db, &select_feed_name);
+        query_bind_int(query, "feed_no", i == 0 ? feed_no : than_feed_no);
+        if (query_next(query)) {
+            snprintf(names[i], sizeof names[i], "%.*s", VIEW_FMT(query_text(query, 0)));
+            query_end(query);
+        }
+    }
+    return strcmp(names[0], names[1]) > 0;
+}
+
+const struct visit_row *visit_cut_by(struct service *service, const struct holder_visits *visits,
                                      const struct visit_row *visit)
 {
     const struct visit_row *first = NULL;
     for (size_t i = 0; visit->resource == DESK_RESOURCE && counts(visit) && i < visits->count;
          i++) {
         const struct visit_row *other = &visits->rows[i];
-        if (other->resource == DESK_RESOURCE && counts(other) && other->feed_no != visit->feed_no &&
-            day_compare(other->day, visit->day) == 0 && other->in_utc_ms >= visit->in_utc_ms &&
-            (visit->out_utc_ms == 0 || other->in_utc_ms < visit->out_utc_ms) &&
-            (first == NULL || other->in_utc_ms < first->in_utc_ms)) {
-            first = other;
+        if (other->resource != DESK_RESOURCE || !counts(other) ||
+            day_compare(other->day, visit->day) != 0 || other->in_utc_ms < visit->in_utc_ms ||
+            (visit->out_utc_ms != 0 && other->in_utc_ms >= visit->out_utc_ms) ||
+            view_equal(other->visit_id, visit->visit_id) ||
+            (other->in_utc_ms == visit->in_utc_ms &&
+             !is_of_later_site(service, other->feed_no, visit->feed_no))) {
+            continue;
         }
+        first = first == NULL || other->in_utc_ms < first->in_utc_ms ? other : first;
     }
     return first;
 }
@@ -402,7 +420,7 @@ const struct visit_row *visit_cut_by(const struct holder_visits *visits,
 int64_t visit_out_utc_ms(struct service *service, const struct desk_site *site,
                          const struct holder_visits *visits, const struct visit_row *visit)
 {
-    const struct visit_row *cut = visit_cut_by(visits, visit);
+    const struct visit_row *cut = visit_cut_by(service, visits, visit);
     if (cut != NULL) {
         return cut->in_utc_ms;
     }
@@ -430,7 +448,7 @@ static void left_elsewhere(struct service *service, const struct visit_row *visi
         elsewhere->present_epoch == service->desk->epoch &&
         day_compare(elsewhere->present_day, visit->day) == 0 &&
         day_compare(other->day, visit->day) == 0) {
-        *present -= visit_cut_by(visits, other) == NULL;
+        *present -= visit_cut_by(service, visits, other) == NULL;
     } else {
         elsewhere->present_epoch = 0;
     }

@@ -96,8 +96,8 @@ struct holder_visits {
 };
 struct holder_visits holder_visits(struct service *service, struct arena *arena,
                                    struct view holder_id, struct day from, struct day to);
-/* RULES 4: the visit that cuts this one (a desk elsewhere, later that day); NULL: none. */
-const struct visit_row *visit_cut_by(const struct holder_visits *visits,
+/* RULES 4: the visit that cuts this one (at a desk, later that day); NULL: none. */
+const struct visit_row *visit_cut_by(struct service *service, const struct holder_visits *visits,
                                      const struct visit_row *visit);
 /* When it ended, or will by itself (RULES 2-4); 0 while the visitor is in. */
 int64_t visit_out_utc_ms(struct service *service, const struct desk_site *site,

@@ -113,6 +113,7 @@ int erase_holder_apply(struct service *service, struct call *call)
     const Passerelle__V1__EraseHolderRequest *request = (const void *)call->request;
     call_respond(call);
     person_erase(service->db, view_of(request->holder_id));
+    service->node->registry_version++; /* cost centres are cached */
     return 0;
 }
 

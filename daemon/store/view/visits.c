@@ -133,7 +133,9 @@ DB_SQL(count_present,
        "SELECT v.resource, COUNT(*) FROM visit v WHERE v.feed_no = :feed_no AND v.state = 1 "
        "AND v.day = :day AND (v.resource <> 1 OR NOT EXISTS (SELECT 1 FROM visit o "
        "WHERE o.holder_id = v.holder_id AND o.day = v.day AND o.resource = 1 "
-       "AND o.state IN (1, 2) AND o.feed_no <> v.feed_no AND o.in_utc_ms >= v.in_utc_ms)) "
+       "AND o.state IN (1, 2) AND o.visit_key <> v.visit_key AND (o.in_utc_ms > v.in_utc_ms "
+       "OR (o.in_utc_ms = v.in_utc_ms AND (SELECT name FROM feed f WHERE f.feed_no = o.feed_no) > "
+       "(SELECT name FROM feed f WHERE f.feed_no = v.feed_no))))) "
        "GROUP BY v.resource");
 
 void visits_present(struct db *db, int64_t feed_no, struct day day, uint32_t present[4])
