@@ -378,8 +378,10 @@ int hub_open(struct hub **out, const struct hub_options *options, struct fault *
         .queue_max = (size_t)settings->queue_calls,
         .group_max = (size_t)settings->group_calls,
         .wait_us = settings->group_wait_us,
-        .wal_hard_frames = settings->wal_mib * 256, /* pages of 4 KiB */
-        .wal_soft_frames = settings->wal_mib * 64,
+        /* Pages of 4 KiB. Each copy writes the pages that all check-ins share once more: late is
+         * cheap. */
+        .wal_hard_frames = settings->wal_mib * 256,
+        .wal_soft_frames = settings->wal_mib * 192,
     };
     hub->writer = writer_new(&writer);
     *out = hub;

@@ -47,7 +47,7 @@ const struct setting settings_table[] = {
     NUMBER(group_calls, 1, 4096, "256", "calls", false, "Writing calls in one transaction."),
     NUMBER(group_wait_us, 0, 100000, "0", "microseconds", false,
            "How long a transaction waits for more calls. 0: it takes those that are there."),
-    NUMBER(wal_mib, 4, 1024, "16", "MiB", false,
+    NUMBER(wal_mib, 4, 1024, "48", "MiB", false,
            "Length of the write-ahead log past which the writer pauses to copy it back."),
     NUMBER(slow_calls, 1, 1024, "64", "calls", false,
            "Long reading calls (documents, periods) that may wait for their thread."),

@@ -84,8 +84,8 @@ bool engine_write(struct service *service, struct call *call)
         }
         char method[128];
         snprintf(method, sizeof method, "%s/%s", call->method->service, call->method->name);
-        request_key_init(&key, view_of(call->who.author), view_of(request_id), view_of(method),
-                         call->request_bytes);
+        request_key_init(&key, view_of(call->who.author), view_bytes(uuid, sizeof uuid),
+                         view_of(method), call->request_bytes);
         struct view answer;
         switch (request_find(service->db, &key, call->arena, &answer)) {
         case REQUEST_SAME:

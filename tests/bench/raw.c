@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GROUPS_MAX = 8, SAMPLES_MAX = 1 << 20, ENTRY_BYTES = 300, WAL_HARD_FRAMES = 4000 };
+enum { GROUPS_MAX = 8, SAMPLES_MAX = 1 << 20, ENTRY_BYTES = 300, WAL_HARD_FRAMES = 12288 };
 
 enum mode { CHECKIN, IMPORT, VISITS };
 static const char *const mode_names[] = {"checkin", "import", "visits"};

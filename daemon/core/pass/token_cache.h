@@ -1,5 +1,5 @@
 /* Tokens that were verified, by hash, so that a check-in costs one signature check (the fresh
- * proof) and not two. A fixed table of sets of four places; the oldest of a set makes room. What it
+ * proof) and not two. A fixed table of sets of 16 places; the oldest of a set makes room. What it
  * holds was verified with one key set: clear it whenever the set changes. One thread; whoever
  * shares it locks. */
 #ifndef CORE_PASS_TOKEN_CACHE_H
@@ -7,7 +7,7 @@
 
 #include "core/pass/token.h"
 
-enum { TOKEN_CACHE_WAYS = 4 };
+enum { TOKEN_CACHE_WAYS = 16 };
 
 struct token_cache_set {
     uint8_t hash[TOKEN_CACHE_WAYS][SHA256_LEN];

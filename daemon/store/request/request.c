@@ -29,7 +29,10 @@ void request_key_init(struct request_key *key, struct view caller, struct view r
     static_assert((int)REQUEST_DIGEST_LEN == (int)SHA256_LEN, "a digest is a SHA-256");
     uint8_t whole[SHA256_LEN];
     hash_pair(caller, request_id, whole);
-    memcpy(key->key, whole, sizeof key->key);
+    size_t time = request_id.len < REQUEST_KEY_TIME_LEN ? request_id.len : REQUEST_KEY_TIME_LEN;
+    memset(key->key, 0, REQUEST_KEY_TIME_LEN);
+    memcpy(key->key, request_id.data, time);
+    memcpy(key->key + REQUEST_KEY_TIME_LEN, whole, REQUEST_KEY_LEN - REQUEST_KEY_TIME_LEN);
     hash_pair(method, request_bytes, key->digest);
 }
 

@@ -7,13 +7,15 @@
 #include "base/arena.h"
 #include "store/db/db.h"
 
-enum { REQUEST_KEY_LEN = 16, REQUEST_DIGEST_LEN = 32 };
+enum { REQUEST_KEY_TIME_LEN = 6, REQUEST_KEY_LEN = 22, REQUEST_DIGEST_LEN = 32 };
 
 struct request_key {
-    uint8_t key[REQUEST_KEY_LEN];       /* of SHA-256(caller || 0 || request id) */
+    /* The first bytes of the request id, then those of SHA-256(caller || 0 || request id). A UUIDv7
+     * begins with its time: new keys lie side by side in the index, on few pages. */
+    uint8_t key[REQUEST_KEY_LEN];
     uint8_t digest[REQUEST_DIGEST_LEN]; /* SHA-256(method || 0 || request bytes) */
 };
-/* `caller` and `method` hold no NUL: asserted. */
+/* `request_id`: the 16 bytes of the UUID. `caller` and `method` hold no NUL: asserted. */
 void request_key_init(struct request_key *key, struct view caller, struct view request_id,
                       struct view method, struct view request_bytes);
 
