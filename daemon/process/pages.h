@@ -1,5 +1,5 @@
-/* Plain pages beside the services: /healthz (the process lives), /readyz (it can be used),
- * /metrics (Prometheus text format 0.0.4). */
+/* Plain pages beside the services: /healthz (the process lives), /readyz (it can be used:
+ * until damage is found behind the start, or it stops), /metrics (Prometheus text format 0.0.4). */
 #ifndef PROCESS_PAGES_H
 #define PROCESS_PAGES_H
 

@@ -70,7 +70,7 @@ const struct setting settings_table[] = {
            "How long answers are kept for callers that repeat a request id. Business time."),
     NUMBER(verify_entries, 0, 1000000, "1000", "entries", false,
            "Entries verified before the daemon listens, shared out over the ends of all feeds. The "
-           "rest is verified behind /readyz."),
+           "rest is verified while it serves; damage that is found ends /readyz's 200."),
     WORD(log_level, "error warning info debug", "info", true,
          "Lines above this level are dropped."),
     WORD(metrics, "loopback operator off", "loopback", false,
