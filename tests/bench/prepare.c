@@ -24,6 +24,7 @@ static const struct view author = {"bench", 5};
 
 struct work {
     struct crowd_network network;
+    struct env env; /* a day ago: what is founded here happened yesterday */
     struct node node;
     struct service service;
     struct arena arena;
@@ -237,6 +238,12 @@ static void make_stay(struct work *work, uint64_t passes, uint64_t sites, int64_
     append(work, view_of(site_id), ENTRY(STAY_RECORDED), &stay->base);
 }
 
+static int64_t yesterday_utc_ms(void *context)
+{
+    const struct work *work = context;
+    return env_now_utc_ms(&work->network.state.env) - DAY_MS;
+}
+
 static void open_work(struct work *work, const char *dir)
 {
     struct fault fault = FAULT_NONE;
@@ -245,7 +252,10 @@ static void open_work(struct work *work, const char *dir)
     if (state_lock(state, &fault) != E_OK || migrate_run(work->network.db, &fault) != E_OK) {
         crowd_give_up("%s", fault.text);
     }
-    work->node = (struct node){.env = &state->env,
+    work->env = env_system; /* its other functions need no context */
+    work->env.now_utc_ms = yesterday_utc_ms;
+    work->env.context = work;
+    work->node = (struct node){.env = &work->env,
                                .demo = true,
                                .keys = keyring_new(state->keys, &state->env),
                                .state_dir = state->dir};

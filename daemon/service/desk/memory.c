@@ -107,9 +107,8 @@ void desk_proof_use(struct desk *desk, const uint8_t token_hash[static SHA256_LE
     memcpy(proof->token_hash, token_hash, SHA256_LEN);
 }
 
-DB_SQL(select_recent, "SELECT e.bytes FROM visit v JOIN entry e ON e.entry_id = v.visit_key "
-                      "WHERE v.day BETWEEN :from AND :to AND v.pass_id IS NOT NULL "
-                      "AND v.medium = 1 AND v.in_utc_ms >= :since_utc_ms");
+DB_SQL(select_latest, "SELECT appended_utc_ms, bytes FROM entry "
+                      "WHERE entry_id BETWEEN :from AND :to ORDER BY entry_id DESC");
 
 static void reload_proof(struct desk *desk, struct view bytes, int64_t oldest_utc_s)
 {
@@ -129,19 +128,28 @@ static void reload_proof(struct desk *desk, struct view bytes, int64_t oldest_ut
     arena_release(&arena);
 }
 
+/* From the end of each site's feed back to the window: a check-in carries a proof of at most one window
+ * later, and times of a feed never go back. */
 void desk_load(struct service *service)
 {
     desk_refresh(service);
     struct desk *desk = service->desk;
     int64_t window_ms = (int64_t)desk->policy->proof_window_s * 1000;
     int64_t now_utc_ms = service_now(service);
-    struct query *query = db_query(service->db, &select_recent);
-    query_bind_int(query, "from", day_of_instant(now_utc_ms - 2 * window_ms).number);
-    query_bind_int(query, "to", day_of_instant(now_utc_ms).number + 1);
-    /* A visit of `in` carries a proof of at most one window later. */
-    query_bind_int(query, "since_utc_ms", now_utc_ms - 2 * window_ms - 1000);
-    while (query_next(query)) {
-        reload_proof(desk, query_blob(query, 0), (now_utc_ms - window_ms) / 1000 - 1);
+    int64_t since_utc_ms = now_utc_ms - 2 * window_ms - 1000;
+    struct feed_id feed;
+    struct query *list = feed_list(service->db);
+    while (feed_list_next(list, &feed)) {
+        if (entry_home_of_feed(view_of(feed.name)) != ENTRY_IN_SITE) {
+            continue;
+        }
+        struct query *query = db_query(service->db, &select_latest);
+        query_bind_int(query, "from", feed.no << FEED_SEQ_BITS);
+        query_bind_int(query, "to", (feed.no << FEED_SEQ_BITS) + (int64_t)FEED_SEQ_MAX);
+        while (query_next(query) && query_int(query, 0) >= since_utc_ms) {
+            reload_proof(desk, query_blob(query, 1), (now_utc_ms - window_ms) / 1000 - 1);
+        }
+        query_end(query);
     }
 }
 
