@@ -173,8 +173,9 @@ static bool same_line(const struct stay_line *a, const struct stay_line *b)
            a->out_utc_ms == b->out_utc_ms && a->medium == b->medium && a->source == b->source;
 }
 
+/* By key, which is by feed first: the order of the index, so that nothing is sorted. */
 DB_SQL(select_told, "SELECT feed_no, holder_id, resource, in_utc_ms, out_utc_ms, medium, source "
-                    "FROM visit WHERE visit_id = :visit_id ORDER BY feed_no LIMIT 1");
+                    "FROM visit WHERE visit_id = :visit_id ORDER BY visit_key LIMIT 1");
 
 /* 0: new; 1: told before, the same; E_CONFLICT: told before with other content. */
 static int told_before(struct service *service, struct import *import, struct stay_line *line,
