@@ -128,8 +128,8 @@ static void reload_proof(struct desk *desk, struct view bytes, int64_t oldest_ut
     arena_release(&arena);
 }
 
-/* From the end of each site's feed back to the window: a check-in carries a proof of at most one window
- * later, and times of a feed never go back. */
+/* From the end of each site's feed back to the window: a check-in carries a proof of at most one
+ * window later, and times of a feed never go back. */
 void desk_load(struct service *service)
 {
     desk_refresh(service);
