@@ -119,16 +119,6 @@ static int make_authority(struct state *state, const struct plan *plan,
     return err;
 }
 
-static int make_cosign_key(struct state *state, struct fault *fault)
-{
-    struct ed25519_key key;
-    ed25519_key_make(&key, &state->env);
-    int err = keyfile_write(arena_printf(&state->arena, "%s/cosign.key", state->keys), "cosign",
-                            &key, fault);
-    ed25519_key_wipe(&key);
-    return err;
-}
-
 /* The first entries of the network, and the operators' credentials. */
 static int make_database(struct state *state, const struct plan *plan,
                          const struct cert_authority *authority, struct fault *fault)
@@ -198,7 +188,6 @@ static int make_network(struct state *state, const struct plan *plan, struct fau
     }
     err = err != E_OK ? err : make_authority(state, plan, &authority, fault);
     err = err != E_OK ? err : make_server(state, plan, authority, fault);
-    err = err != E_OK ? err : make_cosign_key(state, fault);
     err = err != E_OK ? err : make_database(state, plan, authority, fault);
     err = err != E_OK ? err : write_settings(state, plan, fault);
     cert_authority_free(authority);

@@ -87,6 +87,11 @@ int keyring_feed(struct keyring *keyring, struct view feed_id, const struct ed25
     return fetch(keyring, file, purpose, true, out, fault);
 }
 
+int keyring_cosign(struct keyring *keyring, const struct ed25519_key **out, struct fault *fault)
+{
+    return fetch(keyring, "cosign", "cosign", true, out, fault);
+}
+
 static void token_names(const uint8_t key_id[static 4], char file[static 32],
                         char purpose[static 32])
 {

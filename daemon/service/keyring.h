@@ -24,6 +24,9 @@ must_check int keyring_feed(struct keyring *keyring, struct view feed_id,
 /* A new token key; its id is the first 4 bytes of SHA-256 of the public key. */
 must_check int keyring_token_make(struct keyring *keyring, uint8_t key_id[static 4],
                                   const struct ed25519_key **out, struct fault *fault);
+/* The key of the hub's cosignatures (C2SP cosignature/v1); made when there is none yet. */
+must_check int keyring_cosign(struct keyring *keyring, const struct ed25519_key **out,
+                              struct fault *fault);
 /* The token key with this id. E_NOT_FOUND when its file is not here. */
 must_check int keyring_token(struct keyring *keyring, const uint8_t key_id[static 4],
                              const struct ed25519_key **out, struct fault *fault);

@@ -130,6 +130,7 @@ struct method {
     bool streams;           /* server stream; decide opens, pump emits */
     bool no_side_effects;   /* idempotency_level = NO_SIDE_EFFECTS: GET is allowed */
     size_t request_bytes_max;
+    bool at_sites;          /* also served by the daemon of a site; the others are the hub's */
     bool slow;              /* reads for long (documents, periods): never on an I/O thread */
     int64_t duration_ms_max; /* the server's own limit; the shorter of it and the caller's counts */
     /* A long computation for a method with `apply`: runs first, on a worker thread with a read-only

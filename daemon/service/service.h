@@ -22,8 +22,13 @@ struct journal; /* service/journal.h */
 struct desk;    /* service/desk/: the writer's memory of proofs, places and counters */
 struct turnstile; /* service/desk/turnstile.h */
 
+/* What a node is in its network: the hub, or the daemon of one site. */
+enum node_role { NODE_HUB, NODE_SITE };
+
 /* Set before the threads start and unchanged after, but for the atomics. */
 struct node {
+    enum node_role role;
+    char site_id[41]; /* of a site's daemon; empty at the hub */
     const struct env *env;
     const struct log *log;
     char network_id[41];

@@ -27,6 +27,7 @@ static const struct entry_kind kinds[] = {
     KIND(PASS_ISSUED, "pass_issued", ENTRY_IN_NET, pass_issued),
     KIND(PASS_DEVICE_SET, "pass_device_set", ENTRY_IN_NET, pass_device_set),
     KIND(PASS_STATE_SET, "pass_state_set", ENTRY_IN_NET, pass_state_set),
+    KIND(PERIOD_MARKED, "period_marked", ENTRY_IN_NET, period_marked),
     KIND(BANK_ACCOUNT_PUT, "bank_account_put", ENTRY_IN_BOOKS, bank_account),
     KIND(EMPLOYER_PUT, "employer_put", ENTRY_IN_BOOKS, employer),
     KIND(EMPLOYER_POLICY_SET, "employer_policy_set", ENTRY_IN_BOOKS, employer_policy),
@@ -42,6 +43,7 @@ static const struct entry_kind kinds[] = {
     KIND(VISIT_VOIDED, "visit_voided", ENTRY_IN_SITE, visit_voided),
     KIND(VISIT_CORRECTED, "visit_corrected", ENTRY_IN_SITE, visit_corrected),
     KIND(STAY_RECORDED, "stay_recorded", ENTRY_IN_SITE, stay_recorded),
+    KIND(HUB_CHECKPOINT_SEEN, "hub_checkpoint_seen", ENTRY_IN_SITE, hub_checkpoint_seen),
 };
 
 const struct entry_kind *entry_kinds(size_t *count)

@@ -83,6 +83,7 @@ Passerelle__V1__Knowledge *desk_knowledge(struct service *service, struct arena 
     Passerelle__V1__Knowledge *knowledge = wire_new(arena, &passerelle__v1__knowledge__descriptor);
     knowledge->as_of_utc_ms = service_now(service);
     knowledge->complete = true; /* the hub is where all comes together */
+    knowledge->connected = true;
     return knowledge;
 }
 

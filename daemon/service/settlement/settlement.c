@@ -169,6 +169,11 @@ static void close_record(struct service *service, struct call *call,
     }
     journal_append(service, view_of(call->who.author), VIEW_LIT(FEED_BOOKS),
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PERIOD_CLOSED, &closed.base);
+    Passerelle__V1__PeriodMarked marked = PASSERELLE__V1__PERIOD_MARKED__INIT;
+    marked.month = month;
+    marked.document_sha256 = closed.document_sha256;
+    journal_append(service, view_of(call->who.author), VIEW_LIT(FEED_NET),
+                   PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PERIOD_MARKED, &marked.base);
     struct query *query = db_query(service->db, &put_settlement);
     query_bind_int(query, "month", settlement->month.number);
     query_bind_blob(query, "document", settlement->bytes);

@@ -69,11 +69,27 @@ static void key_retired(const struct application *a, const ProtobufCMessage *mes
     query_run(query);
 }
 
+DB_SQL(put_epoch,
+       "INSERT INTO feed_epoch (feed_id, entry_key, origin, public_key, keeper, old_size, "
+       "old_root) VALUES (:feed_id, :key, :origin, :public_key, :keeper, :old_size, "
+       ":old_root) ON CONFLICT (feed_id, entry_key) DO NOTHING");
+
 /* The feed's own row is truth, not a projection: store/feed made it when it was opened. */
 static void feed_opened(const struct application *a, const ProtobufCMessage *message)
 {
-    (void)a;
-    (void)message;
+    const Passerelle__V1__FeedOpened *m = (const void *)message;
+    struct query *query = db_query(a->db, &put_epoch);
+    bind_id(query, "feed_id", m->feed_id);
+    query_bind_int(query, "key", a->at.entry_key);
+    bind_id(query, "origin", m->origin);
+    query_bind_blob(query, "public_key", bytes_of(m->public_key));
+    query_bind_int(query, "keeper",
+                   m->keeper == PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_UNSPECIFIED
+                       ? PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_HUB
+                       : m->keeper);
+    query_bind_int(query, "old_size", (int64_t)m->old_size);
+    query_bind_blob(query, "old_root", bytes_of(m->old_root));
+    query_run(query);
 }
 
 DB_SQL(put_policy, "INSERT INTO network_policy (one, record) VALUES (1, :record) "
@@ -214,6 +230,23 @@ static void pass_state_set(const struct application *a, const ProtobufCMessage *
     struct query *query = db_query(a->db, &set_pass_state);
     query_bind_blob(query, "pass_id", bytes_of(m->pass_id));
     query_bind_int(query, "state", m->state);
+    query_run(query);
+}
+
+DB_SQL(put_mark, "INSERT INTO period_mark (month, document_sha256, entry_key) "
+                 "VALUES (:month, :sha256, :key) ON CONFLICT (month) DO NOTHING");
+
+static void period_marked(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__PeriodMarked *m = (const void *)message;
+    struct month month;
+    if (month_parse(view_of(m->month), &month) != E_OK) {
+        return;
+    }
+    struct query *query = db_query(a->db, &put_mark);
+    query_bind_int(query, "month", month.number);
+    query_bind_blob(query, "sha256", bytes_of(m->document_sha256));
+    query_bind_int(query, "key", a->at.entry_key);
     query_run(query);
 }
 
@@ -512,6 +545,18 @@ static void stay_recorded(const struct application *a, const ProtobufCMessage *m
                     });
 }
 
+DB_SQL(put_seen, "INSERT INTO hub_checkpoint_seen (entry_key, feed_no, note) "
+                 "VALUES (:key, :feed_no, :note) ON CONFLICT (entry_key) DO NOTHING");
+
+static void hub_checkpoint_seen(const struct application *a, const ProtobufCMessage *message)
+{
+    struct query *query = db_query(a->db, &put_seen);
+    query_bind_int(query, "key", a->at.entry_key);
+    query_bind_int(query, "feed_no", a->at.feed_no);
+    bind_id(query, "note", ((const Passerelle__V1__HubCheckpointSeen *)message)->checkpoint);
+    query_run(query);
+}
+
 #define APPLIES(upper, function)                                                                   \
     {                                                                                              \
         PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_##upper, function                                   \
@@ -535,6 +580,7 @@ static const struct {
     APPLIES(PASS_ISSUED, pass_issued),
     APPLIES(PASS_DEVICE_SET, pass_device_set),
     APPLIES(PASS_STATE_SET, pass_state_set),
+    APPLIES(PERIOD_MARKED, period_marked),
     APPLIES(BANK_ACCOUNT_PUT, bank_account_put),
     APPLIES(EMPLOYER_PUT, employer_put),
     APPLIES(EMPLOYER_POLICY_SET, employer_policy_set),
@@ -550,6 +596,7 @@ static const struct {
     APPLIES(VISIT_VOIDED, visit_voided),
     APPLIES(VISIT_CORRECTED, visit_corrected),
     APPLIES(STAY_RECORDED, stay_recorded),
+    APPLIES(HUB_CHECKPOINT_SEEN, hub_checkpoint_seen),
 };
 
 void view_apply(struct db *db, struct view_position at, const struct entry *entry)

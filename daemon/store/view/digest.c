@@ -15,6 +15,8 @@ PROJECTION(charter_acceptance, "member_id, version");
 PROJECTION(site, "site_id");
 PROJECTION(tariff, "version");
 PROJECTION(pass, "pass_id");
+PROJECTION(feed_epoch, "feed_id, entry_key");
+PROJECTION(period_mark, "month");
 PROJECTION(bank_account, "member_id");
 PROJECTION(employer, "employer_id");
 PROJECTION(employer_policy, "employer_id");
@@ -25,6 +27,7 @@ PROJECTION(dispute, "dispute_id");
 PROJECTION(period, "month");
 PROJECTION(period_cut, "month, feed_id");
 PROJECTION(visit, "visit_key");
+PROJECTION(hub_checkpoint_seen, "entry_key");
 
 #define ROW(table)                                                                                 \
     {                                                                                              \
@@ -36,13 +39,17 @@ static const struct {
     const struct db_sql *select;
     const struct db_sql *empty;
 } projections[] = {
-    ROW(network),      ROW(signing_key), ROW(network_policy),
-    ROW(member),       ROW(charter),     ROW(charter_acceptance),
-    ROW(site),         ROW(tariff),      ROW(pass),
-    ROW(bank_account), ROW(employer),    ROW(employer_policy),
-    ROW(plan),         ROW(holder),      ROW(carnet),
-    ROW(dispute),      ROW(period),      ROW(period_cut),
-    ROW(visit),
+    ROW(network),        ROW(signing_key),
+    ROW(network_policy), ROW(member),
+    ROW(charter),        ROW(charter_acceptance),
+    ROW(site),           ROW(tariff),
+    ROW(pass),           ROW(feed_epoch),
+    ROW(period_mark),    ROW(bank_account),
+    ROW(employer),       ROW(employer_policy),
+    ROW(plan),           ROW(holder),
+    ROW(carnet),         ROW(dispute),
+    ROW(period),         ROW(period_cut),
+    ROW(visit),          ROW(hub_checkpoint_seen),
 };
 
 void view_drop_all(struct db *db)
