@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "core/policy/offline.h"
 #include "core/policy/policy.h"
 #include "core/policy/spending.h"
 #include "tests/lib/small.h"
@@ -352,6 +353,85 @@ START_TEST(ended_stays_are_rated_alike)
 }
 END_TEST
 
+/* ---- away from the network ---- */
+
+#define RULE(name) PASSERELLE__V1__OFFLINE_RULE__OFFLINE_RULE_##name
+
+static const struct {
+    struct offline_facts facts;
+    const char *objection;
+} offline[] = {
+    {{.rule = RULE(ALLOWANCE), .units = 2, .allowance = 4, .pass_spent = 2, .site_limit = 2}, NULL},
+    {{.rule = RULE(ALLOWANCE), .units = 2, .allowance = 4, .pass_spent = 3, .site_limit = 9},
+     "pass_allowance"},
+    {{.rule = RULE(ALLOWANCE), .units = 1, .allowance = 4, .pass_spent = 3, .site_limit = 9}, NULL},
+    {{.rule = RULE(UNSPECIFIED), .units = 2, .allowance = 1, .site_limit = 9}, "pass_allowance"},
+    {{.rule = RULE(ALWAYS), .units = 2, .pass_spent = 9, .site_limit = 9}, NULL},
+    {{.rule = RULE(ALWAYS), .units = 2, .site_spent = 8, .site_limit = 9}, "site_allowance"},
+    {{.rule = RULE(ALLOWANCE), .units = 2, .allowance = 4, .site_spent = 8, .site_limit = 9},
+     "site_allowance"},
+    {{.rule = RULE(ALWAYS), .units = 2, .refuses_overage = true, .site_limit = 9}, "no_units"},
+    {{.rule = RULE(ALLOWANCE),
+      .units = 2,
+      .allowance = 4,
+      .pass_spent = 1,
+      .refuses_overage = true,
+      .units_left = 1,
+      .site_limit = 9},
+     "no_units"},
+    {{.rule = RULE(ALLOWANCE),
+      .units = 2,
+      .allowance = 4,
+      .pass_spent = 1,
+      .refuses_overage = true,
+      .units_left = 2,
+      .site_limit = 9},
+     NULL},
+    {{.rule = RULE(ALLOWANCE), .units = 2, .allowance = 4, .units_left = -1, .site_limit = 9},
+     NULL},
+    {{.rule = RULE(NEVER), .units = 0, .allowance = 4, .site_limit = 9}, "never"},
+    {{.rule = RULE(ALLOWANCE), .units = 0}, NULL}, /* rooms use no units */
+};
+
+START_TEST(away_the_first_objection_counts)
+{
+    const char *objection = offline_objection(&offline[_i].facts);
+    if (offline[_i].objection == NULL) {
+        ck_assert_msg(objection == NULL, "%s", objection);
+    } else {
+        ck_assert_ptr_nonnull(objection);
+        ck_assert_str_eq(objection, offline[_i].objection);
+    }
+}
+END_TEST
+
+/* Every way in which six visitors can come and stay: what was let in stays within the worst case
+ * that the node told before. Bit 0 of a step chooses the pass, bit 1 how long it stays. */
+START_TEST(away_the_bound_holds)
+{
+    enum { STEPS = 6 };
+    uint32_t allowance = (uint32_t)_i % 5;
+    uint64_t limit = offline_site_limit((uint32_t)_i / 5, 1);
+    for (uint32_t way = 0; way < 1u << (2 * STEPS); way++) {
+        uint32_t spent[2] = {0};
+        uint64_t site = 0;
+        for (unsigned step = 0; step < STEPS; step++) {
+            uint32_t choice = way >> (2 * step) & 3;
+            struct offline_facts facts = {.units = OFFLINE_UNITS_A_DAY,
+                                          .allowance = allowance,
+                                          .pass_spent = spent[choice & 1],
+                                          .site_spent = site,
+                                          .site_limit = limit};
+            if (offline_objection(&facts) == NULL) {
+                spent[choice & 1] += 1 + (choice >> 1);
+                site += 1 + (choice >> 1);
+            }
+        }
+        ck_assert_uint_le(site, offline_worst_case((uint64_t)allowance * 2, limit));
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("policy");
@@ -361,6 +441,8 @@ int main(void)
     tcase_add_test(cases, who_asks_comes_last);
     tcase_add_test(cases, open_stays_fold);
     tcase_add_loop_test(cases, ended_stays_are_rated_alike, 0, 90);
+    tcase_add_loop_test(cases, away_the_first_objection_counts, 0, (int)ARRAY_LEN(offline));
+    tcase_add_loop_test(cases, away_the_bound_holds, 0, 20);
     Suite *suite = suite_create("policy");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -39,7 +39,7 @@ BREAKS(full, f->taken = f->capacity)
 BREAKS(is_in, f->already_in = true)
 BREAKS(no_unit, f->no_credit = true)
 BREAKS(cap, f->cap_reached = "holder_cap")
-BREAKS(away, f->offline_limit = true)
+BREAKS(away, f->offline_limit = "pass_allowance")
 
 static const struct breaker *breaker_of(size_t index, size_t *count)
 {
@@ -63,7 +63,7 @@ static const struct breaker *breaker_of(size_t index, size_t *count)
         {REFUSAL_ALREADY_IN, "", is_in},
         {REFUSAL_NO_CREDIT, "", no_unit},
         {REFUSAL_CAP_REACHED, "holder_cap", cap},
-        {REFUSAL_OFFLINE_LIMIT, "", away},
+        {REFUSAL_OFFLINE_LIMIT, "pass_allowance", away},
     };
     *count = ARRAY_LEN(all);
     return &all[index];

@@ -95,7 +95,7 @@ static const char *cap_reached(const struct check_in_facts *f)
 
 static const char *offline_limit(const struct check_in_facts *f)
 {
-    return objects(f->offline_limit);
+    return f->offline_limit;
 }
 
 static const struct {
@@ -270,6 +270,26 @@ static const struct {
       "The cost centre's monthly cap would be passed.",
       "Le visiteur s'adresse à son employeur, qui peut relever le plafond.",
       "The visitor turns to the employer, who can raise the cap."}},
+    {REFUSAL_OFFLINE_LIMIT,
+     "never",
+     {"OFFLINE_LIMIT", "Ce lieu est hors ligne et ce pass exige une connexion.",
+      "This site is offline and this pass asks for a connection.",
+      "Rétablissez la connexion, ou notez le séjour sur papier.",
+      "Restore the connection, or note the stay on paper."}},
+    {REFUSAL_OFFLINE_LIMIT,
+     "no_units",
+     {"OFFLINE_LIMIT",
+      "Ce lieu est hors ligne et ce pass n'avait plus d'unités aux dernières nouvelles.",
+      "This site is offline and this pass had no units left when last heard of.",
+      "Rétablissez la connexion : l'employeur a pu en acheter depuis.",
+      "Restore the connection: the employer may have bought some since."}},
+    {REFUSAL_OFFLINE_LIMIT,
+     "site_allowance",
+     {"OFFLINE_LIMIT",
+      "Ce lieu est hors ligne depuis trop longtemps pour accepter d'autres visiteurs.",
+      "This site has been offline for too long to accept more visitors.",
+      "Rétablissez la connexion, ou notez le séjour sur papier.",
+      "Restore the connection, or note the stay on paper."}},
 };
 
 const struct refusal_text *refusal_text(enum refusal code, const char *rule)

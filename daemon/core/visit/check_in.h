@@ -71,7 +71,7 @@ struct check_in_facts {
     bool already_in;         /* an open desk stay at this site, and a desk is asked for */
     bool no_credit;          /* no unit is left, and the plan refuses overage */
     const char *cap_reached; /* which cap; NULL: none */
-    bool offline_limit;      /* this node is away, and its allowance is used up */
+    const char *offline_limit; /* this node is away; which allowance is used up; NULL: none */
 };
 #define CHECK_IN_FACTS_INIT                                                                        \
     ((struct check_in_facts){.valid_from = {INT32_MIN},                                            \
