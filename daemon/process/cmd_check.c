@@ -62,13 +62,18 @@ static int compare_keys(struct check *check, struct fault *fault)
     struct query *list = feed_list(check->db);
     while (err == E_OK && feed_list_next(list, &feed)) {
         const struct ed25519_key *key;
-        char *path = arena_printf(&check->state->arena, "%s/feed-%s.key", check->state->keys,
-                                  feed.name);
+        if (registry_feed_keeper(check->db, view_of(feed.name)) ==
+            PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE) {
+            continue; /* its key is at the site */
+        }
+        char file[KEYRING_FILE_MAX];
+        keyring_feed_file(view_of(feed.name), view_of(feed.origin), file);
+        char *path = arena_printf(&check->state->arena, "%s/%s", check->state->keys, file);
         if (!state_exists(path)) {
             err = fault_set(fault, E_NOT_FOUND, "%s is missing: restore it from a backup", path);
             break;
         }
-        err = keyring_feed(keys, view_of(feed.name), &key, fault);
+        err = keyring_feed(keys, view_of(feed.name), view_of(feed.origin), &key, fault);
         if (err == E_OK &&
             memcmp(key->public_key, feed.public_key, sizeof feed.public_key) != 0) {
             err = fault_set(fault, E_CONFLICT,

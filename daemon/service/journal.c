@@ -6,13 +6,14 @@
 #include "crypt/sha256.h"
 #include "service/keyring.h"
 #include "store/view/apply.h"
+#include "store/view/registry.h"
 #include "wire/pack.h"
 
 struct journal {
     struct node *node;
     struct db *db;
     struct feeds *feeds;
-    struct arena scratch; /* of one append */
+    struct arena scratch;  /* of one append */
     bool registry_changed; /* in this transaction */
 };
 
@@ -147,7 +148,7 @@ void journal_open_feed(struct service *service, struct view feed_id, struct view
     snprintf(id.origin, sizeof id.origin, "passerelle.example/%s/%s", service->node->network_id,
              id.name);
     struct feed *feed;
-    if (keyring_feed(service->node->keys, feed_id, &key, &fault) != E_OK) {
+    if (keyring_feed(service->node->keys, feed_id, view_of(id.origin), &key, &fault) != E_OK) {
         db_fail(service->db, fault.code, "%s", fault.text);
         return;
     }
@@ -166,17 +167,16 @@ void journal_open_feed(struct service *service, struct view feed_id, struct view
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_FEED_OPENED, &opened.base);
 }
 
-/* The entry for one feed, with the feed's row changed already. */
-static int begin_epoch(struct service *service, const struct feed_id *id, struct arena *arena,
-                       Passerelle__V1__FeedOpened **out, struct fault *fault)
+/* `public_key` NULL: a fresh key of this node. */
+static int next_epoch(struct service *service, const struct feed *feed,
+                      Passerelle__V1__FeedKeeper keeper, const uint8_t *public_key,
+                      struct arena *arena, Passerelle__V1__FeedOpened **out, struct fault *fault)
 {
+    const struct feed_id *id = &feed->id;
     uint8_t epoch[4];
     char hex[2 * sizeof epoch + 1];
     char *origin = arena_alloc(arena, sizeof id->origin);
-    uint64_t size = feed_head(service->db, id->no).size;
-    const struct ed25519_key *key;
-    Passerelle__V1__FeedOpened *opened =
-        wire_new(arena, &passerelle__v1__feed_opened__descriptor);
+    Passerelle__V1__FeedOpened *opened = wire_new(arena, &passerelle__v1__feed_opened__descriptor);
     env_random(service->node->env, epoch, sizeof epoch);
     text_to_hex(epoch, sizeof epoch, hex);
     snprintf(origin, sizeof id->origin, "passerelle.example/%s/%s/%s", service->node->network_id,
@@ -184,58 +184,82 @@ static int begin_epoch(struct service *service, const struct feed_id *id, struct
     opened->feed_id = wire_string(arena, view_of(id->name));
     opened->origin = origin;
     opened->old_origin = wire_string(arena, view_of(id->origin));
-    opened->old_size = size;
-    opened->site_id = wire_string(
-        arena, entry_home_of_feed(view_of(id->name)) == ENTRY_IN_SITE ? view_of(id->name)
-                                                                      : VIEW_NONE);
-    if (size > 0) {
+    opened->old_size = feed->size;
+    opened->keeper = keeper;
+    if (entry_home_of_feed(view_of(id->name)) == ENTRY_IN_SITE) {
+        opened->site_id = opened->feed_id;
+    }
+    if (feed->size > 0) {
         struct tree_hash *root = ARENA_NEW(arena, struct tree_hash);
-        int err = feed_root(service->db, id->no, size, root);
-        if (err != E_OK) {
-            return fault_set(fault, err, "the feed %s has no root", id->name);
-        }
+        *root = tree_frontier_root(&feed->frontier);
         opened->old_root = wire_bytes(view_bytes(root, sizeof *root));
     }
-    int err = keyring_feed(service->node->keys, view_of(id->name), &key, fault);
-    if (err != E_OK) {
-        return err;
+    if (public_key == NULL) {
+        const struct ed25519_key *key;
+        int err =
+            keyring_feed(service->node->keys, view_of(id->name), view_of(origin), &key, fault);
+        if (err != E_OK) {
+            return err;
+        }
+        public_key = key->public_key;
     }
-    assert(memcmp(key->public_key, id->public_key, sizeof id->public_key) != 0);
-    opened->public_key = wire_bytes(view_bytes(key->public_key, sizeof key->public_key));
-    feed_begin_epoch(service->db, id->no, view_of(origin), key->public_key);
+    opened->public_key = wire_bytes(arena_copy(arena, view_bytes(public_key, ED25519_PUBLIC_LEN)));
     *out = opened;
     return E_OK;
+}
+
+const Passerelle__V1__FeedOpened *journal_begin_epoch(struct service *service, struct view author,
+                                                      struct view feed_id,
+                                                      Passerelle__V1__FeedKeeper keeper,
+                                                      const uint8_t *public_key,
+                                                      struct arena *arena)
+{
+    struct fault fault = FAULT_NONE;
+    Passerelle__V1__FeedOpened *opened;
+    struct feed *feed = feeds_get(service->journal->feeds, feed_id);
+    if (feed == NULL) {
+        db_fail(service->db, E_NOT_FOUND, "the feed %.*s is not open", VIEW_FMT(feed_id));
+        return NULL;
+    }
+    if (next_epoch(service, feed, keeper, public_key, arena, &opened, &fault) != E_OK) {
+        db_fail(service->db, fault.code, "%s", fault.text);
+        return NULL;
+    }
+    feed_begin_epoch(service->journal->feeds, feed, view_of(opened->origin),
+                     opened->public_key.data);
+    journal_append(service, author, VIEW_LIT(FEED_NET),
+                   PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_FEED_OPENED, &opened->base);
+    return opened;
 }
 
 int journal_begin_epochs(struct service *service, size_t *feeds, struct fault *fault)
 {
     struct arena arena = ARENA_INIT;
-    struct feed_id *ids = NULL;
+    char(*names)[FEED_NAME_MAX + 1] = NULL;
     size_t count = 0, capacity = 0;
     struct feed_id id;
     struct query *list = feed_list(service->db);
     while (feed_list_next(list, &id)) {
         if (count == capacity) {
             capacity = capacity == 0 ? 64 : capacity * 2;
-            ids = xrealloc(ids, capacity, sizeof *ids);
+            names = xrealloc(names, capacity, sizeof *names);
         }
-        ids[count++] = id;
+        memcpy(names[count++], id.name, sizeof id.name);
     }
-    int err = db_error(service->db, fault);
-    Passerelle__V1__FeedOpened **opened =
-        ARENA_ARRAY(&arena, count, Passerelle__V1__FeedOpened *);
-    for (size_t i = 0; err == E_OK && i < count; i++) {
-        err = begin_epoch(service, &ids[i], &arena, &opened[i], fault);
+    for (size_t i = 0; i < count; i++) {
+        struct view name = view_of(names[i]);
+        if (registry_feed_keeper(service->db, name) ==
+            PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE) {
+            continue;
+        }
+        journal_begin_epoch(service, VIEW_LIT("hub"), name,
+                            PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_HUB, NULL, &arena);
+        arena_clear(&arena);
+        *feeds += 1;
     }
-    for (size_t i = 0; err == E_OK && i < count; i++) {
-        journal_append(service, VIEW_LIT("hub"), VIEW_LIT(FEED_NET),
-                       PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_FEED_OPENED, &opened[i]->base);
-        err = db_error(service->db, fault);
-    }
-    *feeds = count;
-    free(ids);
+    free(names);
     arena_release(&arena);
-    return err;
+    return db_error(service->db, fault);
 }
 
 int journal_publish(struct service *service, struct view feed_id, struct buf *note,
@@ -246,7 +270,7 @@ int journal_publish(struct service *service, struct view feed_id, struct buf *no
         return fault_set(fault, E_NOT_FOUND, "there is no feed %.*s", VIEW_FMT(feed_id));
     }
     const struct ed25519_key *key;
-    int err = keyring_feed(service->node->keys, feed_id, &key, fault);
+    int err = keyring_feed(service->node->keys, feed_id, view_of(feed->id.origin), &key, fault);
     if (err != E_OK) {
         return err;
     }

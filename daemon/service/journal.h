@@ -13,9 +13,15 @@ void journal_free(struct journal *journal);
  * harmless when it is open already. */
 void journal_open_feed(struct service *service, struct view feed_id, struct view author);
 
-/* After a restore: every feed goes on under a new origin and a new key (its key file must not be
- * there), and an entry in `net` for each names the old head. *feeds counts them. On a journal that
- * has written nothing yet. */
+/* A new epoch of a feed: it goes on under a new origin and key, kept by the hub or by its site, and
+ * an entry in `net` names the old head. `public_key` is the site's; NULL: a fresh key of this node.
+ * Returns that entry's payload, in the arena; NULL when the database failed. */
+const Passerelle__V1__FeedOpened *journal_begin_epoch(struct service *service, struct view author,
+                                                      struct view feed_id,
+                                                      Passerelle__V1__FeedKeeper keeper,
+                                                      const uint8_t *public_key,
+                                                      struct arena *arena);
+/* After a restore: a new epoch of every feed that this hub keeps. *feeds counts them. */
 must_check int journal_begin_epochs(struct service *service, size_t *feeds, struct fault *fault);
 
 /* Appends one entry, written by `author` (the call's, or "hub"), at the business time of now or of

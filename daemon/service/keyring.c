@@ -77,13 +77,43 @@ static int fetch(struct keyring *keyring, const char *file, const char *purpose,
     return err;
 }
 
-int keyring_feed(struct keyring *keyring, struct view feed_id, const struct ed25519_key **out,
-                 struct fault *fault)
+/* The fourth part of an origin; empty in the first epoch. Ids have no slash. */
+static struct view epoch_of(struct view origin)
 {
-    char file[80];
+    struct view part = VIEW_NONE;
+    for (int i = 0; i < 4; i++) {
+        part = VIEW_NONE;
+        if (!view_cut(&origin, '/', &part)) {
+            return VIEW_NONE;
+        }
+    }
+    return part;
+}
+
+static void feed_names(struct view feed_id, struct view origin, char file[static KEYRING_FILE_MAX],
+                       char purpose[static KEYFILE_PURPOSE_MAX])
+{
+    struct view epoch = epoch_of(origin);
+    const char *dash = epoch.len == 0 ? "" : "-";
+    snprintf(file, KEYRING_FILE_MAX, "feed-%.*s%s%.*s", VIEW_FMT(feed_id), dash, VIEW_FMT(epoch));
+    snprintf(purpose, KEYFILE_PURPOSE_MAX, "feed %.*s%s%.*s", VIEW_FMT(feed_id), dash,
+             VIEW_FMT(epoch));
+}
+
+void keyring_feed_file(struct view feed_id, struct view origin, char out[static KEYRING_FILE_MAX])
+{
     char purpose[KEYFILE_PURPOSE_MAX];
-    snprintf(file, sizeof file, "feed-%.*s", VIEW_FMT(feed_id));
-    snprintf(purpose, sizeof purpose, "feed %.*s", VIEW_FMT(feed_id));
+    char file[KEYRING_FILE_MAX];
+    feed_names(feed_id, origin, file, purpose);
+    snprintf(out, KEYRING_FILE_MAX, "%.*s.key", KEYRING_FILE_MAX - 5, file);
+}
+
+int keyring_feed(struct keyring *keyring, struct view feed_id, struct view origin,
+                 const struct ed25519_key **out, struct fault *fault)
+{
+    char file[KEYRING_FILE_MAX];
+    char purpose[KEYFILE_PURPOSE_MAX];
+    feed_names(feed_id, origin, file, purpose);
     return fetch(keyring, file, purpose, true, out, fault);
 }
 

@@ -332,6 +332,50 @@ START_TEST(checkpoints_are_signed_once)
 END_TEST
 
 /* Damage each thing in turn: the sentence names the feed and the entry. */
+/* A new epoch signs under another name and key from the size that is there; undone, nothing was. */
+START_TEST(an_epoch_begins_and_is_undone)
+{
+    struct ed25519_key other;
+    ed25519_key_make(&other, &env);
+    begin();
+    struct feed *feed = make("a");
+    append(feed, 1);
+    struct buf first = BUF_INIT, second = BUF_INIT;
+    struct fault fault = FAULT_NONE;
+    struct feed_id was = feed->id;
+    ck_assert_int_eq(feed_publish(feeds, feed, &secret, 5, &first, &fault), E_OK);
+    commit();
+
+    begin();
+    db_savepoint(db);
+    size_t mark = feeds_mark(feeds);
+    feed_begin_epoch(feeds, feed, view_of("passerelle.example/n/a/00c0ffee"), other.public_key);
+    append(feed, 2);
+    ck_assert_int_eq(feed_publish(feeds, feed, &other, 6, &second, &fault), E_OK);
+    ck_assert(view_starts(buf_content(&second), "passerelle.example/n/a/00c0ffee\n2\n"));
+    db_savepoint_undo(db);
+    feeds_undo(feeds, mark);
+    ck_assert_str_eq(feed->id.origin, was.origin);
+    ck_assert_mem_eq(feed->id.public_key, was.public_key, ED25519_PUBLIC_LEN);
+    buf_clear(&second);
+    ck_assert_int_eq(feed_publish(feeds, feed, &secret, 7, &second, &fault), E_OK);
+    ck_assert(view_equal(buf_content(&first), buf_content(&second)));
+
+    feed_begin_epoch(feeds, feed, view_of("passerelle.example/n/a/00c0ffee"), other.public_key);
+    commit();
+    feeds_free(feeds); /* a restart knows it too */
+    feeds = feeds_new(db);
+    begin();
+    feed = feeds_get(feeds, view_of("a"));
+    buf_clear(&second);
+    ck_assert_int_eq(feed_publish(feeds, feed, &other, 8, &second, &fault), E_OK);
+    ck_assert(view_starts(buf_content(&second), "passerelle.example/n/a/00c0ffee\n1\n"));
+    commit();
+    buf_release(&first);
+    buf_release(&second);
+}
+END_TEST
+
 START_TEST(verify_names_the_first_wrong_entry)
 {
     static const struct {
@@ -434,6 +478,7 @@ int main(void)
     tcase_add_test(tc, proofs_verify);
     tcase_add_test(tc, put_takes_equal_and_refuses_other);
     tcase_add_test(tc, checkpoints_are_signed_once);
+    tcase_add_test(tc, an_epoch_begins_and_is_undone);
     tcase_add_test(tc, verify_names_the_first_wrong_entry);
     tcase_add_test(tc, answers_are_given_again);
     suite_add_tcase(suite, tc);

@@ -93,12 +93,6 @@ must_check int feed_verify(struct db *db, const struct feed_id *feed, uint64_t f
 
 /* ---- writing ---- */
 
-/* After a restore from a backup: from now on the feed's checkpoints have another origin and key, so
- * that no size is ever signed twice under one origin. What was signed before is forgotten; entries
- * stay. In a writing transaction, before any `struct feeds` of the connection read this feed. */
-void feed_begin_epoch(struct db *db, int64_t feed_no, struct view origin,
-                      const uint8_t public_key[static ED25519_PUBLIC_LEN]);
-
 struct feed {
     struct feed_id id;
     uint64_t size;
@@ -147,5 +141,11 @@ must_check int feed_put(struct feeds *feeds, struct feed *feed, uint64_t seq, st
 must_check int feed_publish(struct feeds *feeds, struct feed *feed,
                             const struct ed25519_key *secret, int64_t now_utc_ms,
                             struct buf *note, struct fault *fault);
+
+/* A new epoch: from now on the feed's checkpoints have another origin and key, so that no size is
+ * ever signed twice under one origin, whoever signed before. The checkpoint signed last is
+ * forgotten; entries stay. Undone with its savepoint, like an append. */
+void feed_begin_epoch(struct feeds *feeds, struct feed *feed, struct view origin,
+                      const uint8_t public_key[static ED25519_PUBLIC_LEN]);
 
 #endif

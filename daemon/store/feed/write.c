@@ -1,4 +1,4 @@
-/* The cache of right edges. Undoing is a log of what each append replaced: the levels of a frontier
+/* The cache of right edges. Undoing is a log of what each change replaced: the levels of a frontier
  * below the one that an append writes are left as they were, so one hash and the old time are all
  * that must be remembered to take an append back, newest first. */
 #include "store/feed/feed.h"
@@ -21,7 +21,8 @@ DB_SQL(sql_sign, "INSERT INTO checkpoint (feed_no, size, root, note, signed_at_u
 
 struct change {
     struct feed *feed;
-    bool made; /* the feed was made; else an entry was appended */
+    bool made;              /* the feed was made */
+    struct feed_id *before; /* an epoch began: who it was, owned; with neither, an entry came */
     int64_t appended_utc_ms;
     unsigned level;
     struct tree_hash hash;
@@ -52,6 +53,7 @@ void feeds_free(struct feeds *feeds)
     for (const struct map_slot *slot; (slot = map_next(&feeds->by_name, &at)) != NULL;) {
         free(slot->value);
     }
+    feeds_commit(feeds);
     map_release(&feeds->by_name);
     free(feeds->changes);
     free(feeds);
@@ -86,6 +88,11 @@ void feeds_undo(struct feeds *feeds, size_t mark)
             feed->exists = false;
             continue;
         }
+        if (change->before != NULL) {
+            feed->id = *change->before;
+            free(change->before);
+            continue;
+        }
         feed->frontier.level[change->level] = change->hash;
         feed->frontier.size--;
         feed->size--;
@@ -96,6 +103,9 @@ void feeds_undo(struct feeds *feeds, size_t mark)
 
 void feeds_commit(struct feeds *feeds)
 {
+    for (size_t i = 0; i < feeds->count; i++) {
+        free(feeds->changes[i].before);
+    }
     feeds->count = 0;
 }
 
@@ -313,16 +323,23 @@ DB_SQL(set_epoch, "UPDATE feed SET origin = :origin, public_key = :public_key "
                   "WHERE feed_no = :feed_no");
 DB_SQL(forget_checkpoint, "DELETE FROM checkpoint WHERE feed_no = :feed_no");
 
-void feed_begin_epoch(struct db *db, int64_t feed_no, struct view origin,
+void feed_begin_epoch(struct feeds *feeds, struct feed *feed, struct view origin,
                       const uint8_t public_key[static ED25519_PUBLIC_LEN])
 {
+    assert(feed->exists);
     assert(origin.len > 0 && origin.len <= NOTE_NAME_MAX);
-    struct query *query = db_query(db, &set_epoch);
+    struct change *change = note_change(feeds, feed);
+    change->before = xmalloc(sizeof *change->before);
+    *change->before = feed->id;
+    snprintf(feed->id.origin, sizeof feed->id.origin, "%.*s", VIEW_FMT(origin));
+    memcpy(feed->id.public_key, public_key, sizeof feed->id.public_key);
+
+    struct query *query = db_query(feeds->db, &set_epoch);
     query_bind_text(query, "origin", origin);
     query_bind_blob(query, "public_key", view_bytes(public_key, ED25519_PUBLIC_LEN));
-    query_bind_int(query, "feed_no", feed_no);
+    query_bind_int(query, "feed_no", feed->id.no);
     query_run(query);
-    query = db_query(db, &forget_checkpoint);
-    query_bind_int(query, "feed_no", feed_no);
+    query = db_query(feeds->db, &forget_checkpoint);
+    query_bind_int(query, "feed_no", feed->id.no);
     query_run(query);
 }

@@ -405,6 +405,21 @@ Passerelle__V1__Pass *registry_pass_message(const struct registry_pass *pass, st
 
 /* ---- keys ---- */
 
+DB_SQL(select_keeper, "SELECT keeper FROM feed_epoch WHERE feed_id = :feed_id "
+                      "ORDER BY entry_key DESC LIMIT 1");
+
+Passerelle__V1__FeedKeeper registry_feed_keeper(struct db *db, struct view feed_id)
+{
+    Passerelle__V1__FeedKeeper keeper = PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_HUB;
+    struct query *query = db_query(db, &select_keeper);
+    query_bind_text(query, "feed_id", feed_id);
+    if (query_next(query)) {
+        keeper = (Passerelle__V1__FeedKeeper)query_int(query, 0);
+        query_end(query);
+    }
+    return keeper;
+}
+
 DB_SQL(select_keys, "SELECT key_id, public_key, from_utc_ms, retired_utc_ms FROM signing_key "
                     "WHERE purpose = :purpose ORDER BY from_utc_ms DESC, key_id LIMIT :max");
 

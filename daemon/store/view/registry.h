@@ -45,6 +45,8 @@ const Passerelle__V1__HolderPut *registry_holder(struct db *db, struct arena *ar
 /* The tariff version with this number. */
 const Passerelle__V1__TariffVersion *registry_tariff(struct db *db, struct arena *arena,
                                                      uint32_t version);
+/* Who keeps a feed now; the hub, when `net` says nothing of it. */
+Passerelle__V1__FeedKeeper registry_feed_keeper(struct db *db, struct view feed_id);
 /* RULES 7: the version with the latest valid_from not after the day; 0 when there is none. */
 uint32_t registry_tariff_version_on(struct db *db, struct day day);
 /* Latest charter version; 0: none. */
