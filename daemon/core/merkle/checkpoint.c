@@ -11,31 +11,58 @@ void checkpoint_format(const struct checkpoint *checkpoint, struct buf *out)
     buf_byte(out, '\n');
 }
 
-int checkpoint_parse(struct view text, struct checkpoint *out)
+/* Takes the three lines off the front of *rest. */
+static int parse_lines(struct view *rest, struct checkpoint *out)
 {
-    struct view rest = text;
     struct view lines[3];
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-        size_t end = view_find(rest, '\n');
-        if (end == rest.len) {
+        size_t end = view_find(*rest, '\n');
+        if (end == rest->len) {
             return E_INVALID;
         }
-        lines[i] = view_slice(rest, 0, end);
-        rest = view_slice(rest, end + 1, rest.len);
+        lines[i] = view_slice(*rest, 0, end);
+        *rest = view_slice(*rest, end + 1, rest->len);
     }
     struct checkpoint read = {0};
-    if (rest.len != 0 || lines[0].len == 0 || lines[0].len > NOTE_NAME_MAX ||
-        !text_is_printable(lines[0]) || text_u64(lines[1], &read.size) != E_OK ||
-        read.size > INT64_MAX || note_base64(lines[2], read.root.bytes, SHA256_LEN) != E_OK) {
-        return E_INVALID;
-    }
-    struct tree_hash empty = tree_empty();
-    if (read.size == 0 && !tree_hash_equal(&read.root, &empty)) {
+    if (lines[0].len == 0 || lines[0].len > NOTE_NAME_MAX || !text_is_printable(lines[0]) ||
+        text_u64(lines[1], &read.size) != E_OK || read.size > INT64_MAX ||
+        note_base64(lines[2], read.root.bytes, SHA256_LEN) != E_OK) {
         return E_INVALID;
     }
     memcpy(read.origin, lines[0].data, lines[0].len);
     *out = read;
     return E_OK;
+}
+
+bool checkpoint_root_is_possible(const struct checkpoint *checkpoint)
+{
+    struct tree_hash empty = tree_empty();
+    return checkpoint->size != 0 || tree_hash_equal(&checkpoint->root, &empty);
+}
+
+int checkpoint_parse(struct view text, struct checkpoint *out)
+{
+    struct checkpoint read;
+    if (parse_lines(&text, &read) != E_OK || text.len != 0 || !checkpoint_root_is_possible(&read)) {
+        return E_INVALID;
+    }
+    *out = read;
+    return E_OK;
+}
+
+int checkpoint_parse_foreign(struct view text, struct checkpoint *out)
+{
+    struct checkpoint read;
+    int err = parse_lines(&text, &read);
+    while (err == E_OK && text.len > 0) {
+        size_t end = view_find(text, '\n');
+        err = end == 0 || end == text.len ? E_INVALID : E_OK;
+        text = view_slice(text, end + 1, text.len);
+    }
+    if (err == E_OK) {
+        *out = read;
+    }
+    return err;
 }
 
 int checkpoint_sign(const struct checkpoint *checkpoint, const struct note_key *key,

@@ -1,7 +1,7 @@
 /* C2SP tlog-checkpoint: the signed head of a feed: origin, size, root. The origin is the name of
  * the key that signs (type 0x01); a mirror adds its cosignature (type 0x04, `cosignature/v1`) with
  * a key of its own for that role. Extension lines, which the specification advises against, are
- * refused. Pure. */
+ * refused in our feeds' checkpoints and let be in those of others. Pure. */
 #ifndef CORE_MERKLE_CHECKPOINT_H
 #define CORE_MERKLE_CHECKPOINT_H
 
@@ -19,6 +19,11 @@ void checkpoint_format(const struct checkpoint *checkpoint, struct buf *out);
 /* Strict: what it accepts, checkpoint_format() would write. Size 0 must have the root of the empty
  * tree. E_INVALID. */
 must_check int checkpoint_parse(struct view text, struct checkpoint *out);
+/* Of another organisation's log: extension lines may follow (none empty), and whether the root is
+ * possible is not asked. E_INVALID. */
+must_check int checkpoint_parse_foreign(struct view text, struct checkpoint *out);
+/* False for size 0 with another root than the empty tree's. */
+bool checkpoint_root_is_possible(const struct checkpoint *checkpoint);
 
 /* Appends the whole note, signed by `secret`, whose public half is `key`; key->name must be the
  * origin. E_INVALID when it is not. */

@@ -223,7 +223,7 @@ static bool cosignature_is_good(struct view text, const struct note_key *key, st
     note_cosigned_message(text, time, &message);
     bool good = ed25519_verify(key->public_key, buf_content(&message), bytes + TIME_LEN);
     buf_release(&message);
-    if (good && utc_s != NULL) {
+    if (good && time > *utc_s) {
         *utc_s = time;
     }
     return good;
@@ -239,29 +239,52 @@ static bool signature_is_good(struct view text, const struct note_key *key, stru
            ed25519_verify(key->public_key, text, (const uint8_t *)signature.data);
 }
 
-int note_verify(const struct note *note, const struct note_key *key, uint64_t *cosigned_utc_s)
+/* Cuts lines off *rest up to the next that `key` is said to have made, and puts its signature into
+ * `bytes`, behind the id; `line` (may be NULL) gets the whole line. */
+static bool next_of_key(struct view *rest, const struct note_key *key, struct buf *bytes,
+                        struct view *line)
 {
     uint8_t id[KEY_ID_LEN] = {(uint8_t)(key->id >> 24), (uint8_t)(key->id >> 16),
                               (uint8_t)(key->id >> 8), (uint8_t)key->id};
+    struct signature_line found;
+    for (struct view from = *rest; rest->len > 0 && next_line(rest, &found) == E_OK; from = *rest) {
+        if (view_is(found.name, key->name) && decode_line(&found, bytes) == E_OK &&
+            memcmp(bytes->data, id, KEY_ID_LEN) == 0) {
+            if (line != NULL) {
+                *line = view_slice(from, 0, from.len - rest->len);
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+int note_verify(const struct note *note, const struct note_key *key, uint64_t *cosigned_utc_s)
+{
     struct buf bytes = BUF_INIT;
     struct view rest = note->signatures;
     int result = E_NOT_FOUND;
-    struct signature_line line;
-    while (rest.len > 0 && next_line(&rest, &line) == E_OK) {
-        if (!view_is(line.name, key->name) || decode_line(&line, &bytes) != E_OK ||
-            memcmp(bytes.data, id, KEY_ID_LEN) != 0) {
-            continue;
-        }
-        if (!signature_is_good(note->text, key,
-                               view_slice(buf_content(&bytes), KEY_ID_LEN, bytes.len),
-                               cosigned_utc_s)) {
-            result = E_SIGNATURE;
-            break;
-        }
-        result = E_OK;
+    uint64_t latest = 0;
+    while (result != E_SIGNATURE && next_of_key(&rest, key, &bytes, NULL)) {
+        struct view signature = view_slice(buf_content(&bytes), KEY_ID_LEN, bytes.len);
+        result = signature_is_good(note->text, key, signature, &latest) ? E_OK : E_SIGNATURE;
     }
     buf_release(&bytes);
+    if (result == E_OK && cosigned_utc_s != NULL) {
+        *cosigned_utc_s = latest;
+    }
     return result;
+}
+
+void note_lines_of(const struct note *note, const struct note_key *key, struct buf *out)
+{
+    struct buf bytes = BUF_INIT;
+    struct view rest = note->signatures;
+    struct view line;
+    while (next_of_key(&rest, key, &bytes, &line)) {
+        buf_view(out, line);
+    }
+    buf_release(&bytes);
 }
 
 int note_verify_any(const struct note *note, const struct note_key *keys, size_t count,

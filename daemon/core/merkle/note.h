@@ -44,13 +44,16 @@ struct note {
 must_check int note_parse(struct view bytes, struct note *out);
 /* E_OK: `key` signed, and each of its signatures is good. E_NOT_FOUND: it did not sign.
  * E_SIGNATURE: a signature under its name and id is bad: reject the whole note. For a cosignature
- * the time of signing goes to *cosigned_utc_s (may be NULL). */
+ * the time of signing, the latest of several, goes to *cosigned_utc_s (may be NULL). */
 must_check int note_verify(const struct note *note, const struct note_key *key,
                            uint64_t *cosigned_utc_s);
 /* Rejects (E_SIGNATURE) a note with a bad signature of any of the keys, or a good one of none. Bit
  * i of *signers is set when keys[i] signed. At most NOTE_KEYS_MAX keys. */
 must_check int note_verify_any(const struct note *note, const struct note_key *keys, size_t count,
                                uint64_t *signers);
+
+/* Appends the lines under the key's name and id, as they stand. Verifies nothing. */
+void note_lines_of(const struct note *note, const struct note_key *key, struct buf *out);
 
 /* Starts a note: text and empty line. E_INVALID unless the text is printable lines in UTF-8 that
  * end in a newline. Signature lines follow by note_sign() and checkpoint_cosign(). */

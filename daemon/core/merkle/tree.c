@@ -1,9 +1,8 @@
-/* RFC 6962 defines proofs by recursion from the root; here the same walk is a loop that collects
- * from the top, and the result is turned around at the end. Of all the subtrees that a proof names
- * at most one is not perfect, so a proof reads each node once. */
 #include "core/merkle/tree.h"
 
 #include <assert.h>
+
+#include "core/merkle/subtree.h"
 
 struct tree_hash tree_leaf(struct view entry)
 {
@@ -82,20 +81,29 @@ static int read_node(const struct tree_reader *reader, unsigned level, uint64_t 
     return reader->node(reader->context, ((index + 1) << level) - 1, level, out->bytes);
 }
 
-int tree_frontier_load(const struct tree_reader *reader, uint64_t size, struct tree_frontier *out)
+int tree_frontier_load_range(const struct tree_reader *reader, uint64_t from, uint64_t to,
+                             struct tree_frontier *out)
 {
+    assert(from <= to);
+    uint64_t size = to - from;
     struct tree_frontier loaded = {.size = size};
     for (unsigned level = 0; level < TREE_LEVELS && size >> level != 0; level++) {
         if ((size >> level & 1) == 0) {
             continue;
         }
-        int err = read_node(reader, level, (size >> level) - 1, &loaded.level[level]);
+        int err =
+            read_node(reader, level, (from >> level) + (size >> level) - 1, &loaded.level[level]);
         if (err != E_OK) {
             return err;
         }
     }
     *out = loaded;
     return E_OK;
+}
+
+int tree_frontier_load(const struct tree_reader *reader, uint64_t size, struct tree_frontier *out)
+{
+    return tree_frontier_load_range(reader, 0, size, out);
 }
 
 int tree_range(const struct tree_reader *reader, uint64_t from, uint64_t to, struct tree_hash *out)
@@ -128,76 +136,16 @@ int tree_root(const struct tree_reader *reader, uint64_t size, struct tree_hash 
     return tree_range(reader, 0, size, out);
 }
 
-/* The largest power of two below n; n is at least 2. */
-static uint64_t split(uint64_t n)
-{
-    return (uint64_t)1 << (63 - __builtin_clzll(n - 1));
-}
-
-static void turn_around(struct tree_proof *proof)
-{
-    for (unsigned i = 0; i < proof->count / 2; i++) {
-        struct tree_hash other = proof->hash[i];
-        proof->hash[i] = proof->hash[proof->count - 1 - i];
-        proof->hash[proof->count - 1 - i] = other;
-    }
-}
-
 int tree_inclusion(const struct tree_reader *reader, uint64_t index, uint64_t size,
                    struct tree_proof *out)
 {
-    if (index >= size) {
-        return E_INVALID;
-    }
-    struct tree_proof proof = {0};
-    uint64_t from = 0;
-    uint64_t to = size;
-    while (to - from > 1) {
-        uint64_t middle = from + split(to - from);
-        bool left = index < middle;
-        int err = left ? tree_range(reader, middle, to, &proof.hash[proof.count])
-                       : tree_range(reader, from, middle, &proof.hash[proof.count]);
-        if (err != E_OK) {
-            return err;
-        }
-        proof.count++;
-        *(left ? &to : &from) = middle;
-    }
-    turn_around(&proof);
-    *out = proof;
-    return E_OK;
+    return subtree_prove(reader, index, index + 1, size, out);
 }
 
 int tree_consistency(const struct tree_reader *reader, uint64_t old_size, uint64_t new_size,
                      struct tree_proof *out)
 {
-    if (old_size > new_size) {
-        return E_INVALID;
-    }
-    struct tree_proof proof = {0};
-    uint64_t from = 0;
-    uint64_t to = new_size;
-    while (old_size != 0 && old_size != to) {
-        uint64_t middle = from + split(to - from);
-        bool left = old_size <= middle;
-        int err = left ? tree_range(reader, middle, to, &proof.hash[proof.count])
-                       : tree_range(reader, from, middle, &proof.hash[proof.count]);
-        if (err != E_OK) {
-            return err;
-        }
-        proof.count++;
-        *(left ? &to : &from) = middle;
-    }
-    if (old_size != 0 && from != 0) { /* from 0 the verifier has it: it is the old root */
-        int err = tree_range(reader, from, to, &proof.hash[proof.count]);
-        if (err != E_OK) {
-            return err;
-        }
-        proof.count++;
-    }
-    turn_around(&proof);
-    *out = proof;
-    return E_OK;
+    return subtree_prove(reader, 0, old_size, new_size, out);
 }
 
 int tree_tile(const struct tree_reader *reader, uint64_t size, unsigned level, uint64_t index,
@@ -223,85 +171,12 @@ int tree_tile(const struct tree_reader *reader, uint64_t size, unsigned level, u
 int tree_check_inclusion(const struct tree_hash *leaf, uint64_t index, uint64_t size,
                          const struct tree_hash *root, const struct tree_hash *proof, size_t count)
 {
-    if (index >= size) {
-        return E_SIGNATURE;
-    }
-    uint64_t node = index;
-    uint64_t last = size - 1;
-    struct tree_hash hash = *leaf;
-    for (size_t i = 0; i < count; i++) {
-        if (last == 0) {
-            return E_SIGNATURE;
-        }
-        if ((node & 1) != 0 || node == last) {
-            hash = tree_node(&proof[i], &hash);
-            while ((node & 1) == 0 && node != 0) {
-                node >>= 1;
-                last >>= 1;
-            }
-        } else {
-            hash = tree_node(&hash, &proof[i]);
-        }
-        node >>= 1;
-        last >>= 1;
-    }
-    return last == 0 && tree_hash_equal(&hash, root) ? E_OK : E_SIGNATURE;
-}
-
-/* The cases without a walk; 1 when there is one to make. */
-static int check_plain_consistency(uint64_t old_size, const struct tree_hash *old_root,
-                                   uint64_t new_size, const struct tree_hash *new_root,
-                                   size_t count)
-{
-    struct tree_hash empty = tree_empty();
-    if (old_size > new_size || (old_size == 0 && !tree_hash_equal(old_root, &empty))) {
-        return E_SIGNATURE;
-    }
-    if (old_size == new_size) {
-        return count == 0 && tree_hash_equal(old_root, new_root) ? E_OK : E_SIGNATURE;
-    }
-    if (old_size == 0) {
-        return count == 0 ? E_OK : E_SIGNATURE;
-    }
-    return count == 0 ? E_SIGNATURE : 1;
+    return subtree_check(index, index + 1, leaf, size, root, proof, count);
 }
 
 int tree_check_consistency(uint64_t old_size, const struct tree_hash *old_root, uint64_t new_size,
                            const struct tree_hash *new_root, const struct tree_hash *proof,
                            size_t count)
 {
-    int plain = check_plain_consistency(old_size, old_root, new_size, new_root, count);
-    if (plain != 1) {
-        return plain;
-    }
-    uint64_t node = old_size - 1;
-    uint64_t last = new_size - 1;
-    while ((node & 1) != 0) {
-        node >>= 1;
-        last >>= 1;
-    }
-    /* An old tree that is perfect is a node of the new one: its root is where the walk begins. */
-    bool perfect = node == 0;
-    struct tree_hash from_old = perfect ? *old_root : proof[0];
-    struct tree_hash from_new = from_old;
-    for (size_t i = perfect ? 0 : 1; i < count; i++) {
-        if (last == 0) {
-            return E_SIGNATURE;
-        }
-        if ((node & 1) != 0 || node == last) {
-            from_old = tree_node(&proof[i], &from_old);
-            from_new = tree_node(&proof[i], &from_new);
-            while ((node & 1) == 0 && node != 0) {
-                node >>= 1;
-                last >>= 1;
-            }
-        } else {
-            from_new = tree_node(&from_new, &proof[i]);
-        }
-        node >>= 1;
-        last >>= 1;
-    }
-    bool good =
-        last == 0 && tree_hash_equal(&from_old, old_root) && tree_hash_equal(&from_new, new_root);
-    return good ? E_OK : E_SIGNATURE;
+    return subtree_check(0, old_size, old_root, new_size, new_root, proof, count);
 }

@@ -49,6 +49,10 @@ void tree_frontier_append(struct tree_frontier *frontier, const struct tree_hash
 struct tree_hash tree_frontier_root(const struct tree_frontier *frontier);
 must_check int tree_frontier_load(const struct tree_reader *reader, uint64_t size,
                                   struct tree_frontier *out);
+/* The right edge of the tree over the leaves [from, to) alone; `from` as for tree_range(), and a
+ * multiple too of what the leaves to be appended will fill. */
+must_check int tree_frontier_load_range(const struct tree_reader *reader, uint64_t from,
+                                        uint64_t to, struct tree_frontier *out);
 
 /* A proof, in the order of RFC 6962: deepest hash first. */
 struct tree_proof {
@@ -74,12 +78,12 @@ must_check int tree_consistency(const struct tree_reader *reader, uint64_t old_s
 must_check int tree_tile(const struct tree_reader *reader, uint64_t size, unsigned level,
                          uint64_t index, unsigned width, struct tree_hash *out);
 
-/* RFC 9162 section 2.1.3.2: E_OK, or E_SIGNATURE when the proof does not show that `leaf` stands at
+/* RFC 9162 section 2.1.3: E_OK, or E_SIGNATURE when the proof does not show that `leaf` stands at
  * `index` in the tree of `size` leaves with that root. */
 must_check int tree_check_inclusion(const struct tree_hash *leaf, uint64_t index, uint64_t size,
                                     const struct tree_hash *root, const struct tree_hash *proof,
                                     size_t count);
-/* RFC 9162 section 2.1.4.2: E_OK, or E_SIGNATURE when the proof does not show that the new tree
+/* RFC 9162 section 2.1.4: E_OK, or E_SIGNATURE when the proof does not show that the new tree
  * extends the old one. From size 0 the old root must be that of the empty tree and the proof empty.
  */
 must_check int tree_check_consistency(uint64_t old_size, const struct tree_hash *old_root,
