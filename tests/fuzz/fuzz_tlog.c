@@ -1,0 +1,111 @@
+/* What a stranger sends to a log or a witness: requests, answers, paths, bundles, and proofs of
+ * packages with any numbers. What a parser takes it must also write, to the same bytes. */
+#include <assert.h>
+#include <string.h>
+
+#include "core/merkle/cosignature.h"
+#include "core/merkle/subtree.h"
+#include "core/merkle/tiles.h"
+#include "core/merkle/witness.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void witness(struct view input)
+{
+    struct witness_request request;
+    struct buf again = BUF_INIT;
+    if (witness_request_parse(input, &request) == E_OK) {
+        witness_request_format(&request, &again);
+        assert(view_equal(buf_content(&again), input));
+        struct note_key key;
+        uint8_t public_key[32] = {1};
+        int err = note_key_init(&key, VIEW_LIT("example.com/log"), NOTE_ED25519, public_key);
+        assert(err == E_OK);
+        struct witness_log log = {"example.com/log", &key, 1, request.old_size, tree_empty()};
+        struct witness_answer answer;
+        witness_decide(&request, &log, &answer);
+        assert(answer.status != WITNESS_COSIGN);
+    }
+    uint64_t recorded;
+    if (witness_size_parse(input, &recorded) == E_OK) {
+        buf_clear(&again);
+        witness_size_format(recorded, &again);
+        assert(view_equal(buf_content(&again), input));
+    }
+    buf_release(&again);
+}
+
+static void cosignatures(struct view input)
+{
+    static const char note[] =
+        "example.com/log\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n"
+        "— example.com/log AAAAAAA=\n";
+    struct note_key key;
+    uint8_t public_key[32] = {1};
+    int err = note_key_init(&key, VIEW_LIT("w"), NOTE_COSIGNATURE, public_key);
+    assert(err == E_OK);
+    struct buf grown = BUF_INIT;
+    uint64_t signers;
+    buf_text(&grown, note);
+    err = cosignatures_add(&grown, input, &key, 1, &signers, NULL);
+    assert(err != E_OK && view_is(buf_content(&grown), note));
+    buf_release(&grown);
+}
+
+static void tiles(struct view input)
+{
+    struct tile_path path;
+    struct buf again = BUF_INIT;
+    if (tile_path_parse(input, &path) == E_OK) {
+        tile_path_format(&path, &again);
+        assert(view_equal(buf_content(&again), input));
+        (void)tile_width(UINT64_MAX >> 1, path.level, path.index);
+    }
+    buf_clear(&again);
+    struct view rest = input;
+    struct view entry;
+    bool whole = true;
+    while (rest.len > 0 && whole) {
+        whole = bundle_next(&rest, &entry) == E_OK && bundle_add(&again, entry) == E_OK;
+    }
+    assert(!whole || view_equal(buf_content(&again), input));
+    buf_release(&again);
+}
+
+/* start, end, size (u64), then root and hashes. */
+static void package(const uint8_t *data, size_t size)
+{
+    uint64_t numbers[3];
+    struct tree_hash hashes[TREE_PROOF_MAX + 2] = {0};
+    if (size < sizeof numbers) {
+        return;
+    }
+    memcpy(numbers, data, sizeof numbers);
+    size -= sizeof numbers;
+    size = size < sizeof hashes ? size : sizeof hashes;
+    memcpy(hashes, data + sizeof numbers, size);
+    struct tree_hash hash = {{0}};
+    size_t count = size / sizeof hashes[0];
+    count = count > 0 ? count - 1 : 0;
+    /* The whole tree's hash is its root: only that, and the empty subtree, need no preimage. */
+    int err =
+        subtree_check(numbers[0], numbers[1], &hash, numbers[2], &hashes[0], &hashes[1], count);
+    assert(err != E_OK || (numbers[0] == 0 && numbers[1] == numbers[2]));
+    if (numbers[0] < numbers[2]) {
+        struct package sent = package_at(numbers[0], numbers[2], PACKAGE_WIDTH);
+        assert(sent.base <= sent.start && sent.start < sent.end && sent.end <= numbers[2]);
+        assert(sent.end - sent.base <= PACKAGE_WIDTH);
+        err = package_check(&sent, &hash, numbers[2], &hashes[0], &hashes[1], count);
+        assert(err != E_OK || (sent.base == 0 && sent.end == numbers[2]));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct view input = view_bytes(data, size);
+    witness(input);
+    cosignatures(input);
+    tiles(input);
+    package(data, size);
+    return 0;
+}
