@@ -7,7 +7,7 @@
 #include "core/merkle/checkpoint.h"
 
 struct proof_file {
-    struct view extra; /* opaque and not authenticated; empty when there is none */
+    struct view extra; /* not authenticated, empty when there is none; in our receipts the entry */
     uint64_t index;    /* of the leaf, from 0 */
     struct tree_proof path;
     struct view checkpoint; /* the whole note */
