@@ -85,8 +85,8 @@ static void print_positions(struct cli *cli, const Passerelle__V1__SettlementDoc
     table_print(&table, stdout);
     table_release(&table);
     cents_format(CENTS(d->paid_cents), text);
-    printf("%zu transfers move %s EUR; %zu positions are carried over to the next month\n",
-           d->n_transfers, text, d->n_carried);
+    printf("%zu transfers move %s EUR; %zu position%s carried over to the next month\n",
+           d->n_transfers, text, d->n_carried, d->n_carried == 1 ? " is" : "s are");
 }
 
 void period_print(struct cli *cli, const Passerelle__V1__SettlementDocument *document)

@@ -3,6 +3,7 @@
 
 #include "core/csv/csv.h"
 #include "core/day/day.h"
+#include "core/records/records.h"
 #include "passerelle/v1/desk.pb-c.h"
 #include "wire/json.h"
 #include "wire/pack.h"
@@ -152,9 +153,10 @@ static bool each_event(void *context, const ProtobufCMessage *message)
         case PASSERELLE__V1__WATCH_RESPONSE__EVENT_STATUS:
             for (size_t i = 0; i < event->status->n_occupancy; i++) {
                 const Passerelle__V1__Occupancy *o = event->status->occupancy[i];
-                printf("       %u of %u taken%s", o->taken, o->capacity,
-                       i + 1 == event->status->n_occupancy ? "\n" : ", ");
+                printf("%s%s %u of %u taken", i == 0 ? "       " : ", ",
+                       record_resource_word(o->resource), o->taken, o->capacity);
             }
+            putchar('\n');
             break;
         default:
             break;

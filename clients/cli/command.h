@@ -43,8 +43,8 @@ struct command {
     const char *method;
     const ProtobufCMessageDescriptor *input;
     const ProtobufCMessageDescriptor *output;
-    /* Fields of the request that stand without a name, in order: "site_id visit_id"; a last one
-     * that ends in "..." takes the rest. */
+    /* Fields of the request that stand without a name, in order: "site_id visit_id"; "[party_id"
+     * may be left out, and a last one that ends in "..." takes the rest. */
     const char *positional;
     /* The field of the request whose message the options fill, for commands that put a whole
      * record: "member"; `reads` then gives the present one to start from. */

@@ -280,7 +280,7 @@ static bool set_positional(struct cli *cli, const struct command *command,
     while (names.len > 0 && view_cut(&names, ' ', &name)) {
         bool rest = name.len > 3 && view_is(view_slice(name, name.len - 3, name.len), "...");
         bool optional = name.data[0] == '[';
-        name = view_slice(name, optional, name.len - (rest ? 3 : 0) - optional);
+        name = view_slice(name, optional, name.len - (rest ? 3 : 0));
         if (at >= argc && !optional) {
             cli_usage(command, "%.*s is missing", VIEW_FMT(name));
             return false;

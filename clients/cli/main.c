@@ -1,4 +1,5 @@
 /* passerelle: the command line. Finds the row, runs it. */
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -109,11 +110,16 @@ static const char *default_config(struct cli *cli)
     return arena_printf(&cli->arena, "%s/.config/passerelle", home == NULL ? "" : home);
 }
 
-/* Options before the command; returns how many words they took, or -1. */
+static bool is_question(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "--version") == 0;
+}
+
+/* Options before the command or --help; returns how many words they took, or -1. */
 static int global_options(struct cli *cli, int argc, char **argv)
 {
     int at = 0;
-    for (; at < argc && argv[at][0] == '-'; at++) {
+    for (; at < argc && argv[at][0] == '-' && !is_question(argv[at]); at++) {
         if (strcmp(argv[at], "--json") == 0) {
             cli->json = true;
         } else if (strcmp(argv[at], "--quiet") == 0) {
@@ -136,6 +142,13 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     argc--;
     argv++;
+    cli.config = default_config(&cli);
+    int taken = global_options(&cli, argc, argv);
+    if (taken < 0) {
+        return CLI_USAGE;
+    }
+    argc -= taken;
+    argv += taken;
     if (argc == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0) {
         print_help(argc == 0 ? stderr : stdout);
         return argc == 0 ? CLI_USAGE : CLI_OK;
@@ -144,19 +157,8 @@ int main(int argc, char **argv)
         printf("passerelle %s\n", PASSERELLE_VERSION);
         return CLI_OK;
     }
-    cli.config = default_config(&cli);
-    int taken = global_options(&cli, argc, argv);
-    if (taken < 0) {
-        return CLI_USAGE;
-    }
-    argc -= taken;
-    argv += taken;
-    const struct command *command = argc == 0 ? NULL : find_command(argc, argv, &taken);
+    const struct command *command = find_command(argc, argv, &taken);
     if (command == NULL) {
-        if (argc == 0) {
-            print_help(stderr);
-            return CLI_USAGE;
-        }
         return unknown_command(argc, argv);
     }
     argc -= taken;
@@ -174,9 +176,9 @@ int main(int argc, char **argv)
                                       : command_run_generic(&cli, command, argc, argv);
     peer_free(cli.peer);
     arena_release(&cli.arena);
-    /* A full disk behind stdout is a failure too. */
+    /* A full disk behind stdout is a failure too; whoever reads no further (`| head`) knows why. */
     if (fflush(stdout) != 0 && status == CLI_OK) {
-        return cli_fail(CLI_FAILED, "the output could not be written");
+        return errno == EPIPE ? CLI_FAILED : cli_fail(CLI_FAILED, "the output could not be written");
     }
     return status;
 }
