@@ -54,7 +54,8 @@ progress_run() {
     local title=$1 log=$2 pid percent status=0 start=$SECONDS shown=0 took traps
     shift 2
     $progress_terminal || printf '%s ...\n' "$title" >&2
-    "$@" >"$log" 2>&1 </dev/null &
+    : >"$log"
+    "$@" >>"$log" 2>&1 </dev/null &
     pid=$!
     # A background command does not hear Ctrl-C by itself.
     traps=$(trap -p INT TERM)
