@@ -66,6 +66,22 @@ for table in members sites stops carnets tariffs; do
 done
 run network export visits 2026-10 | cmp - "$root/config/reference/visits-2026-10.csv" ||
     fail "the stays came out otherwise"
+# The tour of the README: each command does something and says so.
+cp "$root/config/reference/tariffs.csv" "$TMPDIR/my-tariffs.csv"
+tour=$(sed -n '/^## Five minutes/,/^## A network/s/^passerelle //p' "$root/README.md")
+[ "$(wc -l <<<"$tour")" -ge 10 ] || fail "the README has no tour"
+while read -r line; do
+    line=${line//config\/reference/$root/config/reference}
+    line=${line//my-tariffs.csv/$TMPDIR/my-tariffs.csv}
+    line=${line//\/tmp\/feeds/$TMPDIR/tour-feeds}
+    read -ra words <<<"$line"
+    status=0
+    timeout 5 "$PASSERELLE" --profile demo "${words[@]}" >"$TMPDIR/tour.log" 2>&1 || status=$?
+    case $line in "visit watch"*) [ "$status" -ne 124 ] || status=0 ;; esac
+    [ "$status" -eq 0 ] || { cat "$TMPDIR/tour.log" >&2; fail "README: $line: status $status"; }
+    [ "$(wc -l <"$TMPDIR/tour.log")" -ge 1 ] || fail "README: $line says nothing"
+done <<<"$tour"
+run --help | grep -q "^usage:" || fail "no help behind --profile"
 run ledger export "$TMPDIR/feeds" >/dev/null
 run ledger verify "$TMPDIR/feeds" --proofs | grep -q "feeds verify" || fail "the export is wrong"
 bundle=$(find "$TMPDIR/feeds/s001/tile" -type f | head -1)
