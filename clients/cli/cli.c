@@ -148,10 +148,15 @@ bool cli_read_file(struct cli *cli, const char *path, size_t max, struct view *o
     while ((got = fread(block, 1, sizeof block, file)) > 0) {
         buf_add(&content, block, got);
     }
-    bool failed = ferror(file) != 0;
+    const char *why = ferror(file) != 0 ? strerror(errno) : NULL;
     fclose(file);
-    if (failed || buf_error(&content) != E_OK) {
-        cli_fail(CLI_FAILED, failed ? "%s cannot be read to its end" : "%s is too large", path);
+    if (why != NULL || buf_error(&content) != E_OK) {
+        if (why != NULL) {
+            cli_fail(CLI_FAILED, "%s cannot be read: %s", path, why);
+        } else {
+            cli_fail(CLI_FAILED, "%s has more than %zu MiB: cut it into several files", path,
+                     max >> 20);
+        }
         buf_release(&content);
         return false;
     }

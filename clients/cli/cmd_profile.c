@@ -46,7 +46,7 @@ int cmd_profile_add(struct cli *cli, const struct command *command, int argc, ch
     profile.api_key_file = absolute(cli, api_key_file);
     struct fault fault = FAULT_NONE;
     if (profile_add(cli->config, &profile, &fault) != E_OK) {
-        return cli_fail(CLI_FAILED, "%s", fault.text);
+        return cli_fail(fault.code == E_INVALID ? CLI_USAGE : CLI_FAILED, "%s", fault.text);
     }
     printf("%s is kept in %s\n", profile.name, cli->config);
     return CLI_OK;

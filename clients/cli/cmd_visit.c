@@ -70,9 +70,9 @@ static int import_all(struct cli *cli, const char *path, struct view header, str
     size_t total = rest.len;
     int status = CLI_OK;
     *sums = (struct import_sums){.done = true};
-    while (status == CLI_OK && rest.len > 0) {
+    do { /* at least once: the hub says what is wrong with a file that has no line */
         struct view part = csv_split(rest, PART_BYTES);
-        if (part.len == 0) {
+        if (part.len == 0 && rest.len > 0) {
             return cli_fail(CLI_FAILED, "%s:%u: a record of more than %d bytes", path, line,
                             PART_BYTES);
         }
@@ -80,7 +80,7 @@ static int import_all(struct cli *cli, const char *path, struct view header, str
         line += lines_of(part);
         rest = view_slice(rest, part.len, rest.len);
         cli_progress(cli, dry ? "looking" : "importing", total - rest.len, total);
-    }
+    } while (status == CLI_OK && rest.len > 0);
     cli_progress_end(cli);
     return status;
 }

@@ -377,11 +377,16 @@ static void print_fields(struct cli *cli, const ProtobufCMessage *message, int i
     }
 }
 
-/* An answer that says "a second operator must do the same" has its own status. */
+/* A visitor who is refused, and an answer that says "a second operator must do the same", have a
+ * status of their own. */
 static int status_of(struct cli *cli, const ProtobufCMessage *response)
 {
     const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(response->descriptor, "approval_id");
+        protobuf_c_message_descriptor_get_field_by_name(response->descriptor, "refusal");
+    if (field != NULL && field_is_set(response, field)) {
+        return CLI_FAILED;
+    }
+    field = protobuf_c_message_descriptor_get_field_by_name(response->descriptor, "approval_id");
     if (field == NULL || !field_is_set(response, field)) {
         return CLI_OK;
     }

@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 
-enum { FILE_MAX = 256 * 1024, PROFILES_MAX = 64 };
+enum { FILE_MAX = 256 * 1024, PROFILES_MAX = 64, NAME_MAX_LEN = 60 };
 
 struct profiles {
     struct profile items[PROFILES_MAX];
@@ -90,7 +91,8 @@ static int load_all(const char *path, struct arena *arena, struct profiles *out,
     }
     if (err != E_OK) {
         buf_release(&text);
-        return fault_set(fault, err, "%s cannot be read: %s", path, err_text(err));
+        return fault_set(fault, err, "%s cannot be read (%s): name the profiles' file by --config",
+                         path, err_text(err));
     }
     struct view rest = buf_content(&text);
     struct view line;
@@ -115,8 +117,9 @@ static int read_bearer(struct profile *profile, struct arena *arena, struct faul
     int err = read_file(profile->api_key_file, &text);
     if (err != E_OK) {
         buf_release(&text);
-        return fault_set(fault, err, "the API key in %s cannot be read: %s", profile->api_key_file,
-                         err_text(err));
+        return fault_set(fault, err,
+                         "profile %s: the API key in %s cannot be read (%s): mend its path",
+                         profile->name, profile->api_key_file, err_text(err));
     }
     struct view content = buf_content(&text);
     content = view_slice(content, 0, view_find(content, '\n'));
@@ -177,11 +180,35 @@ static void make_folder(const char *path)
     free(copy);
 }
 
+/* What would be read back as something else. */
+static int refuse_unwritable(const struct profile *profile, struct fault *fault)
+{
+    struct view name = view_of(profile->name);
+    if (name.len == 0 || name.len > NAME_MAX_LEN || !text_is_printable(name) ||
+        view_find(name, '[') < name.len || view_find(name, ']') < name.len) {
+        return fault_set(fault, E_INVALID,
+                         "a profile's name has 1 to %d printable characters, without [ and ]",
+                         NAME_MAX_LEN);
+    }
+    if (!view_starts(view_of(profile->url), "https://")) {
+        return fault_set(fault, E_INVALID, "the address of a hub is written https://host:port");
+    }
+    const char *values[] = {profile->url, profile->ca, profile->certificate, profile->key,
+                            profile->api_key_file};
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        if (values[i] != NULL && !text_is_printable(view_of(values[i]))) {
+            return fault_set(fault, E_INVALID, "an address or path of one printable line is needed");
+        }
+    }
+    return E_OK;
+}
+
 int profile_add(const char *path, const struct profile *profile, struct fault *fault)
 {
     struct arena arena = ARENA_INIT;
-    struct profiles profiles;
-    int err = load_all(path, &arena, &profiles, fault);
+    struct profiles profiles = {.count = 0};
+    int err = refuse_unwritable(profile, fault);
+    err = err != E_OK ? err : load_all(path, &arena, &profiles, fault);
     for (size_t i = 0; err == E_OK && i < profiles.count; i++) {
         if (strcmp(profiles.items[i].name, profile->name) == 0) {
             err = fault_set(fault, E_EXISTS, "%s has a profile '%s' already: edit the file", path,

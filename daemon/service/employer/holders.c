@@ -126,6 +126,9 @@ int get_usage(struct service *service, struct call *call)
     if (scope_employer(service, call, view_of(request->employer_id)) != 0) {
         return -1;
     }
+    if (registry_employer(service->db, call->arena, view_of(request->employer_id)) == NULL) {
+        return call_violation(call, "employer_id", "there is no employer %s", request->employer_id);
+    }
     if (month_parse(view_of(request->month), &month) != E_OK) {
         return call_violation(call, "month", "write a month as 2026-10");
     }

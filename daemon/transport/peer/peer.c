@@ -17,6 +17,7 @@ enum {
     RESPONSE_BYTES_MAX = 256 * 1024 * 1024, /* a year's statement is far smaller */
     BACK_OFF_MS = 100,
     BACK_OFF_MS_MAX = 5000,
+    STRANGER_MS = 2000, /* patience with a server that never answered: its address may be wrong */
     GRACE_MS = 2000 /* the server tells the deadline itself; we only wait a little longer */
 };
 
@@ -25,6 +26,7 @@ struct peer {
     char *url;
     int64_t timeout_ms;
     int64_t silence_ms_max;
+    bool reached; /* it answered once */
     char curl_error[CURL_ERROR_SIZE];
     struct gzip gzip;
     struct buf request; /* memory that is used again */
@@ -211,6 +213,37 @@ static size_t on_stream(char *data, size_t size, size_t count, void *context)
     return size * count;
 }
 
+/* What to do about a transfer that failed. FAILED_PRECONDITION: trying again changes nothing. */
+static const struct {
+    CURLcode result;
+    enum code code;
+    const char *advice;
+} troubles[] = {
+    {CURLE_URL_MALFORMAT, CODE_FAILED_PRECONDITION, "write the address as https://host:port"},
+    {CURLE_COULDNT_RESOLVE_HOST, CODE_UNAVAILABLE,
+     "check the name in the address, and this machine's network"},
+    {CURLE_COULDNT_CONNECT, CODE_UNAVAILABLE,
+     "check that the hub runs, and that address and port are right"},
+    {CURLE_SSL_CONNECT_ERROR, CODE_FAILED_PRECONDITION,
+     "no hub speaks TLS 1.3 there that takes this certificate: check address and port, and that "
+     "the certificate is of this network and has not expired"},
+    {CURLE_PEER_FAILED_VERIFICATION, CODE_FAILED_PRECONDITION,
+     "its certificate is not of the authority that is trusted here, is for another name, or is out "
+     "of date: check address, the authority's file (ca), and this machine's clock"},
+    {CURLE_SSL_CACERT_BADFILE, CODE_FAILED_PRECONDITION,
+     "the authority's file (ca) cannot be used: check its path and that you may read it"},
+    {CURLE_SSL_CERTPROBLEM, CODE_FAILED_PRECONDITION,
+     "the certificate and its key cannot be used: check both paths, that you may read them, and "
+     "that they belong together"},
+    {CURLE_SEND_ERROR, CODE_UNAVAILABLE,
+     "the hub stopped, or does not take this certificate: is it of this network, and not expired?"},
+    {CURLE_RECV_ERROR, CODE_UNAVAILABLE,
+     "the hub stopped, or does not take this certificate: is it of this network, and not expired?"},
+    {CURLE_OPERATION_TIMEDOUT, CODE_DEADLINE_EXCEEDED,
+     "it is too busy, or no hub is there: check the address, and try again later"},
+    {CURLE_WRITE_ERROR, CODE_RESOURCE_EXHAUSTED, "the answer is too long: ask for less at once"},
+};
+
 static enum code fail(struct peer_error *error, enum code code, const char *message)
 {
     error->code = code;
@@ -244,11 +277,16 @@ static enum code perform(struct answer *answer, const char *path, struct curl_sl
                     arena_string(answer->arena, view_of(answer->fault.text)));
     }
     const char *why = peer->curl_error[0] != '\0' ? peer->curl_error : curl_easy_strerror(result);
-    enum code code = result == CURLE_OPERATION_TIMEDOUT ? CODE_DEADLINE_EXCEEDED
-                     : result == CURLE_WRITE_ERROR      ? CODE_RESOURCE_EXHAUSTED
-                                                        : CODE_UNAVAILABLE;
+    enum code code = CODE_UNAVAILABLE;
+    const char *advice = "try again";
+    for (size_t i = 0; i < ARRAY_LEN(troubles); i++) {
+        if (troubles[i].result == result) {
+            code = troubles[i].code;
+            advice = troubles[i].advice;
+        }
+    }
     return fail(answer->error, code,
-                arena_printf(answer->arena, "%s did not answer: %s", peer->url, why));
+                arena_printf(answer->arena, "%s did not answer (%s): %s", peer->url, why, advice));
 }
 
 /* Turns an HTTP status other than 200 into the error that the body tells, or the status means. */
@@ -257,6 +295,7 @@ static enum code judge(struct answer *answer)
     long status = 0;
     curl_easy_getinfo(answer->peer->curl, CURLINFO_RESPONSE_CODE, &status);
     answer->error->reached = true;
+    answer->peer->reached = true;
     if (status == 200) {
         return CODE_OK;
     }
@@ -340,7 +379,9 @@ enum code peer_call_patiently(struct peer *peer, const char *service, const char
         enum code code = peer_call(peer, service, method, request, output, arena, response, error);
         int64_t wait_ms = error->retry_after_s > 0 ? (int64_t)error->retry_after_s * 1000
                                                    : back_off_ms;
-        if (code != CODE_UNAVAILABLE || waited_ms + wait_ms > wait_ms_max) {
+        int64_t patience_ms =
+            peer->reached || wait_ms_max < STRANGER_MS ? wait_ms_max : STRANGER_MS;
+        if (code != CODE_UNAVAILABLE || waited_ms + wait_ms > patience_ms) {
             return code;
         }
         nanosleep(&(struct timespec){.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000},
