@@ -6,7 +6,6 @@
 #include "process/command.h"
 #include "process/progress.h"
 #include "process/verify.h"
-#include "service/keyring.h"
 #include "store/migrate/migrate.h"
 #include "store/view/apply.h"
 #include "store/view/registry.h"
@@ -47,44 +46,6 @@ static void check_feeds(struct check *check)
         fault_prefix(&fault, "%zu feeds; the first", damaged);
     }
     say(check, "feeds", err, &fault, "every entry, every hash, every signed root");
-}
-
-/* The key file of each feed must be the one that the feed says. */
-static int compare_keys(struct check *check, struct fault *fault)
-{
-    struct keyring *keys = keyring_new(check->state->keys, &check->state->env);
-    struct feed_id feed;
-    int err = db_begin_read(check->db, fault);
-    if (err != E_OK) {
-        keyring_free(keys);
-        return err;
-    }
-    struct query *list = feed_list(check->db);
-    while (err == E_OK && feed_list_next(list, &feed)) {
-        const struct ed25519_key *key;
-        if (registry_feed_keeper(check->db, view_of(feed.name)) ==
-            PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE) {
-            continue; /* its key is at the site */
-        }
-        char file[KEYRING_FILE_MAX];
-        keyring_feed_file(view_of(feed.name), view_of(feed.origin), file);
-        char *path = arena_printf(&check->state->arena, "%s/%s", check->state->keys, file);
-        if (!state_exists(path)) {
-            err = fault_set(fault, E_NOT_FOUND, "%s is missing: restore it from a backup", path);
-            break;
-        }
-        err = keyring_feed(keys, view_of(feed.name), view_of(feed.origin), &key, fault);
-        if (err == E_OK &&
-            memcmp(key->public_key, feed.public_key, sizeof feed.public_key) != 0) {
-            err = fault_set(fault, E_CONFLICT,
-                            "%s is not the key of the feed %s: restore it from a backup", path,
-                            feed.name);
-        }
-    }
-    query_end(list);
-    db_end(check->db, NULL);
-    keyring_free(keys);
-    return err;
 }
 
 static void count_entries(void *context, uint64_t done)
@@ -173,7 +134,7 @@ static int run(int argc, char **argv)
         say(&check, "pages", err, &fault, "all pages and indexes agree");
         check_feeds(&check);
         fault = FAULT_NONE;
-        err = compare_keys(&check, &fault);
+        err = verify_keys(check.db, check.state, &fault);
         say(&check, "keys", err, &fault, "each feed has its own");
         if (check.worst == EXIT_DONE) {
             check_projections(&check);

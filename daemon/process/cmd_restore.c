@@ -130,9 +130,17 @@ static int restore_into(struct state *state, const char *backup, size_t *feeds,
         return fault_set(fault, err_from_errno(errno), "%s cannot be made: %s", state->dir,
                          strerror(errno));
     }
+    struct fault opening = FAULT_NONE;
     int err = copy_file(backup, state->database, fault);
-    err = err != E_OK ? err : db_open(&db, &options, fault);
-    err = err != E_OK ? err : migrate_run(db, fault);
+    if (err == E_OK && (err = db_open(&db, &options, &opening)) == E_OK) {
+        err = migrate_run(db, &opening);
+    }
+    if (opening.code != E_OK && err != E_FOREIGN) {
+        fault_set(fault, err, "%s", opening.text);
+    } else if (err == E_FOREIGN) {
+        fault_set(fault, err, "%s is not a backup by this version or an older one: name the file "
+                              "that `passerelled backup` wrote", backup);
+    }
     err = err != E_OK ? err : verify(state, db, fault);
     err = err != E_OK ? err : backup_unpack(state, db, fault);
     err = err != E_OK ? err : settle_settings(state, fault);

@@ -79,6 +79,7 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     }
     pages_init(&pages, hub, settings);
     err = verify_ends(hub_service(hub)->db, (uint64_t)settings->verify_entries, fault);
+    err = err != E_OK ? err : verify_keys(hub_service(hub)->db, state, fault);
     err = err != E_OK ? err : hub_start(hub, pages.routes, pages.route_count, &pages, fault);
     if (err == E_OK) {
         err = pages_verify(&pages, fault);

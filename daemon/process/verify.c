@@ -1,6 +1,8 @@
 #include "process/verify.h"
 
 #include "base/arena.h"
+#include "service/keyring.h"
+#include "store/view/registry.h"
 
 /* All feeds; the caller frees *out. */
 static int list_feeds(struct db *db, struct feed_id **out, size_t *count, struct fault *fault)
@@ -83,4 +85,51 @@ int verify_all(struct db *db, const struct verify_progress *progress, size_t *da
     }
     free(feeds);
     return first;
+}
+
+/* Fills *kept: whether this hub keeps the feed. A feed that its site keeps has its key there. */
+static int is_kept_here(struct db *db, const struct feed_id *feed, bool *kept, struct fault *fault)
+{
+    int err = db_begin_read(db, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    *kept = registry_feed_keeper(db, view_of(feed->name)) !=
+            PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE;
+    return db_end(db, fault);
+}
+
+static int verify_key(const struct feed_id *feed, struct keyring *keys, struct state *state,
+                      struct fault *fault)
+{
+    const struct ed25519_key *key;
+    char file[KEYRING_FILE_MAX];
+    keyring_feed_file(view_of(feed->name), view_of(feed->origin), file);
+    char *path = arena_printf(&state->arena, "%s/%s", state->keys, file);
+    if (!state_exists(path)) {
+        return fault_set(fault, E_NOT_FOUND, "%s is missing: restore it from a backup", path);
+    }
+    int err = keyring_feed(keys, view_of(feed->name), view_of(feed->origin), &key, fault);
+    if (err == E_OK && memcmp(key->public_key, feed->public_key, sizeof feed->public_key) != 0) {
+        err = fault_set(fault, E_CONFLICT,
+                        "%s is not the key of the feed %s: restore it from a backup", path,
+                        feed->name);
+    }
+    return err;
+}
+
+int verify_keys(struct db *db, struct state *state, struct fault *fault)
+{
+    struct feed_id *feeds = NULL;
+    size_t count = 0;
+    struct keyring *keys = keyring_new(state->keys, &state->env);
+    int err = list_feeds(db, &feeds, &count, fault);
+    for (size_t i = 0; err == E_OK && i < count; i++) {
+        bool kept = false;
+        err = is_kept_here(db, &feeds[i], &kept, fault);
+        err = err != E_OK || !kept ? err : verify_key(&feeds[i], keys, state, fault);
+    }
+    free(feeds);
+    keyring_free(keys);
+    return err;
 }

@@ -2,6 +2,7 @@
 #ifndef PROCESS_VERIFY_H
 #define PROCESS_VERIFY_H
 
+#include "process/state.h"
 #include "store/feed/feed.h"
 
 struct verify_progress {
@@ -18,5 +19,9 @@ must_check int verify_ends(struct db *db, uint64_t entries, struct fault *fault)
  * counts them. E_CLOSED when `stop` said so. */
 must_check int verify_all(struct db *db, const struct verify_progress *progress, size_t *damaged,
                           struct fault *fault);
+/* Is the key file of each feed that this hub keeps there, and the one that the feed says? With
+ * another it would sign checkpoints that nobody accepts. E_NOT_FOUND, E_CONFLICT; whatever reading
+ * the file gives. */
+must_check int verify_keys(struct db *db, struct state *state, struct fault *fault);
 
 #endif

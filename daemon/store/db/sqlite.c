@@ -91,7 +91,9 @@ static int fault_of_sqlite(struct fault *fault, const char *path, sqlite3 *handl
                              "cannot open the database %s: %s; check the path and its owner", path,
                              strerror(errnum));
         }
-        return fault_set(fault, E_IO, "cannot open the database %s: %s", path, why);
+        return fault_set(fault, E_IO,
+                         "cannot open the database %s: %s; check that it is a file that you may "
+                         "read and write", path, why);
     case SQLITE_PERM:
     case SQLITE_READONLY:
         return fault_set(fault, E_DENIED,

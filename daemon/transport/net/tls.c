@@ -8,8 +8,9 @@ static const unsigned char session_context[] = "passerelle";
 
 static int fail(struct fault *fault, const char *what, const char *file, const char *todo)
 {
-    unsigned long error = ERR_peek_last_error();
-    const char *reason = ERR_reason_error_string(error);
+    unsigned long first = ERR_peek_error(); /* the last one says "system lib" of a missing file */
+    const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+                                                 : ERR_reason_error_string(ERR_peek_last_error());
     fault_set(fault, E_INVALID, "%s %s cannot be used (%s): %s", what, file,
               reason == NULL ? "no reason given" : reason, todo);
     ERR_clear_error();
