@@ -455,13 +455,16 @@ bool hub_stop(struct hub *hub, int64_t drain_ms)
 {
     struct transport *transport = atomic_load(&hub->transport);
     bool drained = transport == NULL || transport_drain(transport, drain_ms);
-    worker_stop(hub->worker); /* before the writer, to which it hands calls on */
+    /* Callers who were not done in time may still send: the threads' ends refuse, and stay until
+     * the I/O threads are gone. The worker first, for it hands calls on to the writer. */
+    worker_stop(hub->worker);
     writer_stop(hub->writer);
-    hub->worker = NULL;
-    atomic_store(&hub->transport, NULL);
     if (transport != NULL) {
         transport_free(transport);
     }
+    atomic_store(&hub->transport, NULL);
+    worker_free(hub->worker);
+    hub->worker = NULL;
     hub->stopped = true;
     return drained;
 }

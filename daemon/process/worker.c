@@ -90,6 +90,13 @@ void worker_stop(struct worker *worker)
     pthread_cond_signal(&worker->wake);
     pthread_mutex_unlock(&worker->lock);
     pthread_join(worker->thread, NULL);
+}
+
+void worker_free(struct worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
     pthread_cond_destroy(&worker->wake);
     pthread_mutex_destroy(&worker->lock);
     db_free(worker->service.db);
@@ -100,7 +107,8 @@ void worker_submit(struct worker *worker, struct call *call)
 {
     call->next = NULL;
     pthread_mutex_lock(&worker->lock);
-    bool taken = !worker->stopping && worker->queued < worker->queue_max;
+    bool stopping = worker->stopping;
+    bool taken = !stopping && worker->queued < worker->queue_max;
     if (taken) {
         *worker->last = call;
         worker->last = &call->next;
@@ -110,8 +118,8 @@ void worker_submit(struct worker *worker, struct call *call)
     pthread_mutex_unlock(&worker->lock);
     if (!taken) {
         call->error.retry_after_s = 5;
-        call_fail(call, CODE_UNAVAILABLE,
-                  "too many long requests wait; try again in some seconds");
+        call_fail(call, CODE_UNAVAILABLE, "%s; try again in some seconds",
+                  stopping ? "the server is stopping" : "too many long requests wait");
         call->done(call);
     }
 }

@@ -11,8 +11,10 @@ struct worker;
 /* Starts the thread. `db` is taken on success; `node` and `writer` are borrowed. */
 must_check int worker_start(struct worker **out, struct node *node, struct db *db,
                             struct writer *writer, size_t queue_max, struct fault *fault);
-/* Ends what waits with `unavailable`, joins. NULL is fine. */
+/* Ends what waits with `unavailable`, joins; refuses from then on. NULL is fine. */
 void worker_stop(struct worker *worker);
+/* After worker_stop(), when nobody can submit any more. NULL is fine. */
+void worker_free(struct worker *worker);
 
 /* Runs the call's read later, or its first half and then hands it to the writer; done() is called
  * once. A full queue ends it now. Any thread. */

@@ -49,7 +49,7 @@ must_check int transport_reload(struct transport *transport, const struct tls_fi
 /* Stops accepting, ends streams with `unavailable`, lets calls in flight end. True when all
  * connections closed in time. Once, not from an I/O thread. */
 bool transport_drain(struct transport *transport, int64_t deadline_ms);
-/* The gateway must have ended all its calls. */
+/* Waits for the gateway to end all its calls, also those that nobody waits for any more. */
 void transport_free(struct transport *transport);
 /* For metrics: connections in a state, and open streams. */
 int transport_count(const struct transport *transport, enum conn_state state);

@@ -271,8 +271,11 @@ int wire_scan(const ProtobufCMessageDescriptor *descriptor, struct view bytes,
     if (bytes.len > INT32_MAX) {
         return fault_set(fault, E_LIMIT, "a message has at most 2 GiB");
     }
+    if (bytes.len == 0) {
+        return E_OK;
+    }
     struct scan scan = {.limits = limits, .fault = fault};
     struct cursor cursor = {.at = (const uint8_t *)bytes.data,
                             .end = (const uint8_t *)bytes.data + bytes.len};
-    return bytes.len == 0 ? E_OK : scan_message(&scan, descriptor, cursor, NULL, 1);
+    return scan_message(&scan, descriptor, cursor, NULL, 1);
 }

@@ -19,6 +19,7 @@ static atomic_int recorded;
 static atomic_ullong epoch = 1;
 static atomic_bool revoked, stopping;
 static atomic_int ended_ok, ended_failed;
+static atomic_int running; /* calls on threads of their own */
 
 /* Methods: `service` is not used by any of them. */
 
@@ -203,6 +204,7 @@ static void *run_record(void *context)
 {
     struct call *call = context;
     call->method->decide(NULL, call);
+    atomic_fetch_sub(&running, 1);
     call->done(call);
     return NULL;
 }
@@ -212,6 +214,7 @@ static void submit(void *context, struct call *call)
     (void)context;
     if (strcmp(call->method->name, "Record") == 0) {
         pthread_t thread;
+        atomic_fetch_add(&running, 1);
         if (pthread_create(&thread, NULL, run_record, call) != 0) {
             die("no thread");
         }
@@ -428,6 +431,7 @@ int main(int argc, char **argv)
     atomic_store(&stopping, true);
     pthread_join(waker, NULL);
     transport_free(transport);
+    assert(atomic_load(&running) == 0); /* it waits for them */
     free((void *)(uintptr_t)config.tls.certificate);
     free((void *)(uintptr_t)config.tls.key);
     free((void *)(uintptr_t)config.tls.client_ca);

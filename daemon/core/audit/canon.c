@@ -104,10 +104,10 @@ static const char *read_value(struct reader *in, unsigned wire, uint64_t *number
 
 static const char *read_packed(ProtobufCType type, struct view bytes)
 {
-    struct reader in = {(const uint8_t *)bytes.data, (const uint8_t *)bytes.data + bytes.len};
     if (bytes.len == 0) {
         return "an empty list is written";
     }
+    struct reader in = {(const uint8_t *)bytes.data, (const uint8_t *)bytes.data + bytes.len};
     while (in.at < in.end) {
         uint64_t number = 0;
         struct view none = VIEW_NONE;
@@ -151,7 +151,8 @@ static const char *check_field(const ProtobufCFieldDescriptor *field, unsigned w
 static const char *read_message(const ProtobufCMessageDescriptor *descriptor, struct view bytes,
                                 struct canon *out, unsigned depth)
 {
-    struct reader in = {(const uint8_t *)bytes.data, (const uint8_t *)bytes.data + bytes.len};
+    const uint8_t *start = bytes.len == 0 ? (const uint8_t *)"" : (const uint8_t *)bytes.data;
+    struct reader in = {start, start + bytes.len};
     uint64_t last = 0;
     unsigned at = 0;
     bool newer = false;

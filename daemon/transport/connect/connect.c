@@ -211,6 +211,13 @@ bool transport_drain(struct transport *transport, int64_t deadline_ms)
 
 void transport_free(struct transport *transport)
 {
+    if (!net_is_draining(transport->net)) {
+        net_drain(transport->net, 0);
+    }
+    /* Whoever works on a call writes into its exchange, even when nobody waits for the answer. */
+    while (atomic_load(&transport->calls) > 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
     net_free(transport->net);
     for (int i = 0; i < transport->config.threads; i++) {
         gzip_release(&transport->gzips[i]);

@@ -14,6 +14,7 @@ struct transport {
     struct net *net;
     struct gzip *gzips; /* one per I/O thread */
     atomic_int streams;
+    atomic_int calls; /* submitted, and not yet ours again */
     atomic_ullong trace; /* of the next call: mixed before use */
 };
 

@@ -227,6 +227,7 @@ static void make_trace(struct transport *transport, char trace[17])
 static void finish(struct rpc *rpc)
 {
     struct exchange *x = rpc->x;
+    atomic_fetch_sub(&rpc->transport->calls, 1);
     if (rpc->timer_set) {
         event_del(&rpc->timer);
         rpc->timer_set = false;
@@ -304,6 +305,7 @@ void rpc_submit(struct rpc *rpc)
     call->owner = rpc;
     make_trace(rpc->transport, call->trace);
     x->held = true;
+    atomic_fetch_add(&rpc->transport->calls, 1);
     rpc->submitting = true;
     gateway->submit(gateway->context, call);
     rpc->submitting = false;

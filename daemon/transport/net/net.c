@@ -44,10 +44,10 @@ void io_post(struct io *io, struct post *post)
         io->posts_last->next = post;
     }
     io->posts_last = post;
-    pthread_mutex_unlock(&io->lock);
     if (first) {
-        ring(io);
+        ring(io); /* under the lock: once the post has run, io may be freed */
     }
+    pthread_mutex_unlock(&io->lock);
 }
 
 static void run_posts(struct io *io)

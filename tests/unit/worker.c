@@ -1,0 +1,58 @@
+/* The thread for long reads at its end: callers that are cut late may still submit. */
+#include "process/worker.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+static int refuse(struct service *service, struct call *call)
+{
+    (void)service;
+    return call_fail(call, CODE_NOT_FOUND, "there is nothing");
+}
+
+static void done(struct call *call)
+{
+    ++*(atomic_int *)call->owner;
+}
+
+static const struct method slow = {.service = "Test", .name = "Slow", .slow = true,
+                                   .decide = refuse};
+
+START_TEST(test_refuses_after_stop)
+{
+    struct node node = {.env = &env_system};
+    struct fault fault = FAULT_NONE;
+    struct arena arena = ARENA_INIT;
+    struct worker *worker = NULL;
+    atomic_int ended = 0;
+    struct call late = {.method = &slow, .arena = &arena, .deadline_ns = 1, .done = done,
+                        .owner = &ended};
+    struct call after = {.method = &slow, .arena = &arena, .done = done, .owner = &ended};
+
+    ck_assert_int_eq(worker_start(&worker, &node, NULL, NULL, 4, &fault), E_OK);
+    worker_submit(worker, &late);
+    worker_stop(worker);
+    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(late.error.code, CODE_DEADLINE_EXCEEDED);
+    worker_submit(worker, &after);
+    ck_assert_int_eq(ended, 2);
+    ck_assert_int_eq(after.error.code, CODE_UNAVAILABLE);
+    ck_assert_str_eq(after.error.message, "the server is stopping; try again in some seconds");
+    ck_assert_uint_eq(worker_queued(worker), 0);
+    worker_free(worker);
+    arena_release(&arena);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("worker");
+    TCase *tcase = tcase_create("end");
+    tcase_add_test(tcase, test_refuses_after_stop);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
