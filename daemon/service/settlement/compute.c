@@ -28,16 +28,16 @@ int settlement_history(const struct loaded *loaded, struct month month,
 {
     struct arena arena = ARENA_INIT;
     int error = 0;
-    for (size_t i = 0; i < loaded->closed_count && error == 0; i++) {
-        if (loaded->closed[i].number >= month.number) {
+    for (size_t i = 0; i < loaded->due.closed_count && error == 0; i++) {
+        if (loaded->due.closed[i].number >= month.number) {
             break;
         }
         arena_clear(&arena);
         const Passerelle__V1__SettlementDocument *document =
-            settlement_stored(loaded->db, loaded->closed[i], &arena);
+            settlement_stored(loaded->db, loaded->due.closed[i], &arena);
         if (document == NULL) {
             char text[8];
-            month_format(loaded->closed[i], text);
+            month_format(loaded->due.closed[i], text);
             error = fault_set(fault, E_CORRUPT,
                               "the settlement document of %s is not here: restore a backup", text);
         } else {
@@ -89,81 +89,34 @@ static int cut_take(struct db *db, struct arena *arena, struct settlement *out, 
     return 0;
 }
 
-/* The months to be rated again, with their stays. */
-struct revision {
-    struct month *months;
-    struct stays *stays;
-    struct close_correction *corrections;
-    size_t count;
+/* A close while it is computed. */
+struct computing {
+    struct loaded *loaded;
+    struct month month;
 };
 
-static int revision_load(struct revision *revision, struct loaded *loaded, struct month month,
-                         struct arena *arena, struct fault *fault)
+static int stays_again(void *context, struct month month, struct stays *out, struct fault *fault)
 {
-    revision->months = ARENA_ARRAY(arena, loaded->closed_count, struct month);
-    revision->stays = ARENA_ARRAY(arena, loaded->closed_count, struct stays);
-    revision->corrections = ARENA_ARRAY(arena, loaded->closed_count, struct close_correction);
-    int error = 0;
-    for (size_t i = 0; i < loaded->closed_count && error == 0; i++) {
-        if (loaded->touched[i] && loaded->closed[i].number < month.number) {
-            size_t at = revision->count++;
-            revision->months[at] = loaded->closed[i];
-            error = loaded_again(loaded, loaded->closed[i], &revision->stays[at], fault);
-            revision->corrections[at] =
-                (struct close_correction){.month = loaded->closed[i],
-                                          .stays = revision->stays[at].all,
-                                          .stay_count = revision->stays[at].count};
-        }
-    }
-    return error;
+    return loaded_again(((struct computing *)context)->loaded, month, out, fault);
 }
 
-static void revision_release(struct revision *revision)
+static int history_take(void *context, struct close_history *history, struct fault *fault)
 {
-    for (size_t i = 0; i < revision->count; i++) {
-        stays_release(&revision->stays[i]);
-    }
+    const struct computing *computing = context;
+    return settlement_history(computing->loaded, computing->month, history, fault);
 }
 
 static int result_compute(struct loaded *loaded, struct month month, struct arena *arena,
                           struct close_result *result, struct fault *fault)
 {
     struct stays stays = STAYS_INIT;
-    struct revision revision = {0};
-    struct close_history history = CLOSE_HISTORY_INIT;
-    const Passerelle__V1__NetworkPolicy *policy = registry_policy(loaded->db, arena);
+    struct computing computing = {loaded, month};
+    struct due_source source = {stays_again, history_take, &computing};
     int error = loaded_month(loaded, month, &stays, fault);
     if (error == 0) {
-        error = revision_load(&revision, loaded, month, arena, fault);
+        error = due_close(&loaded->due, &loaded->roster, month, &stays, &source,
+                          registry_policy(loaded->db, arena), result, fault);
     }
-    if (error == 0) {
-        history.wanted = revision.months;
-        history.wanted_count = revision.count;
-        error = settlement_history(loaded, month, &history, fault);
-    }
-    for (size_t i = 0; i < revision.count && error == 0; i++) {
-        struct close_correction *correction = &revision.corrections[i];
-        correction->billed =
-            close_history_billed(&history, correction->month, &correction->billed_count);
-    }
-    if (error == 0) {
-        bool direct = policy->netting == PASSERELLE__V1__NETTING_MODE__NETTING_MODE_DIRECT;
-        struct close_input input = {
-            .month = month,
-            .stays = stays.all,
-            .stay_count = stays.count,
-            .corrections = revision.corrections,
-            .correction_count = revision.count,
-            .carnet_uses = history.uses,
-            .carnet_use_count = history.use_count,
-            .carried_in = history.carried,
-            .mode = direct ? NETTING_DIRECT : NETTING_OPERATOR,
-            .carry_minimum = CENTS(policy->carry_under_cents),
-        };
-        error = close_run(result, &loaded->roster, &input, fault);
-    }
-    close_history_release(&history);
-    revision_release(&revision);
     stays_release(&stays);
     return error;
 }
@@ -179,7 +132,7 @@ int settlement_compute(struct db *db, uint64_t seed, struct month month, struct 
         error = result_compute(&loaded, month, arena, &result, fault);
     }
     if (error == 0) {
-        settlement.closed_count = loaded.closed_count;
+        settlement.closed_count = loaded.due.closed_count;
         settlement.document = document_of_result(&result, &loaded.roster, arena);
         settlement.bytes = wire_pack_arena(arena, &settlement.document->base);
         sha256(settlement.bytes, settlement.sha256);

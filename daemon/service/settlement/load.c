@@ -2,11 +2,8 @@
  * lie in the file, and looks each id up once. */
 #include "service/settlement/load.h"
 
-#include <assert.h>
-
-#include "core/close/close.h"
-#include "core/day/opening_hours.h"
 #include "core/entry/entry.h"
+#include "core/records/roster_fill.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -20,52 +17,33 @@ struct filling {
     int error;
 };
 
-static bool day_or(const char *text, struct day empty, struct day *out)
+static bool left_out(const struct filling *filling, const char *employer_id)
 {
-    *out = empty;
-    return text[0] == '\0' || day_parse(view_of(text), out) == E_OK;
-}
-
-/* What is in a view was checked before it became an entry. */
-static bool unreadable(struct filling *filling, const char *what, const char *id)
-{
-    filling->error = fault_set(filling->fault, E_CORRUPT, "the %s %s cannot be read", what, id);
-    return false;
+    return filling->employer_id.len > 0 && !view_is(filling->employer_id, employer_id);
 }
 
 static bool member_add(void *context, const ProtobufCMessage *record)
 {
     struct filling *filling = context;
-    const Passerelle__V1__Member *m = (const void *)record;
-    bool standard = m->vat_regime == PASSERELLE__V1__VAT_REGIME__VAT_REGIME_STANDARD;
-    struct member member = {
-        .vat = {standard ? 2000 : 0}, .is_operator = m->is_operator, .is_issuer = m->is_issuer};
     filling->error =
-        roster_add_member(&filling->loaded->roster, view_of(m->member_id), member, filling->fault);
+        roster_fill_member(&filling->loaded->roster, (const void *)record, filling->fault);
     return filling->error == 0;
 }
 
 static bool site_add(void *context, const ProtobufCMessage *record)
 {
     struct filling *filling = context;
-    const Passerelle__V1__Site *m = (const void *)record;
-    struct opening_hours *hours = ARENA_NEW(&filling->loaded->arena, struct opening_hours);
-    if (m->opening_hours[0] != '\0' &&
-        opening_hours_parse(view_of(m->opening_hours), hours, NULL) != E_OK) {
-        return unreadable(filling, "site", m->site_id);
-    }
-    struct site site = {.zone = (enum zone)(m->zone - PASSERELLE__V1__ZONE__ZONE_URBAN),
-                        .offers = {m->desks > 0, m->meeting_rooms > 0, m->booths > 0},
-                        .hours = hours};
-    filling->error =
-        roster_add_site(&filling->loaded->roster, view_of(m->site_id), view_of(m->member_id),
-                        view_of(m->category), site, filling->fault);
+    filling->error = roster_fill_site(&filling->loaded->roster, (const void *)record,
+                                      &filling->loaded->arena, filling->fault);
     return filling->error == 0;
 }
 
-static bool left_out(const struct filling *filling, const char *employer_id)
+static bool tariff_add_rows(void *context, const ProtobufCMessage *record)
 {
-    return filling->employer_id.len > 0 && !view_is(filling->employer_id, employer_id);
+    struct filling *filling = context;
+    filling->error =
+        roster_fill_tariff(&filling->loaded->roster, (const void *)record, filling->fault);
+    return filling->error == 0;
 }
 
 static bool employer_add(void *context, const ProtobufCMessage *record)
@@ -73,8 +51,7 @@ static bool employer_add(void *context, const ProtobufCMessage *record)
     struct filling *filling = context;
     const Passerelle__V1__Employer *m = (const void *)record;
     if (!left_out(filling, m->employer_id)) {
-        filling->error = roster_add_employer(&filling->loaded->roster, view_of(m->employer_id),
-                                             view_of(m->issuer_member_id), filling->fault);
+        filling->error = roster_fill_employer(&filling->loaded->roster, m, filling->fault);
     }
     return filling->error == 0;
 }
@@ -83,18 +60,8 @@ static bool plan_add(void *context, const ProtobufCMessage *record)
 {
     struct filling *filling = context;
     const Passerelle__V1__Plan *m = (const void *)record;
-    struct plan plan = {
-        .type = m->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_CARNET         ? PLAN_CARNET
-                : m->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_SUBSCRIPTION ? PLAN_SUBSCRIPTION
-                                                                               : PLAN_USAGE,
-        .monthly_fee = CENTS(m->monthly_fee_cents),
-        .included_units = m->included_units,
-        .holder_cap_cents = -1,
-        .contract_cap_cents = -1,
-    };
     if (!left_out(filling, m->employer_id)) {
-        filling->error = roster_add_plan(&filling->loaded->roster, view_of(m->plan_id),
-                                         view_of(m->employer_id), plan, filling->fault);
+        filling->error = roster_fill_plan(&filling->loaded->roster, m, filling->fault);
     }
     return filling->error == 0;
 }
@@ -104,16 +71,10 @@ static bool carnet_add(void *context, const ProtobufCMessage *record)
     struct filling *filling = context;
     const Passerelle__V1__Carnet *m = (const void *)record;
     struct roster *roster = &filling->loaded->roster;
-    struct carnet carnet = {.units = m->units, .price = CENTS(m->price_cents)};
     uint32_t plan;
-    if (filling->loaded->partial && !names_find(&roster->plan_ids, view_of(m->plan_id), &plan)) {
-        return true;
+    if (!filling->loaded->partial || names_find(&roster->plan_ids, view_of(m->plan_id), &plan)) {
+        filling->error = roster_fill_carnet(roster, m, filling->fault);
     }
-    if (!day_or(m->bought_on, DAY_FIRST, &carnet.bought_on)) {
-        return unreadable(filling, "carnet", m->carnet_id);
-    }
-    filling->error = roster_add_carnet(roster, view_of(m->carnet_id), view_of(m->plan_id), carnet,
-                                       (int)m->valid_months, filling->fault);
     return filling->error == 0;
 }
 
@@ -121,36 +82,9 @@ static bool holder_add(void *context, const ProtobufCMessage *record)
 {
     struct filling *filling = context;
     const Passerelle__V1__HolderPut *m = (const void *)record;
-    struct holder holder = {0};
-    if (left_out(filling, m->employer_id)) {
-        return true;
-    }
-    if (!day_or(m->active_from, DAY_FIRST, &holder.active_from) ||
-        !day_or(m->active_to, DAY_LAST, &holder.active_to)) {
-        return unreadable(filling, "holder", m->holder_id);
-    }
-    filling->error = roster_add_holder(&filling->loaded->roster, view_of(m->holder_id),
-                                       view_of(m->plan_id), holder, filling->fault);
-    return filling->error == 0;
-}
-
-static bool tariff_rows_add(void *context, const ProtobufCMessage *record)
-{
-    struct filling *filling = context;
-    const Passerelle__V1__TariffVersion *m = (const void *)record;
-    struct tariff_row row = {.version = m->version};
-    if (!day_or(m->valid_from, DAY_FIRST, &row.valid_from)) {
-        return unreadable(filling, "tariff", m->valid_from);
-    }
-    for (size_t i = 0; i < m->n_rows && filling->error == 0; i++) {
-        const Passerelle__V1__TariffRow *one = m->rows[i];
-        row.category = view_of(one->category);
-        row.zone = (enum zone)(one->zone - PASSERELLE__V1__ZONE__ZONE_URBAN);
-        row.resource = (enum resource)(one->resource - PASSERELLE__V1__RESOURCE__RESOURCE_DESK);
-        row.unit = (enum unit)(one->unit - PASSERELLE__V1__UNIT__UNIT_HALF_DAY);
-        row.prices = (struct prices){CENTS(one->p_cents), CENTS(one->h_cents), CENTS(one->f_cents),
-                                     CENTS(one->s_cents)};
-        filling->error = tariff_add(&filling->loaded->roster.tariff, &row, filling->fault);
+    if (!left_out(filling, m->employer_id)) {
+        filling->error = roster_fill_holder(&filling->loaded->roster, m->holder_id, m->plan_id,
+                                            m->active_from, m->active_to, filling->fault);
     }
     return filling->error == 0;
 }
@@ -162,7 +96,7 @@ static int roster_load(struct filling *filling)
         bool (*add)(void *context, const ProtobufCMessage *record);
     } steps[] = {
         {REGISTRY_MEMBERS, member_add},      {REGISTRY_SITES, site_add},
-        {REGISTRY_TARIFFS, tariff_rows_add}, {REGISTRY_EMPLOYERS, employer_add},
+        {REGISTRY_TARIFFS, tariff_add_rows}, {REGISTRY_EMPLOYERS, employer_add},
         {REGISTRY_PLANS, plan_add},          {REGISTRY_CARNETS, carnet_add},
         {REGISTRY_HOLDERS, holder_add},
     };
@@ -184,11 +118,12 @@ static void closes_load(struct loaded *loaded)
     struct query *query = db_query(loaded->db, &count_closed);
     size_t count = query_next(query) ? (size_t)query_int(query, 0) : 0;
     query_end(query);
-    loaded->closed = ARENA_ARRAY(&loaded->arena, count, struct month);
-    loaded->touched = ARENA_ARRAY(&loaded->arena, count, bool);
+    loaded->due.closed = ARENA_ARRAY(&loaded->arena, count, struct month);
+    loaded->due.touched = ARENA_ARRAY(&loaded->arena, count, bool);
     query = db_query(loaded->db, &select_closed);
-    while (loaded->closed_count < count && query_next(query)) {
-        loaded->closed[loaded->closed_count++] = (struct month){(int32_t)query_int(query, 0)};
+    while (loaded->due.closed_count < count && query_next(query)) {
+        int32_t number = (int32_t)query_int(query, 0);
+        loaded->due.closed[loaded->due.closed_count++] = (struct month){number};
     }
     query_end(query);
 }
@@ -196,9 +131,9 @@ static void closes_load(struct loaded *loaded)
 static int64_t cut_key(const struct loaded *loaded, const char *feed_id, int64_t feed_no)
 {
     int64_t size = 0;
-    if (loaded->closed_count > 0) {
+    if (loaded->due.closed_count > 0) {
         struct query *query = db_query(loaded->db, &select_cut);
-        query_bind_int(query, "month", loaded->closed[loaded->closed_count - 1].number);
+        query_bind_int(query, "month", loaded->due.closed[loaded->due.closed_count - 1].number);
         query_bind_text(query, "feed_id", view_of(feed_id));
         size = query_next(query) ? query_int(query, 0) : 0;
         query_end(query);
@@ -239,13 +174,6 @@ static const struct loaded_feed *feed_of(const struct loaded *loaded, int64_t vi
     return found ? &loaded->feeds[low] : NULL;
 }
 
-static void touch(struct loaded *loaded, struct month month)
-{
-    for (size_t i = 0; i < loaded->closed_count; i++) {
-        loaded->touched[i] = loaded->touched[i] || loaded->closed[i].number == month.number;
-    }
-}
-
 /* ---- rulings ---- */
 
 DB_SQL(count_rulings, "SELECT COUNT(*) FROM dispute WHERE outcome IN (2, 3)");
@@ -258,7 +186,7 @@ DB_SQL(select_ruled, "SELECT visit_key, day, corrected_by FROM visit "
 
 /* A ruling follows a visit to what took its place: the host cannot correct a ruling away. */
 static bool ruling_find(struct loaded *loaded, struct view visit_id, int64_t feed_no,
-                        struct loaded_ruling *out)
+                        struct ruling *out)
 {
     uint8_t id[16];
     bool found = false;
@@ -282,35 +210,15 @@ static bool ruling_find(struct loaded *loaded, struct view visit_id, int64_t fee
     return found;
 }
 
-static int rulings_compare(const void *left, const void *right)
-{
-    const struct loaded_ruling *a = left;
-    const struct loaded_ruling *b = right;
-    return a->visit_key < b->visit_key ? -1 : a->visit_key > b->visit_key;
-}
-
-/* The last ruling on a visit counts; one that upholds changes nothing. */
-static void ruling_put(struct loaded *loaded, struct loaded_ruling ruling)
-{
-    for (size_t i = 0; i < loaded->ruling_count; i++) {
-        if (loaded->rulings[i].visit_key == ruling.visit_key) {
-            ruling.late = ruling.late || loaded->rulings[i].late;
-            loaded->rulings[i] = ruling;
-            return;
-        }
-    }
-    loaded->rulings[loaded->ruling_count++] = ruling;
-}
-
 static void rulings_load(struct loaded *loaded)
 {
     struct query *query = db_query(loaded->db, &count_rulings);
     size_t count = query_next(query) ? (size_t)query_int(query, 0) : 0;
     query_end(query);
-    loaded->rulings = ARENA_ARRAY(&loaded->arena, count, struct loaded_ruling);
+    loaded->due.rulings = ARENA_ARRAY(&loaded->arena, count, struct ruling);
     query = db_query(loaded->db, &select_rulings);
-    while (query_next(query) && loaded->ruling_count < count) {
-        struct loaded_ruling ruling = {
+    while (query_next(query) && loaded->due.ruling_count < count) {
+        struct ruling ruling = {
             .voided =
                 query_int(query, 2) == PASSERELLE__V1__DISPUTE_OUTCOME__DISPUTE_OUTCOME_VOIDED,
             .late = query_int(query, 5) > loaded->books_cut_key,
@@ -318,23 +226,11 @@ static void rulings_load(struct loaded *loaded)
             .out_utc_ms = query_int(query, 4),
         };
         if (ruling_find(loaded, query_blob(query, 0), query_int(query, 1), &ruling)) {
-            ruling_put(loaded, ruling);
+            due_ruling_put(&loaded->due, ruling);
         }
     }
     query_end(query);
-    if (loaded->ruling_count > 0) {
-        qsort(loaded->rulings, loaded->ruling_count, sizeof *loaded->rulings, rulings_compare);
-    }
-}
-
-static const struct loaded_ruling *ruling_of(const struct loaded *loaded, int64_t visit_key)
-{
-    if (loaded->ruling_count == 0) {
-        return NULL;
-    }
-    struct loaded_ruling wanted = {.visit_key = visit_key};
-    return bsearch(&wanted, loaded->rulings, loaded->ruling_count, sizeof *loaded->rulings,
-                   rulings_compare);
+    due_rulings_sort(&loaded->due);
 }
 
 int loaded_open(struct loaded *loaded, struct db *db, uint64_t seed, struct view employer_id,
@@ -362,12 +258,6 @@ void loaded_release(struct loaded *loaded)
 
 /* ---- stays ---- */
 
-void stays_release(struct stays *stays)
-{
-    free(stays->all);
-    *stays = STAYS_INIT;
-}
-
 /* Each column of a million rows costs, so the day is taken from in_utc_ms. */
 #define STAY_COLUMNS "SELECT visit_key, visit_id, holder_id, resource, in_utc_ms, out_utc_ms, state"
 enum { STATE_CLOSED = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED };
@@ -387,37 +277,20 @@ static int stay_take(const struct loaded *loaded, const struct query *row,
                    : fault_set(fault, E_CORRUPT, "a visit is of the holder %.*s, who is not known",
                                VIEW_FMT(holder_id));
     }
-    const struct loaded_ruling *ruling = ruling_of(loaded, visit_key);
-    if (ruling != NULL && !late_rulings && ruling->late) {
-        ruling = NULL;
-    }
-    if (ruling != NULL && ruling->voided) {
-        return 0;
-    }
-    if (out->count == out->alloc) {
-        out->alloc = out->alloc == 0 ? 4096 : out->alloc * 2;
-        out->all = xrealloc(out->all, out->alloc, sizeof *out->all);
-    }
-    struct stay *stay = &out->all[out->count++];
-    *stay = (struct stay){
+    struct stay stay = {
         .site = feed->site,
         .holder = holder,
         .in_utc_ms = query_int(row, 4),
         .out_utc_ms = query_int(row, 5),
         .resource = (uint8_t)(query_int(row, 3) - PASSERELLE__V1__RESOURCE__RESOURCE_DESK),
     };
-    if (stay->out_utc_ms == 0) {
-        stay->out_utc_ms = STAY_NO_OUT;
+    if (stay.out_utc_ms == 0) {
+        stay.out_utc_ms = STAY_NO_OUT;
     }
-    if (visit_id.len == sizeof stay->visit_id) {
-        memcpy(stay->visit_id, visit_id.data, sizeof stay->visit_id);
+    if (visit_id.len == sizeof stay.visit_id) {
+        memcpy(stay.visit_id, visit_id.data, sizeof stay.visit_id);
     }
-    if (ruling != NULL && ruling->in_utc_ms != 0) {
-        stay->in_utc_ms = ruling->in_utc_ms;
-    }
-    if (ruling != NULL && ruling->out_utc_ms != 0) {
-        stay->out_utc_ms = ruling->out_utc_ms;
-    }
+    due_take(&loaded->due, visit_key, late_rulings, stay, out);
     return 0;
 }
 
@@ -451,7 +324,7 @@ static int feed_scan(struct loaded *loaded, const struct loaded_feed *feed, stru
     int64_t past_cut = feed->cut_key + 1;
     int64_t end = (feed->feed_no + 1) << FEED_SEQ_BITS;
     int64_t from = month_first_key(loaded, feed->feed_no, month);
-    if (loaded->closed_count > 0 && (from == 0 || from > past_cut)) {
+    if (loaded->due.closed_count > 0 && (from == 0 || from > past_cut)) {
         from = past_cut;
     }
     if (from == 0) {
@@ -470,15 +343,15 @@ static int feed_scan(struct loaded *loaded, const struct loaded_feed *feed, stru
                         ? stay_take(loaded, query, feed, true, out, fault)
                         : 0;
         } else if (query_int(query, 0) >= past_cut) {
-            touch(loaded, month_of(day_of_instant(in_utc_ms)));
+            due_touch(&loaded->due, month_of(day_of_instant(in_utc_ms)));
         }
     }
     query_end(query);
     query = db_query(loaded->db, &select_undone);
     query_bind_int(query, "from", past_cut);
     query_bind_int(query, "to", end - 1);
-    while (loaded->closed_count > 0 && query_next(query)) {
-        touch(loaded, month_of((struct day){(int32_t)query_int(query, 0)}));
+    while (loaded->due.closed_count > 0 && query_next(query)) {
+        due_touch(&loaded->due, month_of((struct day){(int32_t)query_int(query, 0)}));
     }
     query_end(query);
     return error;
@@ -488,7 +361,7 @@ DB_SQL(select_late_carnets, "SELECT record FROM carnet WHERE entry_key > :key");
 
 static void carnets_touch(struct loaded *loaded)
 {
-    if (loaded->closed_count == 0) {
+    if (loaded->due.closed_count == 0) {
         return;
     }
     struct query *query = db_query(loaded->db, &select_late_carnets);
@@ -498,7 +371,7 @@ static void carnets_touch(struct loaded *loaded)
         const Passerelle__V1__Carnet *carnet = wire_unpack_trusted(
             &passerelle__v1__carnet__descriptor, query_blob(query, 0), &loaded->arena);
         if (carnet != NULL && day_parse(view_of(carnet->bought_on), &day) == E_OK) {
-            touch(loaded, month_of(day));
+            due_touch(&loaded->due, month_of(day));
         }
     }
     query_end(query);
@@ -511,11 +384,7 @@ int loaded_month(struct loaded *loaded, struct month month, struct stays *out, s
         error = feed_scan(loaded, &loaded->feeds[i], month, out, fault);
     }
     carnets_touch(loaded);
-    for (size_t i = 0; i < loaded->ruling_count; i++) {
-        if (loaded->rulings[i].late) {
-            touch(loaded, loaded->rulings[i].month);
-        }
-    }
+    due_touch_rulings(&loaded->due);
     return error != 0 ? error : db_error(loaded->db, fault);
 }
 

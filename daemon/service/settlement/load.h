@@ -4,7 +4,7 @@
 #ifndef SERVICE_SETTLEMENT_LOAD_H
 #define SERVICE_SETTLEMENT_LOAD_H
 
-#include "core/rating/rating.h"
+#include "core/close/due.h"
 #include "store/db/db.h"
 
 /* A site's feed. */
@@ -14,16 +14,6 @@ struct loaded_feed {
     int64_t cut_key; /* key of the last entry that the last close covers */
 };
 
-/* What an operator ruled on a disputed visit. */
-struct loaded_ruling {
-    int64_t visit_key;
-    struct month month; /* of the visit */
-    bool voided;
-    bool late;          /* past the last cut */
-    int64_t in_utc_ms;  /* 0: as told */
-    int64_t out_utc_ms; /* 0: as told */
-};
-
 struct loaded {
     struct db *db;
     struct arena arena; /* opening hours and the lists below */
@@ -31,12 +21,8 @@ struct loaded {
     bool partial;              /* of one employer: stays of other holders are left out */
     struct loaded_feed *feeds; /* by feed_no */
     size_t feed_count;
-    struct loaded_ruling *rulings; /* by visit_key, one for each visit */
-    size_t ruling_count;
-    struct month *closed; /* ascending */
-    size_t closed_count;
     int64_t books_cut_key;
-    bool *touched; /* by closed month: entries past the last cut change it; loaded_month() fills */
+    struct due due; /* the closes so far, what loaded_month() found to touch them, rulings */
 };
 
 /* Loads the roster, whole or with one employer's plans, carnets and holders only (VIEW_NONE:
@@ -44,14 +30,6 @@ struct loaded {
 must_check int loaded_open(struct loaded *loaded, struct db *db, uint64_t seed,
                            struct view employer_id, struct fault *fault);
 void loaded_release(struct loaded *loaded);
-
-struct stays {
-    struct stay *all;
-    size_t count;
-    size_t alloc;
-};
-#define STAYS_INIT ((struct stays){0})
-void stays_release(struct stays *stays);
 
 /* The stays of a month that is to be closed, and which closed months entries past the last cut
  * touch: visits, rulings, carnets. Visits that are open, void or replaced do not count. One pass in

@@ -76,8 +76,8 @@ int usage_of_employer(struct db *db, uint64_t seed, struct view employer_id, str
     struct rating rating = RATING_INIT;
     struct usage usage = {0};
     int error = loaded_open(&loaded, db, seed, employer_id, fault);
-    for (size_t i = 0; i < loaded.closed_count; i++) {
-        usage.closed = usage.closed || loaded.closed[i].number == month.number;
+    for (size_t i = 0; i < loaded.due.closed_count; i++) {
+        usage.closed = usage.closed || loaded.due.closed[i].number == month.number;
     }
     if (error == 0) {
         error = month_rate(&loaded, month, usage.closed, &rating, fault);

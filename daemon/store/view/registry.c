@@ -1,5 +1,6 @@
 #include "store/view/registry.h"
 
+#include "core/close/close.h"
 #include "core/ident/uuid.h"
 #include "wire/pack.h"
 
@@ -57,7 +58,7 @@ Passerelle__V1__NetworkPolicy *registry_policy_defaults(struct arena *arena)
     policy->undo_s = 60;
     policy->tariff_notice_days = 7;
     policy->two_operators = true;
-    policy->carry_under_cents = 500;
+    policy->carry_under_cents = CLOSE_CARRY_MINIMUM.cents;
     policy->close_wait_days = 10;
     policy->netting = PASSERELLE__V1__NETTING_MODE__NETTING_MODE_OPERATOR;
     return policy;
@@ -284,10 +285,10 @@ DB_SQL(select_pass_number, PASS_COLUMNS "WHERE number = :id");
 DB_SQL(select_pass_holder, PASS_COLUMNS "WHERE holder_id = :id AND state <> 3 "
                                         "AND replaced_by IS NULL ORDER BY pass_id LIMIT 1");
 
-DB_SQL(walk_passes, PASS_COLUMNS
-       "WHERE pass_id > :after AND (:employer_id = '' OR employer_id = :employer_id) "
-       "AND (:issuer_id = '' OR employer_id IN (SELECT e.employer_id FROM employer e "
-       "WHERE e.issuer_member_id = :issuer_id)) ORDER BY pass_id LIMIT :max");
+DB_SQL(walk_passes,
+       PASS_COLUMNS "WHERE pass_id > :after AND (:employer_id = '' OR employer_id = :employer_id) "
+                    "AND (:issuer_id = '' OR employer_id IN (SELECT e.employer_id FROM employer e "
+                    "WHERE e.issuer_member_id = :issuer_id)) ORDER BY pass_id LIMIT :max");
 DB_SQL(walk_passes_of_holder, PASS_COLUMNS "WHERE holder_id = :holder_id AND pass_id > :after "
                                            "ORDER BY pass_id LIMIT :max");
 
