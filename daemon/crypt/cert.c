@@ -389,19 +389,28 @@ static int add_server_name(GENERAL_NAMES *names, const char *name, struct fault 
     return ok ? E_OK : openssl_fault(fault, "naming a server");
 }
 
-int cert_issue_server(const struct cert_authority *authority, const struct env *env,
-                      const char *const *names, size_t count, struct cert_validity validity,
-                      struct cert_pem *out, struct fault *fault)
+/* *out is to be freed by the caller. */
+static int name_server(const char *const *names, size_t count, GENERAL_NAMES **out,
+                       struct fault *fault)
 {
     if (count == 0 || count > CERT_NAMES_MAX) {
         return fault_set(fault, E_INVALID, "a server certificate takes 1 to %d names, not %zu",
                          CERT_NAMES_MAX, count);
     }
-    GENERAL_NAMES *all = GENERAL_NAMES_new();
-    int err = all == NULL ? openssl_fault(fault, "naming a server") : E_OK;
+    *out = GENERAL_NAMES_new();
+    int err = *out == NULL ? openssl_fault(fault, "naming a server") : E_OK;
     for (size_t i = 0; err == E_OK && i < count; i++) {
-        err = add_server_name(all, names[i], fault);
+        err = add_server_name(*out, names[i], fault);
     }
+    return err;
+}
+
+int cert_issue_server(const struct cert_authority *authority, const struct env *env,
+                      const char *const *names, size_t count, struct cert_validity validity,
+                      struct cert_pem *out, struct fault *fault)
+{
+    GENERAL_NAMES *all = NULL;
+    int err = name_server(names, count, &all, fault);
     if (err == E_OK) {
         struct plan plan = {extensions_server, names[0], validity};
         err = issue_with_new_key(authority, env, &plan, all, out, fault);
@@ -480,19 +489,12 @@ int cert_make_request(struct cert_pem *out, struct fault *fault)
     return err;
 }
 
-int cert_issue_requested(const struct cert_authority *authority, const struct env *env,
-                         struct view request_pem, const struct cert_identity *identity,
-                         struct cert_validity validity, struct buf *certificate_pem,
-                         struct fault *fault)
+/* *out is to be freed by the caller; its key is P-256 and has signed it. */
+static int read_request(struct view pem, X509_REQ **out, struct fault *fault)
 {
-    struct arena arena = ARENA_INIT;
-    struct plan plan;
-    GENERAL_NAMES *names = NULL;
-    BIO *bio = request_pem.len > INT32_MAX
-                   ? NULL
-                   : BIO_new_mem_buf(request_pem.data, (int)request_pem.len);
-    X509_REQ *request = bio == NULL ? NULL : PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
-    EVP_PKEY *key = request == NULL ? NULL : X509_REQ_get0_pubkey(request);
+    BIO *bio = pem.len > INT32_MAX ? NULL : BIO_new_mem_buf(pem.data, (int)pem.len);
+    *out = bio == NULL ? NULL : PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
+    EVP_PKEY *key = *out == NULL ? NULL : X509_REQ_get0_pubkey(*out);
     char curve[32] = "";
     int err = E_OK;
     if (key == NULL || !EVP_PKEY_is_a(key, "EC") ||
@@ -501,19 +503,52 @@ int cert_issue_requested(const struct cert_authority *authority, const struct en
         err = fault_set(fault, E_INVALID,
                         "the certificate request is not PEM, is damaged, or its key "
                         "is not ECDSA P-256");
-    } else if (X509_REQ_verify(request, key) != 1) {
+    } else if (X509_REQ_verify(*out, key) != 1) {
         err = fault_set(fault, E_SIGNATURE, "the certificate request is not signed by its own key");
-    } else {
-        err = plan_client(identity, validity, &arena, &plan, &names, fault);
     }
+    BIO_free(bio);
+    ERR_clear_error();
+    return err;
+}
+
+int cert_issue_requested(const struct cert_authority *authority, const struct env *env,
+                         struct view request_pem, const struct cert_identity *identity,
+                         struct cert_validity validity, struct buf *certificate_pem,
+                         struct fault *fault)
+{
+    struct arena arena = ARENA_INIT;
+    struct plan plan;
+    GENERAL_NAMES *names = NULL;
+    X509_REQ *request = NULL;
+    int err = read_request(request_pem, &request, fault);
+    err = err != E_OK ? err : plan_client(identity, validity, &arena, &plan, &names, fault);
     ERR_clear_error();
     if (err == E_OK) {
-        err = issue(authority, env, &plan, key, names, authority->key, certificate_pem, fault);
+        err = issue(authority, env, &plan, X509_REQ_get0_pubkey(request), names, authority->key,
+                    certificate_pem, fault);
     }
     GENERAL_NAMES_free(names);
     X509_REQ_free(request);
-    BIO_free(bio);
     arena_release(&arena);
+    return err;
+}
+
+int cert_issue_server_requested(const struct cert_authority *authority, const struct env *env,
+                                struct view request_pem, const char *const *names, size_t count,
+                                struct cert_validity validity, struct buf *certificate_pem,
+                                struct fault *fault)
+{
+    GENERAL_NAMES *all = NULL;
+    X509_REQ *request = NULL;
+    int err = read_request(request_pem, &request, fault);
+    err = err != E_OK ? err : name_server(names, count, &all, fault);
+    if (err == E_OK) {
+        struct plan plan = {extensions_server, names[0], validity};
+        err = issue(authority, env, &plan, X509_REQ_get0_pubkey(request), all, authority->key,
+                    certificate_pem, fault);
+    }
+    GENERAL_NAMES_free(all);
+    X509_REQ_free(request);
     return err;
 }
 

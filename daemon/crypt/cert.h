@@ -72,6 +72,13 @@ must_check int cert_issue_requested(const struct cert_authority *authority, cons
                                     struct cert_validity validity, struct buf *certificate_pem,
                                     struct fault *fault);
 
+/* The same for a server that has its key elsewhere. */
+must_check int cert_issue_server_requested(const struct cert_authority *authority,
+                                           const struct env *env, struct view request_pem,
+                                           const char *const *names, size_t count,
+                                           struct cert_validity validity,
+                                           struct buf *certificate_pem, struct fault *fault);
+
 struct cert_info {
     struct cert_identity who;
     uint8_t fingerprint[SHA256_LEN]; /* of the DER certificate */

@@ -465,6 +465,17 @@ START_TEST(requests)
     ck_assert_int_eq(cert_inspect_pem(buf_content(&certificate), "net", &info, &fault), E_OK);
     ck_assert_str_eq(info.who.party, "s042");
     buf_clear(&certificate);
+    const char *names[] = {"desk.example.org", "192.0.2.7"};
+    ck_assert_int_eq(cert_issue_server_requested(ca, &env, buf_content(&request.certificate), names,
+                                                 2, valid, &certificate, &fault),
+                     E_OK);
+    ck_assert_int_eq(chain(buf_content(&ca_pem.certificate), buf_content(&certificate),
+                           X509_PURPOSE_SSL_SERVER, "desk.example.org"),
+                     1);
+    ck_assert_int_eq(cert_issue_server_requested(ca, &env, VIEW_LIT("-"), names, 2, valid,
+                                                 &certificate, NULL),
+                     E_INVALID);
+    buf_clear(&certificate);
     /* One bit of the request's signature. */
     X509_REQ *parsed = NULL;
     BIO *bio = BIO_new_mem_buf(request.certificate.data, (int)request.certificate.len);

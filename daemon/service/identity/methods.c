@@ -2,9 +2,9 @@
  * certificate); apply records it. What an operator's credential needs, a second operator's word,
  * is asked in apply, since the asking is written. */
 #include "base/text.h"
-#include "crypt/keyfile.h"
 #include "crypt/secret.h"
 #include "passerelle/v1/network.pb-c.h"
+#include "service/identity/authority.h"
 #include "service/identity/manage.h"
 #include "wire/pack.h"
 
@@ -156,45 +156,12 @@ static int create_key_apply(struct service *service, struct call *call)
 
 /* ---- certificates ---- */
 
-/* Reads the authority's key from the state folder, where it may be missing on purpose. */
-static int load_authority(struct service *service, struct call *call, struct cert_authority **out)
-{
-    const char *dir = service->node->state_dir;
-    struct buf certificate = BUF_INIT, key = BUF_INIT;
-    struct fault fault = FAULT_NONE;
-    FILE *file = fopen(arena_printf(call->arena, "%s/ca.crt", dir), "rb");
-    if (file != NULL) {
-        char *to = buf_reserve(&certificate, KEYFILE_BYTES_MAX);
-        buf_wrote(&certificate, fread(to, 1, KEYFILE_BYTES_MAX, file));
-        fclose(file);
-    }
-    int err = keyfile_read_private(arena_printf(call->arena, "%s/keys/ca.key", dir), &key, &fault);
-    if (err == E_NOT_FOUND) {
-        call_fail(call, CODE_FAILED_PRECONDITION,
-                  "the authority's key is not at the hub: put ca.key back into its keys folder to "
-                  "issue certificates");
-    } else {
-        err = err != E_OK ? err
-                          : cert_authority_load(buf_content(&certificate), buf_content(&key), out,
-                                                &fault);
-        if (err != E_OK) {
-            call_fail_with(call, &fault);
-        }
-    }
-    if (key.data != NULL) {
-        secret_wipe(key.data, key.len);
-    }
-    buf_release(&key);
-    buf_release(&certificate);
-    return err == E_OK ? 0 : -1;
-}
-
 static int sign_request(struct service *service, struct call *call, struct cert_info *info,
                         struct buf *pem)
 {
     const Passerelle__V1__IssueCertificateRequest *request = (const void *)call->request;
     struct cert_authority *authority = NULL;
-    if (load_authority(service, call, &authority) != 0) {
+    if (authority_load(service, call, &authority) != 0) {
         return -1;
     }
     int64_t now = real_now(service);
