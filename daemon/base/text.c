@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <assert.h>
+
 int text_u64(struct view text, uint64_t *out)
 {
     if (text.len == 0 || (text.len > 1 && text.data[0] == '0')) {
@@ -236,4 +238,20 @@ size_t text_length(struct view text)
         points += ((uint8_t)text.data[i] & 0xc0) != 0x80;
     }
     return points;
+}
+
+static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ*~$=U";
+
+char text_crockford(unsigned value)
+{
+    assert(value < sizeof crockford - 1);
+    return crockford[value];
+}
+
+int text_crockford_value(char c)
+{
+    c = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    c = (char)(c == 'O' ? '0' : c == 'I' || c == 'L' ? '1' : c);
+    const char *found = c == '\0' ? NULL : strchr(crockford, c);
+    return found == NULL ? -1 : (int)(found - crockford);
 }

@@ -23,6 +23,12 @@ void text_to_base64url(struct buf *out, struct view bytes);
  * bits zero. Appends to `out`. E_INVALID leaves `out` as it was. */
 must_check int text_from_base64(struct view text, struct buf *out);
 
+/* Crockford's base32, for what people type. The digit of a value below 32; 32 to 36 have digits too
+ * (*~$=U), for check characters. And the value of a character as people write it: either case, O as
+ * 0, I and L as 1; -1 when it has none. */
+char text_crockford(unsigned value);
+int text_crockford_value(char c);
+
 /* RFC 3629: no overlong form, no surrogate, nothing past U+10FFFF. */
 bool text_is_utf8(struct view text);
 /* Valid UTF-8 without control characters (U+0000-001F, U+007F-009F): what a name may hold. */

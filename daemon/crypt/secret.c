@@ -5,7 +5,6 @@
 
 #include "base/text.h"
 
-static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ*~$=U";
 enum { SECRET_BYTES = 32 };
 
 bool secret_equal(const void *a, const void *b, size_t len)
@@ -46,7 +45,7 @@ void api_key_make(struct api_key *key, const struct env *env)
     buf_reserve(&text, 2 * API_KEY_LEN);
     buf_text(&text, "psk_");
     for (size_t i = 0; i < sizeof prefix; i++) {
-        char c = crockford[prefix[i] & 31];
+        char c = text_crockford(prefix[i] & 31);
         buf_byte(&text, (char)(c >= 'A' ? c - 'A' + 'a' : c));
     }
     buf_byte(&text, '_');
@@ -80,8 +79,7 @@ int api_key_parse(struct view text, struct api_key *key)
     return E_OK;
 }
 
-/* 128 bits, two zero bits, 26 characters, then the check. */
-static void code_fill(struct one_time_code *code, const uint8_t bytes[static CODE_BYTES])
+void one_time_code_fill(struct one_time_code *code, const uint8_t bytes[static CODE_BYTES])
 {
     memcpy(code->bytes, bytes, CODE_BYTES);
     unsigned rest = 0;
@@ -94,11 +92,11 @@ static void code_fill(struct one_time_code *code, const uint8_t bytes[static COD
     for (size_t i = 0; i < CODE_BYTES; i++) {
         window = (window << 8 | bytes[i]) & 0xfff;
         for (bits += 8; bits >= 5; bits -= 5) {
-            code->text[at++] = crockford[window >> (bits - 5) & 31];
+            code->text[at++] = text_crockford(window >> (bits - 5) & 31);
         }
     }
     assert(at == CODE_LEN - 1 && bits == 0);
-    code->text[at++] = crockford[rest];
+    code->text[at++] = text_crockford(rest);
     code->text[at] = '\0';
     hash_for("passerelle-code/v1", bytes, CODE_BYTES, code->hash);
 }
@@ -107,17 +105,8 @@ void one_time_code_make(struct one_time_code *code, const struct env *env)
 {
     uint8_t bytes[CODE_BYTES];
     env_random(env, bytes, sizeof bytes);
-    code_fill(code, bytes);
+    one_time_code_fill(code, bytes);
     secret_wipe(bytes, sizeof bytes);
-}
-
-/* The value of a character, as people write it; -1 when it has none. */
-static int code_value(char c)
-{
-    c = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-    c = (char)(c == 'O' ? '0' : c == 'I' || c == 'L' ? '1' : c);
-    const char *found = c == '\0' ? NULL : strchr(crockford, c);
-    return found == NULL ? -1 : (int)(found - crockford);
 }
 
 int one_time_code_parse(struct view text, struct one_time_code *code)
@@ -129,12 +118,12 @@ int one_time_code_parse(struct view text, struct one_time_code *code)
         if (text.data[i] == ' ' || text.data[i] == '-') {
             continue;
         }
-        int value = code_value(text.data[i]);
+        int value = text_crockford_value(text.data[i]);
         if (value < 0 || count == CODE_LEN) {
             return E_INVALID;
         }
         if (count == CODE_LEN - 1) {
-            check = crockford[value];
+            check = text_crockford((unsigned)value);
         } else if (value >= 32 || (count == 0 && value >= 8)) {
             return E_INVALID;
         } else {
@@ -149,7 +138,7 @@ int one_time_code_parse(struct view text, struct one_time_code *code)
         count++;
     }
     struct one_time_code read;
-    code_fill(&read, bytes);
+    one_time_code_fill(&read, bytes);
     secret_wipe(bytes, sizeof bytes);
     if (count != CODE_LEN || read.text[CODE_LEN - 1] != check) {
         return E_INVALID;

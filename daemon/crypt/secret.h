@@ -33,6 +33,8 @@ struct one_time_code {
     uint8_t hash[SHA256_LEN];
 };
 void one_time_code_make(struct one_time_code *code, const struct env *env);
+/* From bits that came another way, as in a join code. */
+void one_time_code_fill(struct one_time_code *code, const uint8_t bytes[static CODE_BYTES]);
 /* Reads what a person typed: either case, O as 0, I and L as 1, spaces and hyphens skipped. Fills
  * all of `code`, in canonical form. E_INVALID for anything else, a wrong check character included.
  */

@@ -18,6 +18,7 @@ ROOMS = [
     ("core/ident", ["base"]),
     ("core/csv", ["base"]),
     ("core/entry", None),
+    ("core/join", ["base", "crypt", "core/ident"]),
     ("core/merkle", ["base", "crypt"]),
     ("core/pass", None),
     ("core/policy", None),
