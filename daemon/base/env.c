@@ -84,6 +84,11 @@ void env_demo(struct env *env, struct env_demo_clock *clock)
     env->context = clock;
 }
 
+const struct env_demo_clock *env_demo_clock_of(const struct env *env)
+{
+    return env->now_utc_ms == demo_utc_ms ? env->context : NULL;
+}
+
 static int64_t test_utc_ms(void *context)
 {
     return ((struct env_test *)context)->now_utc_ms;

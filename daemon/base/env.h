@@ -35,6 +35,8 @@ struct env_demo_clock {
     int64_t rate; /* at least 1 */
 };
 void env_demo(struct env *env, struct env_demo_clock *clock);
+/* The clock that env_demo() gave it; NULL: business time is real time. */
+const struct env_demo_clock *env_demo_clock_of(const struct env *env);
 
 /* For tests: a clock that stands still until it is moved, and a seeded generator (not for keys).
  * The context must outlive the env. */

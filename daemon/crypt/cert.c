@@ -645,3 +645,16 @@ int cert_inspect_pem(struct view certificate_pem, const char *network, struct ce
     X509_free(certificate);
     return err;
 }
+
+int cert_fingerprint_pem(struct view certificate_pem, uint8_t out[static SHA256_LEN],
+                         struct fault *fault)
+{
+    X509 *certificate = certificate_from_pem(certificate_pem);
+    ERR_clear_error();
+    if (certificate == NULL) {
+        return fault_set(fault, E_INVALID, "the certificate is not PEM, or is damaged");
+    }
+    fingerprint(certificate, out);
+    X509_free(certificate);
+    return E_OK;
+}

@@ -79,6 +79,10 @@ must_check int cert_issue_server_requested(const struct cert_authority *authorit
                                            struct cert_validity validity,
                                            struct buf *certificate_pem, struct fault *fault);
 
+/* SHA-256 of the DER of a certificate given as PEM, whatever it is for. */
+must_check int cert_fingerprint_pem(struct view certificate_pem, uint8_t out[static SHA256_LEN],
+                                    struct fault *fault);
+
 struct cert_info {
     struct cert_identity who;
     uint8_t fingerprint[SHA256_LEN]; /* of the DER certificate */

@@ -8,6 +8,7 @@
 #include "service/network/network.h"
 #include "service/settlement/settlement.h"
 #include "service/stats/stats.h"
+#include "service/sync/enrol.h"
 #include "service/pass/pass.h"
 
 /* One line per service. */
@@ -19,6 +20,7 @@ static const struct {
     {employer_methods, &employer_method_count},
     {ledger_methods, &ledger_method_count},
     {identity_methods, &identity_method_count},
+    {enrol_methods, &enrol_method_count},
     {network_methods, &network_method_count},
     {settlement_methods, &settlement_method_count},
     {stats_methods, &stats_method_count},

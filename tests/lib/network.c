@@ -10,6 +10,7 @@
 
 #include "core/ident/uuid.h"
 #include "passerelle/v1/network.pb-c.h"
+#include "crypt/cert.h"
 #include "service/desk/desk.h"
 #include "service/engine.h"
 #include "service/found.h"
@@ -262,6 +263,28 @@ static void check_feeds(struct db *db)
         must(feed_verify(db, &feeds[i], 1, &fault), &fault, feeds[i].name);
     }
     free(feeds);
+}
+
+static void write_text(struct network *network, const char *name, struct view text, mode_t mode)
+{
+    char *path = arena_printf(&network->arena, "%s/%s", network->dir, name);
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(text.data, 1, text.len, file), text.len);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(chmod(path, mode), 0);
+}
+
+void network_authority(struct network *network)
+{
+    struct cert_pem pem = CERT_PEM_INIT;
+    struct fault fault = FAULT_NONE;
+    int64_t now_utc_ms = network->clock.now_utc_ms;
+    struct cert_validity validity = {now_utc_ms, now_utc_ms + (int64_t)3650 * 24 * 3600 * 1000};
+    must(cert_make_authority(&network->env, "test", validity, &pem, &fault), &fault, "authority");
+    write_text(network, "ca.crt", buf_content(&pem.certificate), 0644);
+    write_text(network, "keys/ca.key", buf_content(&pem.key), 0600);
+    cert_pem_release(&pem);
 }
 
 void network_check(struct network *network)

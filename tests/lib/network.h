@@ -22,6 +22,9 @@ void network_release(struct network *network);
 /* Closes and opens again, as a restart of the daemon would. */
 void network_reopen(struct network *network);
 
+/* Gives the hub a certificate authority, as `passerelled init` does. */
+void network_authority(struct network *network);
+
 /* Who calls. `party` is a member, site or employer id; operators have names. */
 struct principal network_who(enum role role, const char *party);
 

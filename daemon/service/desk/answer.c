@@ -18,6 +18,12 @@ struct desk_site *desk_site_of_call(struct service *service, struct call *call, 
                                  : desk_site_read(service->db, call->arena, view_of(site_id));
     if (site == NULL) {
         call_fail(call, CODE_NOT_FOUND, "there is no site %s: look at the directory", site_id);
+    } else if (call->method->apply != NULL && !site->kept_here) {
+        call_fail(call, CODE_FAILED_PRECONDITION,
+                  "the site %s keeps its own ledger: ask its daemon, or bring it back with "
+                  "`passerelle site host %s`",
+                  site_id, site_id);
+        return NULL;
     }
     return site;
 }

@@ -19,7 +19,7 @@ static bool look(void *context, const struct visit_row *row)
 {
     struct due *due = context;
     struct desk_site *site = desk_site_of_feed(due->service, row->feed_no);
-    if (site == NULL) {
+    if (site == NULL || !site->kept_here) {
         return true;
     }
     int64_t out_utc_ms = stay_closing_utc_ms(&site->hours, row->in_utc_ms);

@@ -152,6 +152,11 @@ static int read_line(struct service *service, struct call *call, struct import *
         return fault_set(fault, E_NOT_FOUND, "there is no site '%.*s' of yours: import it first",
                          VIEW_FMT(fields[SITE_ID]));
     }
+    if (!line->site->kept_here) {
+        return fault_set(fault, E_CONFLICT,
+                         "the site %.*s keeps its own ledger: import this at its daemon",
+                         VIEW_FMT(fields[SITE_ID]));
+    }
     line->holder_id = holder_of(service, call, import, fields[HOLDER_ID]);
     if (line->holder_id == NULL) {
         return fault_set(fault, E_NOT_FOUND, "there is no holder '%.*s': import it first",

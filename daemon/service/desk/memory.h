@@ -29,6 +29,7 @@ struct desk_site {
     struct view id;
     struct opening_hours hours;
     int64_t feed_no;        /* 0: its feed is not open yet */
+    bool kept_here;         /* this node appends to its feed; false when read by another thread */
     uint64_t present_epoch; /* `present` counts when this and the day are the desk's */
     struct day present_day;
     uint32_t present[4]; /* by resource */

@@ -6,6 +6,8 @@
 #include "crypt/cert.h"
 #include "service/service.h"
 
+/* The certificate alone, PEM, in the call's arena. */
+must_check int authority_certificate(struct service *service, struct call *call, struct view *pem);
 /* The caller frees *out. Ends the call with what to do when the key is not here. */
 must_check int authority_load(struct service *service, struct call *call,
                               struct cert_authority **out);

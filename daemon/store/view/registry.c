@@ -406,19 +406,43 @@ Passerelle__V1__Pass *registry_pass_message(const struct registry_pass *pass, st
 
 /* ---- keys ---- */
 
-DB_SQL(select_keeper, "SELECT keeper FROM feed_epoch WHERE feed_id = :feed_id "
-                      "ORDER BY entry_key DESC LIMIT 1");
+DB_SQL(select_epoch, "SELECT keeper, origin, public_key, old_size, old_root FROM feed_epoch "
+                     "WHERE feed_id = :feed_id ORDER BY entry_key DESC LIMIT 1");
+
+static struct query *find_epoch(struct db *db, struct view feed_id)
+{
+    struct query *query = db_query(db, &select_epoch);
+    query_bind_text(query, "feed_id", feed_id);
+    return query_next(query) ? query : NULL;
+}
 
 Passerelle__V1__FeedKeeper registry_feed_keeper(struct db *db, struct view feed_id)
 {
     Passerelle__V1__FeedKeeper keeper = PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_HUB;
-    struct query *query = db_query(db, &select_keeper);
-    query_bind_text(query, "feed_id", feed_id);
-    if (query_next(query)) {
+    struct query *query = find_epoch(db, feed_id);
+    if (query != NULL) {
         keeper = (Passerelle__V1__FeedKeeper)query_int(query, 0);
         query_end(query);
     }
     return keeper;
+}
+
+bool registry_feed_epoch(struct db *db, struct arena *arena, struct view feed_id,
+                         struct registry_epoch *out)
+{
+    struct query *query = find_epoch(db, feed_id);
+    if (query == NULL) {
+        return false;
+    }
+    *out = (struct registry_epoch){
+        .keeper = (Passerelle__V1__FeedKeeper)query_int(query, 0),
+        .origin = arena_string(arena, query_text(query, 1)),
+        .public_key = (const uint8_t *)arena_copy(arena, query_blob(query, 2)).data,
+        .old_size = (uint64_t)query_int(query, 3),
+        .old_root = arena_copy(arena, query_blob(query, 4)),
+    };
+    query_end(query);
+    return true;
 }
 
 DB_SQL(select_keys, "SELECT key_id, public_key, from_utc_ms, retired_utc_ms FROM signing_key "

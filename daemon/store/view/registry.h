@@ -47,6 +47,16 @@ const Passerelle__V1__TariffVersion *registry_tariff(struct db *db, struct arena
                                                      uint32_t version);
 /* Who keeps a feed now; the hub, when `net` says nothing of it. */
 Passerelle__V1__FeedKeeper registry_feed_keeper(struct db *db, struct view feed_id);
+/* How a feed goes on since its last epoch began. */
+struct registry_epoch {
+    const char *origin;
+    const uint8_t *public_key; /* 32 bytes */
+    Passerelle__V1__FeedKeeper keeper;
+    uint64_t old_size;
+    struct view old_root; /* 32 bytes; empty when there was nothing */
+};
+bool registry_feed_epoch(struct db *db, struct arena *arena, struct view feed_id,
+                         struct registry_epoch *out);
 /* RULES 7: the version with the latest valid_from not after the day; 0 when there is none. */
 uint32_t registry_tariff_version_on(struct db *db, struct day day);
 /* Latest charter version; 0: none. */
