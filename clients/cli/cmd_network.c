@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "core/records/memory.h"
 #include "passerelle/v1/network.pb-c.h"
 #include "wire/pack.h"
 #include "wire/reflect.h"
@@ -46,30 +47,178 @@ static int report(const char *path, const Passerelle__V1__ImportTableResponse *r
     return response->done ? CLI_OK : CLI_REFUSED;
 }
 
-static int import_one(struct cli *cli, const char *path, Passerelle__V1__Table table, bool dry)
+static int show(struct cli *cli, const char *path,
+                const Passerelle__V1__ImportTableResponse *response, bool dry)
 {
-    Passerelle__V1__ImportTableRequest *request =
-        wire_new(&cli->arena, &passerelle__v1__import_table_request__descriptor);
-    struct view csv;
-    int status = CLI_FAILED;
-    if (!cli_read_file(cli, path, TABLE_BYTES_MAX, &csv)) {
-        return status;
-    }
-    request->request_id = cli_request_id(cli);
-    request->table = table;
-    request->csv = wire_bytes(csv);
-    request->dry_run = dry;
-    const Passerelle__V1__ImportTableResponse *response =
-        cli_call(cli, "NetworkService", "ImportTable", &request->base,
-                 &passerelle__v1__import_table_response__descriptor, &status);
-    if (response == NULL) {
-        return status;
-    }
     if (cli->json) {
         cli_print_json(&response->base);
         return response->done ? CLI_OK : CLI_REFUSED;
     }
     return report(path, response, dry);
+}
+
+static const Passerelle__V1__ImportTableResponse *import_call(struct cli *cli, struct view csv,
+                                                              Passerelle__V1__Table table, bool dry,
+                                                              int *status)
+{
+    Passerelle__V1__ImportTableRequest *request =
+        wire_new(&cli->arena, &passerelle__v1__import_table_request__descriptor);
+    request->request_id = cli_request_id(cli);
+    request->table = table;
+    request->csv = wire_bytes(csv);
+    request->dry_run = dry;
+    return cli_call(cli, "NetworkService", "ImportTable", &request->base,
+                    &passerelle__v1__import_table_response__descriptor, status);
+}
+
+static int import_one(struct cli *cli, const char *path, Passerelle__V1__Table table, bool dry)
+{
+    struct view csv;
+    int status = CLI_FAILED;
+    if (!cli_read_file(cli, path, TABLE_BYTES_MAX, &csv)) {
+        return status;
+    }
+    const Passerelle__V1__ImportTableResponse *response =
+        import_call(cli, csv, table, dry, &status);
+    return response == NULL ? status : show(cli, path, response, dry);
+}
+
+static const Passerelle__V1__ExportTableResponse *
+export_call(struct cli *cli, Passerelle__V1__Table table, const char *month, int *status)
+{
+    Passerelle__V1__ExportTableRequest *request =
+        wire_new(&cli->arena, &passerelle__v1__export_table_request__descriptor);
+    request->table = table;
+    request->month = wire_string(&cli->arena, view_of(month));
+    return cli_call(cli, "NetworkService", "ExportTable", &request->base,
+                    &passerelle__v1__export_table_response__descriptor, status);
+}
+
+/* ---- a folder ---- */
+
+/* The hub looks at one file at a time: it cannot see what an earlier file of the folder will bring.
+ * Where it objects, the file is read again over a copy of the network that has the earlier ones. */
+struct folder {
+    const char *paths[ARRAY_LEN(tables)]; /* NULL: not there */
+    struct view files[ARRAY_LEN(tables)];
+    bool copied;
+    struct memory copy;
+};
+
+static bool copy_take(struct cli *cli, struct folder *folder, size_t i, struct view csv,
+                      Passerelle__V1__ImportTableResponse *response)
+{
+    struct table_reading reading;
+    struct fault fault = FAULT_NONE;
+    if (memory_take(&folder->copy, tables[i].table, csv, &reading, &fault) != E_OK) {
+        return false;
+    }
+    response->lines = (uint32_t)reading.count;
+    response->added = (uint32_t)reading.added;
+    response->changed = (uint32_t)reading.changed;
+    response->unchanged = (uint32_t)reading.unchanged;
+    response->refused = (uint32_t)reading.refused;
+    response->done = reading.refused == 0;
+    response->reports =
+        ARENA_ARRAY(&cli->arena, reading.count + 1, Passerelle__V1__LineReport *);
+    for (size_t k = 0; k < reading.count; k++) {
+        const struct table_line *line = &reading.lines[k];
+        if (line->problem[0] != '\0') {
+            Passerelle__V1__LineReport *told =
+                wire_new(&cli->arena, &passerelle__v1__line_report__descriptor);
+            told->line = (uint32_t)line->line;
+            told->verdict = line->verdict;
+            told->subject = wire_string(&cli->arena, view_of(line->subject));
+            told->problem = wire_string(&cli->arena, view_of(line->problem));
+            response->reports[response->n_reports++] = told;
+        }
+    }
+    return true;
+}
+
+/* The network as the hub has it, then the files before `end`. */
+static int copy_make(struct cli *cli, struct folder *folder, size_t end)
+{
+    int status = CLI_OK;
+    for (size_t i = 0; i < TABLE_VISITS_ROW; i++) {
+        const Passerelle__V1__ExportTableResponse *now =
+            export_call(cli, tables[i].table, "", &status);
+        Passerelle__V1__ImportTableResponse ignored;
+        if (now == NULL) {
+            return status;
+        }
+        copy_take(cli, folder, i, wire_view(now->csv), &ignored);
+    }
+    for (size_t i = 0; i < end; i++) {
+        Passerelle__V1__ImportTableResponse ignored;
+        if (folder->paths[i] != NULL) {
+            copy_take(cli, folder, i, folder->files[i], &ignored);
+        }
+    }
+    folder->copied = true;
+    return CLI_OK;
+}
+
+/* What file `i` would do after those before it. NULL after it said why there is no answer. */
+static const Passerelle__V1__ImportTableResponse *look(struct cli *cli, struct folder *folder,
+                                                       size_t i, int *status)
+{
+    const Passerelle__V1__ImportTableResponse *response =
+        import_call(cli, folder->files[i], tables[i].table, true, status);
+    if (response == NULL) {
+        return NULL;
+    }
+    if (!response->done && !folder->copied) {
+        *status = copy_make(cli, folder, i);
+        if (*status != CLI_OK) {
+            return NULL;
+        }
+    }
+    if (folder->copied) {
+        Passerelle__V1__ImportTableResponse *ours =
+            wire_new(&cli->arena, &passerelle__v1__import_table_response__descriptor);
+        if (copy_take(cli, folder, i, folder->files[i], ours) && !response->done) {
+            return ours;
+        }
+    }
+    return response;
+}
+
+/* Looks at all files before the first is recorded, so that a folder goes in whole or not at all. */
+static int import_folder(struct cli *cli, struct folder *folder, const char *dir, bool dry)
+{
+    int status = CLI_OK;
+    for (size_t i = 0; i < TABLE_VISITS_ROW; i++) {
+        char *path = arena_printf(&cli->arena, "%s/%s.csv", dir, tables[i].name);
+        if (tables[i].may_lack && access(path, F_OK) != 0) {
+            continue;
+        }
+        folder->paths[i] = path;
+        if (!cli_read_file(cli, path, TABLE_BYTES_MAX, &folder->files[i])) {
+            return CLI_FAILED;
+        }
+    }
+    for (size_t i = 0; i < TABLE_VISITS_ROW && status == CLI_OK; i++) {
+        if (folder->paths[i] != NULL) {
+            cli_progress(cli, "looking", i, TABLE_VISITS_ROW);
+            const Passerelle__V1__ImportTableResponse *response = look(cli, folder, i, &status);
+            if (response != NULL && (dry || !response->done)) {
+                cli_progress_end(cli);
+                status = show(cli, folder->paths[i], response, true);
+            }
+        }
+    }
+    for (size_t i = 0; i < TABLE_VISITS_ROW && status == CLI_OK && !dry; i++) {
+        if (folder->paths[i] != NULL) {
+            cli_progress(cli, tables[i].name, i, TABLE_VISITS_ROW);
+            const Passerelle__V1__ImportTableResponse *response =
+                import_call(cli, folder->files[i], tables[i].table, false, &status);
+            cli_progress_end(cli);
+            status = response == NULL ? status : show(cli, folder->paths[i], response, false);
+        }
+    }
+    cli_progress_end(cli);
+    return status;
 }
 
 int cmd_network_import(struct cli *cli, const struct command *command, int argc, char **argv)
@@ -89,16 +238,13 @@ int cmd_network_import(struct cli *cli, const struct command *command, int argc,
         return cli_usage(command, "there is no table '%s' to import (visits: visit import)",
                          argv[0]);
     }
-    for (size_t i = 0; i < TABLE_VISITS_ROW && status == CLI_OK; i++) {
-        char *path = arena_printf(&cli->arena, "%s/%s.csv", argv[0], tables[i].name);
-        if (tables[i].may_lack && access(path, F_OK) != 0) {
-            continue;
-        }
-        cli_progress(cli, tables[i].name, i, TABLE_VISITS_ROW);
-        status = import_one(cli, path, tables[i].table, dry);
-        /* A dry run of an empty network cannot see what an earlier file would have brought. */
-    }
-    cli_progress_end(cli);
+    struct folder *folder = ARENA_NEW(&cli->arena, struct folder);
+    uint64_t seed;
+    env_random(&env_system, &seed, sizeof seed);
+    memory_init(&folder->copy, seed);
+    folder->copy.known.only_computes = false;
+    status = import_folder(cli, folder, argv[0], dry);
+    memory_release(&folder->copy);
     return status;
 }
 
@@ -108,20 +254,17 @@ int cmd_network_export(struct cli *cli, const struct command *command, int argc,
     if (status != CLI_OK || argc < 1 || argc > 2) {
         return status != CLI_OK ? status : cli_usage(command, "which table?");
     }
-    Passerelle__V1__ExportTableRequest *request =
-        wire_new(&cli->arena, &passerelle__v1__export_table_request__descriptor);
+    Passerelle__V1__Table table = PASSERELLE__V1__TABLE__TABLE_UNSPECIFIED;
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
         if (strcmp(tables[i].name, argv[0]) == 0) {
-            request->table = tables[i].table;
+            table = tables[i].table;
         }
     }
-    if (request->table == PASSERELLE__V1__TABLE__TABLE_UNSPECIFIED) {
+    if (table == PASSERELLE__V1__TABLE__TABLE_UNSPECIFIED) {
         return cli_usage(command, "there is no table '%s'", argv[0]);
     }
-    request->month = argc == 2 ? wire_string(&cli->arena, view_of(argv[1])) : request->month;
     const Passerelle__V1__ExportTableResponse *response =
-        cli_call(cli, "NetworkService", "ExportTable", &request->base,
-                 &passerelle__v1__export_table_response__descriptor, &status);
+        export_call(cli, table, argc == 2 ? argv[1] : "", &status);
     if (response == NULL) {
         return status;
     }

@@ -131,12 +131,22 @@ static void remember(struct memory *memory, Passerelle__V1__Table table,
     }
 }
 
+int memory_take(struct memory *memory, Passerelle__V1__Table table, struct view csv,
+                struct table_reading *out, struct fault *fault)
+{
+    int err = table_read(table, csv, &memory->known, 0, &memory->arena, out, fault);
+    for (size_t i = 0; err == 0 && i < out->put_count; i++) {
+        remember(memory, table, out->puts[i].after);
+    }
+    return err;
+}
+
 int memory_read(struct memory *memory, Passerelle__V1__Table table, struct view csv,
                 void (*refused)(void *context, size_t line, const char *sentence), void *context,
                 struct fault *fault)
 {
     struct table_reading reading;
-    int err = table_read(table, csv, &memory->known, 0, &memory->arena, &reading, fault);
+    int err = memory_take(memory, table, csv, &reading, fault);
     if (err != 0) {
         return err;
     }
@@ -144,9 +154,6 @@ int memory_read(struct memory *memory, Passerelle__V1__Table table, struct view 
         if (reading.lines[i].problem[0] != '\0') {
             refused(context, reading.lines[i].line, reading.lines[i].problem);
         }
-    }
-    for (size_t i = 0; i < reading.put_count; i++) {
-        remember(memory, table, reading.puts[i].after);
     }
     return reading.refused == 0
                ? 0

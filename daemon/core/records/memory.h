@@ -1,5 +1,6 @@
 /* A network in memory, read from CSV tables: a `struct known` without history, for the simulation
- * of a month. Not shared between threads. */
+ * of a month (`only_computes`), and for a look at files that need each other before they are
+ * imported (clear `known.only_computes`). Not shared between threads. */
 #ifndef CORE_RECORDS_MEMORY_H
 #define CORE_RECORDS_MEMORY_H
 
@@ -23,6 +24,10 @@ struct memory {
 void memory_init(struct memory *memory, uint64_t seed);
 void memory_release(struct memory *memory);
 
+/* Reads one table and remembers what stood the checks. An error is of the whole file, as that of
+ * table_read(). */
+must_check int memory_take(struct memory *memory, Passerelle__V1__Table table, struct view csv,
+                           struct table_reading *out, struct fault *fault);
 /* Reads one table after those that it refers to (members, sites, stops, employers, plans, carnets,
  * holders; tariffs at any time). Calls `refused` for each line that a check objects to and returns
  * E_INVALID when there was one; an error of the whole file has its sentence in `fault`. */
