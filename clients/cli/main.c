@@ -178,7 +178,7 @@ int main(int argc, char **argv)
     arena_release(&cli.arena);
     /* A full disk behind stdout is a failure too; whoever reads no further (`| head`) knows why. */
     if (fflush(stdout) != 0 && status == CLI_OK) {
-        return errno == EPIPE ? CLI_FAILED : cli_fail(CLI_FAILED, "the output could not be written");
+        return errno == EPIPE ? CLI_FAILED : cli_fail(CLI_FAILED, "the output cannot be written");
     }
     return status;
 }
