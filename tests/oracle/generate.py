@@ -221,10 +221,10 @@ class Generator:
                 self.add('carnets', carnet_id='%s-c%d' % (plan, c), plan_id=plan, units=units,
                          price_cents=units * price, bought_on=bought, valid_months=months)
         for _ in range(r.randint(2, 6) if always_holders else r.randint(0, 5)):
-            window = r.choice(['open', 'open', 'past', 'from', 'to', 'inside', 'day', 'gone'])
+            window = r.choice(['open', 'open', 'past', 'from', 'to', 'inside', 'day', 'gone', 'never'])
             a, b = sorted(r.sample(self.days, 2))
             first, last = {'open': ('', ''), 'past': (self.first - 30 * ONE_DAY, ''), 'from': (a, ''), 'to': ('', b),
-                           'inside': (a, b), 'day': (a, a),
+                           'inside': (a, b), 'day': (a, a), 'never': (b, a),
                            'gone': ('', self.first - r.choice([0, 1]) * ONE_DAY)}[window]
             holder = 'h%d' % (len(self.holders) + 1)
             self.add('holders', holder_id=holder, employer_id=employer, plan_id=plan, given_name='Zoé-Élise',

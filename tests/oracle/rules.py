@@ -217,6 +217,8 @@ class Network:
         """Whether the holder's validity touches the days first to last, both included (10)."""
         start = optional_day(self.holders[holder_id]['active_from'])
         end = optional_day(self.holders[holder_id]['active_to'])
+        if start and end and end < start:
+            return False
         return (start is None or start <= last) and (end is None or end >= first)
 
 
