@@ -16,6 +16,20 @@ fail() {
     exit 1
 }
 
+# Stopped in the middle of the live day: the next run makes it whole.
+setsid "$root/deploy/quickstart" --dir "$state" --port "$port" >"$TMPDIR/stopped.log" 2>&1 &
+stopped=$!
+for _ in $(seq 300); do
+    grep -q "phones are activated" "$TMPDIR/stopped.log" && break
+    sleep 0.1
+done
+if "$root/deploy/quickstart" --once --fresh --dir "$state" >"$TMPDIR/beside.log" 2>&1; then
+    fail "a network in use was made anew"
+fi
+grep -q "another one serves" "$TMPDIR/beside.log" || fail "a network in use: $(cat "$TMPDIR/beside.log")"
+kill -TERM -- "-$stopped"
+wait "$stopped" && fail "a stopped run ended well"
+
 "$root/deploy/quickstart" --once --dir "$state" --port "$port" >"$TMPDIR/first.log" 2>&1 ||
     { tail -30 "$TMPDIR/first.log" >&2; fail "the first run failed"; }
 python3 - "$state/2026-10.json" "$root/config/reference/expected.json" <<'END' ||
@@ -33,6 +47,7 @@ assert not any(left.values()), "transfers do not settle"
 END
     fail "the closed month is not the expected one"
 
+grep -q "made anew" "$TMPDIR/first.log" || fail "half a day was taken up"
 "$root/deploy/quickstart" --once --dir "$state" >"$TMPDIR/second.log" 2>&1 ||
     { tail -30 "$TMPDIR/second.log" >&2; fail "the second run failed"; }
 grep -q "done before" "$TMPDIR/second.log" || fail "the second run started over"
