@@ -2,6 +2,8 @@
 #define _XOPEN_SOURCE 700
 #include "lib/network.h"
 
+#include "lib/audited.h"
+
 #include <check.h>
 #include <ftw.h>
 #include <stdlib.h>
@@ -304,4 +306,5 @@ void network_check(struct network *network)
                       (unsigned long long)seed);
     }
     db_end(db, NULL);
+    told_must_be_right(network);
 }

@@ -356,10 +356,14 @@ START_TEST(refusals)
     ck_assert_int_eq(uuid_parse(VIEW_LIT(VISIT_C), &visit_id), E_OK);
     opened.visit_id = (ProtobufCBinaryData){sizeof visit_id.bytes, visit_id.bytes};
     char holder[] = "h00001";
-    opened.holder_id = holder;
+    Passerelle__V1__PassIssued issued = PASSERELLE__V1__PASS_ISSUED__INIT;
+    issued.pass_id = opened.pass_id = opened.visit_id;
+    issued.holder_id = opened.holder_id = holder;
     opened.resource = PASSERELLE__V1__RESOURCE__RESOURCE_DESK;
     opened.in_utc_ms = 1788940800000; /* 2026-09-09T08:00Z */
     recorded_begin(&network);
+    recorded_append_entry(&network, "net", PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PASS_ISSUED,
+                          &issued.base);
     recorded_append_entry(&network, "s001", PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED,
                           &opened.base);
     recorded_commit(&network);

@@ -10,6 +10,7 @@ struct audit *audit_new(const struct audit_options *options)
     map_init(&audit->passes, options->seed);
     map_init(&audit->feeds, options->seed);
     map_init(&audit->ids, options->seed);
+    facts_init(&audit->facts, options->seed);
     return audit;
 }
 
@@ -20,6 +21,7 @@ void audit_free(struct audit *audit)
         map_release(&audit->passes);
         map_release(&audit->feeds);
         map_release(&audit->ids);
+        facts_release(&audit->facts);
         arena_release(&audit->arena);
         free(audit);
     }
@@ -75,8 +77,11 @@ static const char *check_entry(struct audit *audit, struct audit_entry *entry, s
     if (what != NULL) {
         return what;
     }
-    return kind->home == ENTRY_IN_SITE ? visits_take(audit, entry, &payload)
-                                       : known_take(audit, entry, &payload);
+    if (kind->home == ENTRY_IN_SITE) {
+        return visits_take(audit, entry, &payload);
+    }
+    what = known_take(audit, entry, &payload);
+    return what != NULL ? what : facts_take(audit, entry, &payload, canon_bytes(&envelope, 6));
 }
 
 /* NULL, or what is wrong with the checkpoint of a feed whose entries make this tree. */
@@ -92,6 +97,7 @@ static const char *check_head(struct audit *audit, const struct audit_source *so
         return "it is given twice";
     }
     feed->checked = true;
+    feed->size = frontier->size;
     if (checkpoint_open(source->checkpoint, &feed->key, &checkpoint, NULL, NULL) != E_OK) {
         return "its checkpoint is not signed by the feed's key";
     }
@@ -122,16 +128,60 @@ static const char *check_anchor(const struct audit *audit)
     return same ? NULL : "it has another key than the one that you trust: another network";
 }
 
+/* Fills in the roots that were told for this many entries; returns the next size that was. */
+static uint64_t roots_fill(struct known_feed *feed, const struct tree_frontier *frontier)
+{
+    uint64_t next = UINT64_MAX;
+    for (struct known_root *root = feed->roots; root != NULL; root = root->next) {
+        if (root->size == frontier->size) {
+            root->found = tree_frontier_root(frontier);
+            root->reached = true;
+        } else if (root->size > frontier->size && root->size < next) {
+            next = root->size;
+        }
+    }
+    return next;
+}
+
+static const char *check_epochs(const struct known_feed *feed)
+{
+    const struct known_root *root = feed == NULL ? NULL : feed->epoch;
+    bool same = root == NULL || (root->reached && tree_hash_equal(&root->told, &root->found));
+    return same ? NULL : "it does not go on from the entries that its hub was restored with";
+}
+
+/* What the rest of the audit needs to know of the feed before its entries. */
+static void feed_begin(struct audit *audit, struct view feed_id)
+{
+    visit_table_clear(&audit->visits);
+    audit->feed = map_get(&audit->feeds, feed_id);
+    audit->cut_max = 0;
+    for (size_t i = 0; i < audit->facts.close_count; i++) {
+        const struct fact_close *close = &audit->facts.closes[i];
+        for (size_t k = 0; k < close->cut_count; k++) {
+            const struct fact_cut *cut = &close->cuts[k];
+            if (cut->feed != NULL && cut->feed == audit->feed && cut->root->size > audit->cut_max) {
+                audit->cut_max = cut->root->size;
+            }
+        }
+    }
+}
+
 int audit_feed(struct audit *audit, const struct audit_source *source, struct audit_wrong *wrong)
 {
     struct tree_frontier frontier = {0};
     struct audit_entry entry = {.feed_id = source->feed_id};
+    enum entry_home home = entry_home_of_feed(source->feed_id);
+    struct fact_list *list = home == ENTRY_IN_NET     ? &audit->facts.net
+                             : home == ENTRY_IN_BOOKS ? &audit->facts.books
+                                                      : NULL;
     struct audit_record record;
     struct fault fault = FAULT_NONE;
     uint64_t differs = 0; /* the first entry whose hash is not what the source says */
     int more;
 
-    visit_table_clear(&audit->visits);
+    feed_begin(audit, source->feed_id);
+    uint64_t told = list == NULL && audit->feed != NULL ? roots_fill(audit->feed, &frontier) : 0;
     while ((more = source->next(source->context, &record, &fault)) > 0) {
         entry.seq = frontier.size + 1;
         struct tree_hash leaf = tree_leaf(record.bytes);
@@ -139,6 +189,12 @@ int audit_feed(struct audit *audit, const struct audit_source *source, struct au
             differs = entry.seq;
         }
         tree_frontier_append(&frontier, &leaf, NULL);
+        if (frontier.size == told) {
+            told = roots_fill(audit->feed, &frontier);
+        }
+        if (list != NULL) {
+            facts_leaf_add(list, &leaf);
+        }
         const char *what = check_entry(audit, &entry, record.bytes);
         if (what != NULL) {
             return is_wrong(wrong, source->feed_id, differs != 0 ? differs : entry.seq,
@@ -156,9 +212,16 @@ int audit_feed(struct audit *audit, const struct audit_source *source, struct au
     if (what == NULL && view_is(source->feed_id, FEED_NET)) {
         what = check_anchor(audit);
     }
+    if (what == NULL) {
+        if (list != NULL) {
+            facts_roots_find(audit);
+        }
+        what = check_epochs(map_get(&audit->feeds, source->feed_id));
+    }
     if (what != NULL) {
         return is_wrong(wrong, source->feed_id, seq, what);
     }
+    facts_feed_end(audit);
     audit->totals.feeds++;
     audit->totals.entries += frontier.size;
     return E_OK;

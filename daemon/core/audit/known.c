@@ -19,20 +19,54 @@ static bool first_time(struct audit *audit, Passerelle__V1__EntryType type, stru
     return first;
 }
 
+/* A feed goes on under another key, from entries that are told by their root. */
+static const char *feed_goes_on(struct audit *audit, struct known_feed *feed,
+                                const struct note_key *key, const struct canon *p)
+{
+    struct known_root *root = ARENA_NEW(&audit->arena, struct known_root);
+    struct view told = canon_bytes(p, 7);
+    root->size = canon_number(p, 6);
+    if (!view_is(canon_bytes(p, 5), feed->key.name)) {
+        return "it goes on from another feed than the one that is open";
+    }
+    if (root->size > 0 && told.len != sizeof root->told) {
+        return "it names no root of the entries from which it goes on";
+    }
+    if (root->size > 0) {
+        memcpy(&root->told, told.data, sizeof root->told);
+        root->next = feed->roots;
+        feed->roots = feed->epoch = root;
+    }
+    feed->key = *key;
+    return NULL;
+}
+
 static const char *feed_opened(struct audit *audit, const struct audit_entry *entry,
                                const struct canon *p)
 {
     struct view id = canon_bytes(p, 1);
-    struct view key = canon_bytes(p, 3);
-    struct known_feed *feed = ARENA_NEW(&audit->arena, struct known_feed);
-    if (key.len != ED25519_PUBLIC_LEN || note_key_init(&feed->key, canon_bytes(p, 2), NOTE_ED25519,
-                                                       (const uint8_t *)key.data) != E_OK) {
+    struct view public_key = canon_bytes(p, 3);
+    struct note_key key;
+    if (public_key.len != ED25519_PUBLIC_LEN ||
+        note_key_init(&key, canon_bytes(p, 2), NOTE_ED25519, (const uint8_t *)public_key.data) !=
+            E_OK) {
         return "it names no key";
+    }
+    struct known_feed *feed = map_get(&audit->feeds, id);
+    if (feed != NULL) {
+        return canon_bytes(p, 5).len > 0 ? feed_goes_on(audit, feed, &key, p)
+                                         : "this feed is open already";
     }
     if ((entry->seq == 1) != view_is(id, FEED_NET)) {
         return "the feed net begins with its own opening, and nowhere else";
     }
-    return map_put(&audit->feeds, id, feed) == NULL ? NULL : "this feed is open already";
+    feed = ARENA_NEW(&audit->arena, struct known_feed);
+    feed->key = key;
+    feed->id = arena_copy(&audit->arena, id);
+    feed->opened_seq = entry->seq;
+    facts_feed_add(audit, feed);
+    map_put(&audit->feeds, id, feed);
+    return NULL;
 }
 
 static void add_event(struct audit *audit, struct known_pass *pass, const struct audit_entry *entry,

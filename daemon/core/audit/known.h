@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "core/audit/audit.h"
 #include "core/audit/canon.h"
+#include "core/close/due.h"
 
 /* A site hears of a change of a pass within seconds; what it let in meanwhile is no lie. */
 enum { AUDIT_HEARD_MS = 60000 };
@@ -21,9 +22,23 @@ struct known_pass {
     struct pass_event *last;
 };
 
+/* What another feed says of a feed's root at some size: a close's cut, or a restored hub. */
+struct known_root {
+    struct known_root *next; /* of the same feed */
+    uint64_t size;
+    struct tree_hash told, found;
+    bool reached; /* the feed has that many entries; `found` is filled */
+};
+
 struct known_feed {
     struct note_key key;
+    struct view id;
+    uint32_t number;     /* in the order of opening, from 0 */
+    uint64_t opened_seq; /* the entry of net that opened it */
+    uint64_t size;       /* entries read */
     bool checked;
+    struct known_root *roots;
+    struct known_root *epoch; /* the last one that a restored hub told; NULL: none */
 };
 
 enum visit_state { VISIT_NONE, VISIT_OPEN, VISIT_CLOSED, VISIT_GONE, VISIT_PROOF };
@@ -32,7 +47,8 @@ enum visit_state { VISIT_NONE, VISIT_OPEN, VISIT_CLOSED, VISIT_GONE, VISIT_PROOF
 struct visit_slot {
     uint8_t key[16];
     int64_t in_utc_ms;
-    uint64_t state; /* enum visit_state; VISIT_NONE: free */
+    uint32_t state; /* enum visit_state; VISIT_NONE: free */
+    uint32_t fact;  /* its place among the facts */
 };
 struct visit_table {
     struct visit_slot *slots;
@@ -41,12 +57,84 @@ struct visit_table {
     uint64_t seed;
 };
 
+/* What `net` and `books` say of the network, in their order: closes are computed from it again. */
+struct fact_record {
+    uint64_t seq;
+    Passerelle__V1__EntryType type;
+    struct view id; /* what it is about */
+    struct view payload;
+};
+struct fact_list {
+    struct fact_record *all;
+    size_t count, alloc;
+    struct tree_hash *leaves; /* of every entry: cuts are told of later than read */
+    size_t leaf_count, leaf_alloc;
+};
+
+/* A visit, when there are closes. A number of an entry is 0 while that has not happened. */
+#define FACT_NONE UINT32_MAX
+struct fact_visit {
+    uint8_t visit_id[16];
+    int64_t in_utc_ms, out_utc_ms; /* out 0: not told */
+    uint64_t seq, closed_seq, undone_seq;
+    uint32_t feed, holder;
+    uint32_t replaced_by; /* FACT_NONE: by none */
+    int32_t month;
+    uint8_t resource;
+};
+
+struct fact_dispute {
+    struct view feed_id, visit_id;
+    uint32_t visit; /* FACT_NONE until the feed was read */
+    int64_t in_utc_ms, out_utc_ms;
+    uint64_t resolved_seq, outcome;
+};
+
+struct fact_cut {
+    struct view feed_id;
+    const struct known_feed *feed; /* NULL: net does not know it */
+    struct known_root *root;
+};
+struct fact_close {
+    struct month month;
+    uint64_t seq;
+    struct view sha256;
+    int64_t paid_cents;
+    uint64_t netting;
+    struct fact_cut *cuts;
+    size_t cut_count;
+    struct view handed_out; /* the document as the hub hands it out; empty: not given */
+    struct view standing;   /* the document that later closes build on */
+};
+
+struct facts {
+    struct fact_list net, books;
+    struct fact_close *closes; /* in the order of books */
+    size_t close_count, close_alloc;
+    struct fact_cut *pending; /* the cut of `pending_month` until its close */
+    size_t pending_count, pending_alloc;
+    char pending_month[8];
+    struct fact_visit *visits;
+    size_t visit_count, visit_alloc;
+    struct fact_dispute **disputes; /* as opened; */
+    size_t dispute_count, dispute_alloc;
+    struct fact_dispute **rulings; /* as resolved */
+    size_t ruling_count, ruling_alloc;
+    struct map dispute_of;
+    struct names holders;
+    struct known_feed **feeds; /* by number */
+    size_t feed_count, feed_alloc;
+};
+
 struct audit {
     struct audit_options options;
     struct audit_totals totals;
     struct arena arena;
     struct map passes, feeds, ids; /* ids: carnets, disputes, keys..., with their type in front */
     struct visit_table visits;     /* of the feed at hand */
+    uint64_t cut_max;              /* entries of the feed at hand that a close covers */
+    struct known_feed *feed;       /* at hand; NULL: net does not know it */
+    struct facts facts;
 };
 
 /* The envelope of the entry at hand, already checked. */
@@ -64,5 +152,35 @@ const char *visits_take(struct audit *audit, const struct audit_entry *entry,
                         const struct canon *payload);
 
 void visit_table_clear(struct visit_table *table);
+/* The fact of a visit of the feed at hand; FACT_NONE: it has no such visit. */
+uint32_t visit_fact(struct audit *audit, struct view visit_id);
+
+/* ---- facts.c ---- */
+
+void facts_init(struct facts *facts, uint64_t seed);
+void facts_release(struct facts *facts);
+/* Notes a feed that net opens. */
+void facts_feed_add(struct audit *audit, struct known_feed *feed);
+/* Notes an entry of net or books; NULL, or what is wrong with it. */
+const char *facts_take(struct audit *audit, const struct audit_entry *entry,
+                       const struct canon *payload, struct view bytes);
+void facts_leaf_add(struct fact_list *list, const struct tree_hash *leaf);
+/* Notes a visit, when a close covers it; its place, or FACT_NONE. */
+uint32_t facts_visit_add(struct audit *audit, uint64_t seq, const struct fact_visit *visit,
+                         struct view holder_id);
+/* Of the feed at hand, once it is read to its end: the visits that are disputed. */
+void facts_feed_end(struct audit *audit);
+/* Fills in the roots of net and books that were told. */
+void facts_roots_find(struct audit *audit);
+
+/* ---- compare.c ---- */
+
+/* Tells each field by which two settlement documents differ; returns how many. */
+size_t documents_compare(const Passerelle__V1__SettlementDocument *hub,
+                         const Passerelle__V1__SettlementDocument *ours, uint64_t seed,
+                         audit_found *found, void *context);
+/* Tells where a document does not add up; returns how many. */
+size_t document_check_sums(const Passerelle__V1__SettlementDocument *hub, audit_found *found,
+                           void *context);
 
 #endif

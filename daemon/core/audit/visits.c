@@ -23,7 +23,7 @@ static struct visit_slot *find_slot(struct visit_slot *slots, size_t capacity, u
 }
 
 /* The slot of this key; its state is VISIT_NONE when it is new. Good until the next call. */
-static struct visit_slot *slot_of(struct visit_table *table, const void *key)
+static struct visit_slot *table_slot(struct visit_table *table, const void *key)
 {
     if (table->count * 2 >= table->capacity) {
         size_t capacity = table->capacity == 0 ? SLOTS_FIRST : table->capacity * 2;
@@ -46,22 +46,62 @@ void visit_table_clear(struct visit_table *table)
     *table = (struct visit_table){.seed = table->seed};
 }
 
-static const char *add_visit(struct audit *audit, struct view id, enum visit_state state,
-                             int64_t in_utc_ms)
+uint32_t visit_fact(struct audit *audit, struct view visit_id)
+{
+    if (visit_id.len != ID_LEN) {
+        return FACT_NONE;
+    }
+    const struct visit_slot *slot = table_slot(&audit->visits, visit_id.data);
+    return slot->state == VISIT_NONE || slot->state == VISIT_PROOF ? FACT_NONE : slot->fact;
+}
+
+/* Whether it is a time of this calendar: 1970 to 9999. */
+static bool is_instant(int64_t utc_ms)
+{
+    return utc_ms >= 0 && utc_ms < INT64_C(253402300800000);
+}
+
+/* `told` lacks what the entry says of itself. */
+static const char *add_visit(struct audit *audit, const struct audit_entry *entry, struct view id,
+                             enum visit_state state, struct view holder_id,
+                             const struct fact_visit *told)
 {
     if (id.len != ID_LEN) {
         return "a visit id has 16 bytes";
     }
-    struct visit_slot *slot = slot_of(&audit->visits, id.data);
+    if (told->resource >= RESOURCE_COUNT) {
+        return "it names no resource";
+    }
+    if (!is_instant(told->in_utc_ms) || !is_instant(told->out_utc_ms)) {
+        return "its time is none of this calendar";
+    }
+    if (told->out_utc_ms != 0 && told->out_utc_ms < told->in_utc_ms) {
+        return "the visitor left before coming";
+    }
+    struct visit_slot *slot = table_slot(&audit->visits, id.data);
     if (slot->state != VISIT_NONE) {
         return "a visit with this id was recorded before";
     }
     memcpy(slot->key, id.data, ID_LEN);
-    slot->state = (uint64_t)state;
-    slot->in_utc_ms = in_utc_ms;
+    slot->state = (uint32_t)state;
+    slot->in_utc_ms = told->in_utc_ms;
+    slot->fact = FACT_NONE;
     audit->visits.count++;
     audit->totals.visits++;
+    if (entry->seq <= audit->cut_max) {
+        struct fact_visit fact = *told;
+        memcpy(fact.visit_id, id.data, ID_LEN);
+        fact.closed_seq = state == VISIT_CLOSED ? entry->seq : 0;
+        slot->fact = facts_visit_add(audit, entry->seq, &fact, holder_id);
+    }
     return NULL;
+}
+
+/* As core/rating counts them; RESOURCE_COUNT when it is none. */
+static uint8_t resource_of(const struct canon *p, unsigned field)
+{
+    uint64_t told = canon_number(p, field);
+    return told < 1 || told > RESOURCE_COUNT ? RESOURCE_COUNT : (uint8_t)(told - 1);
 }
 
 /* The device key that counted at that time; NULL: none. */
@@ -98,7 +138,7 @@ static const char *check_proof(struct audit *audit, const struct audit_entry *en
     uint8_t used[ID_LEN];
     memcpy(used, token.data, 8);
     memcpy(used + 8, &second, 8);
-    struct visit_slot *slot = slot_of(&audit->visits, used);
+    struct visit_slot *slot = table_slot(&audit->visits, used);
     if (slot->state != VISIT_NONE) {
         return "the phone's proof was used before";
     }
@@ -143,7 +183,9 @@ static const char *visit_opened(struct audit *audit, const struct audit_entry *e
             return wrong;
         }
     }
-    return add_visit(audit, canon_bytes(p, 1), VISIT_OPEN, canon_signed(p, 5));
+    return add_visit(
+        audit, entry, canon_bytes(p, 1), VISIT_OPEN, canon_bytes(p, 3),
+        &(struct fact_visit){.resource = resource_of(p, 4), .in_utc_ms = canon_signed(p, 5)});
 }
 
 /* The visit that an entry speaks of; NULL when the feed does not have it, or no longer. */
@@ -152,11 +194,12 @@ static struct visit_slot *standing(struct audit *audit, struct view id)
     if (id.len != ID_LEN) {
         return NULL;
     }
-    struct visit_slot *slot = slot_of(&audit->visits, id.data);
+    struct visit_slot *slot = table_slot(&audit->visits, id.data);
     return slot->state == VISIT_OPEN || slot->state == VISIT_CLOSED ? slot : NULL;
 }
 
-static const char *visit_closed(struct audit *audit, const struct canon *p)
+static const char *visit_closed(struct audit *audit, const struct audit_entry *entry,
+                                const struct canon *p)
 {
     struct visit_slot *slot = standing(audit, canon_bytes(p, 1));
     if (slot == NULL || slot->state != VISIT_OPEN) {
@@ -165,31 +208,56 @@ static const char *visit_closed(struct audit *audit, const struct canon *p)
     if (canon_signed(p, 2) < slot->in_utc_ms) {
         return "the visitor left before coming";
     }
+    if (!is_instant(canon_signed(p, 2))) {
+        return "its time is none of this calendar";
+    }
     slot->state = VISIT_CLOSED;
+    if (slot->fact != FACT_NONE) {
+        audit->facts.visits[slot->fact].out_utc_ms = canon_signed(p, 2);
+        audit->facts.visits[slot->fact].closed_seq = entry->seq;
+    }
     return NULL;
 }
 
-static const char *visit_voided(struct audit *audit, const struct canon *p)
+static void undo(struct audit *audit, const struct audit_entry *entry, struct visit_slot *slot)
+{
+    slot->state = VISIT_GONE;
+    if (slot->fact != FACT_NONE) {
+        audit->facts.visits[slot->fact].undone_seq = entry->seq;
+    }
+}
+
+static const char *visit_voided(struct audit *audit, const struct audit_entry *entry,
+                                const struct canon *p)
 {
     struct visit_slot *slot = standing(audit, canon_bytes(p, 1));
     if (slot == NULL) {
         return "it voids a visit that does not stand";
     }
-    slot->state = VISIT_GONE;
+    undo(audit, entry, slot);
     return NULL;
 }
 
-static const char *visit_corrected(struct audit *audit, const struct canon *p)
+static const char *visit_corrected(struct audit *audit, const struct audit_entry *entry,
+                                   const struct canon *p)
 {
     struct visit_slot *slot = standing(audit, canon_bytes(p, 2));
     if (slot == NULL) {
         return "it corrects a visit that does not stand";
     }
-    slot->state = VISIT_GONE;
-    if (canon_signed(p, 5) != 0 && canon_signed(p, 5) < canon_signed(p, 4)) {
-        return "the visitor left before coming";
+    undo(audit, entry, slot);
+    uint32_t old = slot->fact; /* the table may move */
+    struct facts *facts = &audit->facts;
+    struct view holder_id =
+        old == FACT_NONE ? VIEW_NONE : facts->holders.ids[facts->visits[old].holder];
+    const char *wrong = add_visit(audit, entry, canon_bytes(p, 1), VISIT_CLOSED, holder_id,
+                                  &(struct fact_visit){.resource = resource_of(p, 3),
+                                                       .in_utc_ms = canon_signed(p, 4),
+                                                       .out_utc_ms = canon_signed(p, 5)});
+    if (wrong == NULL && old != FACT_NONE) {
+        facts->visits[old].replaced_by = visit_fact(audit, canon_bytes(p, 1));
     }
-    return add_visit(audit, canon_bytes(p, 1), VISIT_CLOSED, canon_signed(p, 4));
+    return wrong;
 }
 
 const char *visits_take(struct audit *audit, const struct audit_entry *entry, const struct canon *p)
@@ -198,16 +266,16 @@ const char *visits_take(struct audit *audit, const struct audit_entry *entry, co
     case T(VISIT_OPENED):
         return visit_opened(audit, entry, p);
     case T(VISIT_CLOSED):
-        return visit_closed(audit, p);
+        return visit_closed(audit, entry, p);
     case T(VISIT_VOIDED):
-        return visit_voided(audit, p);
+        return visit_voided(audit, entry, p);
     case T(VISIT_CORRECTED):
-        return visit_corrected(audit, p);
+        return visit_corrected(audit, entry, p);
     case T(STAY_RECORDED):
-        if (canon_signed(p, 5) != 0 && canon_signed(p, 5) < canon_signed(p, 4)) {
-            return "the visitor left before coming";
-        }
-        return add_visit(audit, canon_bytes(p, 1), VISIT_CLOSED, canon_signed(p, 4));
+        return add_visit(audit, entry, canon_bytes(p, 1), VISIT_CLOSED, canon_bytes(p, 2),
+                         &(struct fact_visit){.resource = resource_of(p, 3),
+                                              .in_utc_ms = canon_signed(p, 4),
+                                              .out_utc_ms = canon_signed(p, 5)});
     default:
         return NULL;
     }
