@@ -1,252 +1,105 @@
-/* Everything that the feeds say, checked from their bytes: over the wire, or from a folder that was
- * exported. The folder has the layout of C2SP tlog-tiles for entries, so that others' tools read
- * it:
- *
- *     DIR/<feed>/checkpoint            the signed note
- *     DIR/<feed>/tile/entries/000      256 entries, each a u16 big-endian length and its bytes;
- *                            .../001.p/17   the last, of 17 entries
- */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
+/* Everything that the feeds say, checked from their bytes, and every close computed again: over the
+ * wire, or from a folder that was exported. `ledger verify` names the first thing that is wrong,
+ * `audit` all of them, with who gains. */
 #include <unistd.h>
 
-#include "cli/commands.h"
 #include "base/text.h"
-#include "core/audit/audit.h"
-#include "passerelle/v1/ledger.pb-c.h"
-#include "wire/pack.h"
+#include "cli/commands.h"
+#include "cli/feeds.h"
+#include "cli/table.h"
+#include "core/day/day.h"
+#include "core/money/cents.h"
+#include "wire/json.h"
 
-enum { BUNDLE = 256, NAME_MAX_BYTES = 65, FEEDS_MAX = 4096 };
-
-/* A feed in memory: its checkpoint and its entries, each behind its length. */
-struct feed_bytes {
-    const char *feed_id;
-    struct view checkpoint;
-    struct buf entries;
-    uint64_t count;
-    size_t at; /* of the reader */
+/* What came of an audit. */
+struct examination {
+    struct audit_totals totals;
+    struct audit_wrong wrong; /* of a feed: what follows was not looked at */
+    bool feeds_verify;
+    struct audit_close *closes;
+    size_t close_count;
+    struct audit_difference *differences;
+    size_t difference_count, difference_alloc;
 };
 
-static int next_entry(void *context, struct audit_record *out, struct fault *fault)
+static void keep(void *context, const struct audit_difference *difference)
 {
-    struct feed_bytes *feed = context;
-    size_t left = feed->entries.len - feed->at;
-    if (left == 0) {
-        return 0;
+    struct examination *e = context;
+    if (e->difference_count == e->difference_alloc) {
+        e->difference_alloc = e->difference_alloc == 0 ? 16 : e->difference_alloc * 2;
+        e->differences =
+            xrealloc(e->differences, e->difference_alloc, sizeof(struct audit_difference));
     }
-    const uint8_t *data = (const uint8_t *)feed->entries.data + feed->at;
-    size_t len = left < 2 ? 0 : (size_t)data[0] << 8 | data[1];
-    if (left < 2 || left - 2 < len) {
-        return fault_set(fault, E_CORRUPT, "an entry is cut off");
-    }
-    *out = (struct audit_record){.bytes = view_bytes(data + 2, len)};
-    feed->at += 2 + len;
-    return 1;
+    e->differences[e->difference_count++] = *difference;
 }
 
-/* `net` names the keys of all others: it comes first. */
-static int verify_all(struct cli *cli, struct feed_bytes *feeds, size_t count, bool proofs)
+static void feed_is_wrong(struct examination *e)
 {
-    struct audit_options options = {.proofs = proofs};
-    env_random(&env_system, &options.seed, sizeof options.seed);
-    struct audit *audit = audit_new(&options);
-    struct audit_wrong wrong = {0};
-    int status = CLI_OK;
-    for (int pass = 0; pass < 2 && status == CLI_OK; pass++) {
-        for (size_t i = 0; i < count && status == CLI_OK; i++) {
-            if ((strcmp(feeds[i].feed_id, FEED_NET) == 0) != (pass == 0)) {
-                continue;
-            }
-            struct audit_source source = {
-                .feed_id = view_of(feeds[i].feed_id),
-                .checkpoint = feeds[i].checkpoint,
-                .next = next_entry,
-                .context = &feeds[i],
-            };
-            if (audit_feed(audit, &source, &wrong) != E_OK) {
-                status = CLI_REFUSED;
-            }
-            cli_progress(cli, "verifying", i, count);
-        }
+    struct audit_difference difference = {.operation = "entry"};
+    if (e->wrong.seq != 0) {
+        snprintf(difference.position, sizeof difference.position, "feed %s, entry %llu",
+                 e->wrong.feed_id, (unsigned long long)e->wrong.seq);
+    } else {
+        snprintf(difference.position, sizeof difference.position, "feed %s", e->wrong.feed_id);
+    }
+    snprintf(difference.party, sizeof difference.party, "%s", e->wrong.feed_id);
+    snprintf(difference.what, sizeof difference.what, "%s", e->wrong.what);
+    keep(e, &difference);
+}
+
+static void closes_examine(struct cli *cli, struct audit *audit, struct examination *e)
+{
+    size_t count = audit_closes(audit);
+    e->closes = ARENA_ARRAY(&cli->arena, count, struct audit_close);
+    for (size_t i = 0; i < count; i++) {
+        char month[8];
+        audit_close_month(audit, i, month);
+        cli_progress(cli, arena_printf(&cli->arena, "computing %s", month), i, count);
+        e->closes[e->close_count++] = audit_close_check(audit, i, keep, e);
     }
     cli_progress_end(cli);
-    struct audit_totals totals = audit_totals(audit);
-    if (status != CLI_OK && wrong.seq != 0) {
-        cli_fail(status, "feed %s, entry %llu: %s", wrong.feed_id, (unsigned long long)wrong.seq,
-                 wrong.what);
-    } else if (status != CLI_OK) {
-        cli_fail(status, "feed %s: %s", wrong.feed_id, wrong.what);
-    } else if (cli->json) {
-        printf("{\"feeds\":%llu,\"entries\":%llu,\"visits\":%llu,\"proofs\":%llu}\n",
-               (unsigned long long)totals.feeds, (unsigned long long)totals.entries,
-               (unsigned long long)totals.visits, (unsigned long long)totals.proofs);
-    } else {
-        printf("%llu feeds verify: %llu entries, %llu visits", (unsigned long long)totals.feeds,
-               (unsigned long long)totals.entries, (unsigned long long)totals.visits);
-        if (proofs) {
-            printf(", %llu phones' signatures", (unsigned long long)totals.proofs);
+}
+
+/* CLI_OK: examined, whatever was found. */
+static int examine(struct cli *cli, struct feeds *feeds, bool proofs, struct examination *e)
+{
+    struct audit_options options = {.proofs = proofs};
+    struct fault fault = FAULT_NONE;
+    int status = CLI_OK;
+    env_random(&env_system, &options.seed, sizeof options.seed);
+    struct audit *audit = audit_new(&options);
+    e->feeds_verify = true;
+    for (size_t i = 0; i < feeds->count && e->feeds_verify; i++) {
+        struct audit_source source = {
+            .feed_id = view_of(feeds->all[i].feed_id),
+            .checkpoint = feeds->all[i].checkpoint,
+            .next = feed_next_entry,
+            .context = &feeds->all[i],
+        };
+        feeds->all[i].at = 0;
+        cli_progress(cli, "verifying", i, feeds->count);
+        e->feeds_verify = audit_feed(audit, &source, &e->wrong) == E_OK;
+    }
+    cli_progress_end(cli);
+    e->totals = audit_totals(audit);
+    for (size_t i = 0; i < feeds->document_count && e->feeds_verify && status == CLI_OK; i++) {
+        if (audit_document(audit, feeds->documents[i], &fault) != E_OK) {
+            status = cli_fail(CLI_REFUSED, "%s", fault.text);
         }
-        puts("; every number, root and signature is right");
+    }
+    if (!e->feeds_verify) {
+        feed_is_wrong(e);
+    } else if (status == CLI_OK) {
+        audit_missing(audit, keep, e);
+        closes_examine(cli, audit, e);
     }
     audit_free(audit);
     return status;
 }
 
-/* ---- over the wire ---- */
-
-static bool take_batch(void *context, const ProtobufCMessage *message)
+static int feeds_get(struct cli *cli, int argc, char **argv, struct feeds *out)
 {
-    struct feed_bytes *feed = context;
-    const Passerelle__V1__ReadEntriesResponse *response = (const void *)message;
-    if (response->event_case != PASSERELLE__V1__READ_ENTRIES_RESPONSE__EVENT_BATCH) {
-        return true;
-    }
-    for (size_t i = 0; i < response->batch->n_entries; i++) {
-        buf_u16be(&feed->entries, (uint16_t)response->batch->entries[i].len);
-        buf_add(&feed->entries, response->batch->entries[i].data, response->batch->entries[i].len);
-        feed->count++;
-    }
-    return true;
-}
-
-/* The checkpoint's second line. */
-static uint64_t size_of(struct view checkpoint)
-{
-    struct view line = VIEW_NONE;
-    uint64_t size = 0;
-    for (int i = 0; i < 2; i++) {
-        if (!view_cut(&checkpoint, '\n', &line)) {
-            return 0;
-        }
-    }
-    return text_u64(line, &size) == E_OK ? size : 0;
-}
-
-static int download(struct cli *cli, struct feed_bytes *feed)
-{
-    int status = CLI_FAILED;
-    Passerelle__V1__GetCheckpointRequest *ask =
-        wire_new(&cli->arena, &passerelle__v1__get_checkpoint_request__descriptor);
-    ask->feed_id = wire_string(&cli->arena, view_of(feed->feed_id));
-    const Passerelle__V1__GetCheckpointResponse *head =
-        cli_call(cli, "LedgerService", "GetCheckpoint", &ask->base,
-                 &passerelle__v1__get_checkpoint_response__descriptor, &status);
-    if (head == NULL) {
-        return status;
-    }
-    feed->checkpoint = view_of(head->checkpoint);
-    Passerelle__V1__ReadEntriesRequest *range =
-        wire_new(&cli->arena, &passerelle__v1__read_entries_request__descriptor);
-    range->feed_id = ask->feed_id;
-    range->to_seq = size_of(feed->checkpoint);
-    if (range->to_seq == 0) {
-        return CLI_OK;
-    }
-    struct peer_error error = {0};
-    enum code code =
-        peer_stream(cli_peer(cli, &status), "passerelle.v1.LedgerService", "ReadEntries",
-                    &range->base, &passerelle__v1__read_entries_response__descriptor, 0, take_batch,
-                    feed, &cli->arena, &error);
-    return code == CODE_OK ? CLI_OK : cli_call_failed("ReadEntries", code, &error);
-}
-
-static int download_all(struct cli *cli, struct feed_bytes **out, size_t *count)
-{
-    int status = CLI_FAILED;
-    const Passerelle__V1__ListFeedsRequest *ask =
-        wire_new(&cli->arena, &passerelle__v1__list_feeds_request__descriptor);
-    const Passerelle__V1__ListFeedsResponse *list =
-        cli_call(cli, "LedgerService", "ListFeeds", &ask->base,
-                 &passerelle__v1__list_feeds_response__descriptor, &status);
-    if (list == NULL) {
-        return status;
-    }
-    *out = ARENA_ARRAY(&cli->arena, list->n_feeds, struct feed_bytes);
-    *count = list->n_feeds;
-    status = CLI_OK;
-    for (size_t i = 0; i < list->n_feeds && status == CLI_OK; i++) {
-        (*out)[i].feed_id = list->feeds[i]->feed_id;
-        cli_progress(cli, "reading", i, list->n_feeds);
-        status = download(cli, &(*out)[i]);
-    }
-    cli_progress_end(cli);
-    return status;
-}
-
-/* ---- the folder ---- */
-
-/* tlog-tiles: three digits a level, all but the last behind an x; a partial one has its width. */
-static char *bundle_path(struct cli *cli, const char *feed_dir, uint64_t index, uint64_t width)
-{
-    char *path = arena_printf(&cli->arena, "%03u", (unsigned)(index % 1000));
-    for (index /= 1000; index > 0; index /= 1000) {
-        path = arena_printf(&cli->arena, "x%03u/%s", (unsigned)(index % 1000), path);
-    }
-    return width == BUNDLE ? arena_printf(&cli->arena, "%s/tile/entries/%s", feed_dir, path)
-                           : arena_printf(&cli->arena, "%s/tile/entries/%s.p/%u", feed_dir, path,
-                                          (unsigned)width);
-}
-
-static bool make_parents(char *path)
-{
-    for (char *at = path + 1; *at != '\0'; at++) {
-        if (*at == '/') {
-            *at = '\0';
-            bool made = mkdir(path, 0755) == 0 || errno == EEXIST;
-            *at = '/';
-            if (!made) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static int write_synced(char *path, struct view content)
-{
-    int fd = make_parents(path) ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644) : -1;
-    bool whole = fd >= 0;
-    for (size_t at = 0; whole && at < content.len;) {
-        ssize_t put = write(fd, content.data + at, content.len - at);
-        whole = put > 0;
-        at += whole ? (size_t)put : 0;
-    }
-    whole = whole && fsync(fd) == 0;
-    int saved = errno;
-    whole = fd >= 0 && close(fd) == 0 && whole;
-    return whole ? CLI_OK : cli_fail(CLI_FAILED, "%s cannot be written: %s", path, strerror(saved));
-}
-
-static int write_feed(struct cli *cli, const char *dir, struct feed_bytes *feed)
-{
-    char *feed_dir = arena_printf(&cli->arena, "%s/%s", dir, feed->feed_id);
-    int status =
-        write_synced(arena_printf(&cli->arena, "%s/checkpoint", feed_dir), feed->checkpoint);
-    struct fault fault = FAULT_NONE;
-    struct audit_record record;
-    size_t from = 0;
-    feed->at = 0;
-    for (uint64_t n = 0; status == CLI_OK && n < feed->count; n++) {
-        if (next_entry(feed, &record, &fault) != 1) {
-            return cli_fail(CLI_FAILED, "feed %s: %s", feed->feed_id, fault.text);
-        }
-        if ((n + 1) % BUNDLE == 0 || n + 1 == feed->count) {
-            uint64_t width = n % BUNDLE + 1;
-            status = write_synced(bundle_path(cli, feed_dir, n / BUNDLE, width),
-                                  view_bytes(feed->entries.data + from, feed->at - from));
-            from = feed->at;
-        }
-    }
-    return status;
-}
-
-static void release_all(struct feed_bytes *feeds, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        buf_release(&feeds[i].entries);
-    }
+    return argc == 1 ? feeds_read(cli, argv[0], out) : feeds_download(cli, out);
 }
 
 /* Complete or absent: written beside, then renamed. */
@@ -259,68 +112,46 @@ int cmd_ledger_export(struct cli *cli, const struct command *command, int argc, 
     if (access(argv[0], F_OK) == 0) {
         return cli_fail(CLI_FAILED, "%s exists already: name a new folder", argv[0]);
     }
-    struct feed_bytes *feeds = NULL;
-    size_t count = 0;
-    status = download_all(cli, &feeds, &count);
-    char *fresh = arena_printf(&cli->arena, "%s.unfinished", argv[0]);
-    for (size_t i = 0; i < count && status == CLI_OK; i++) {
-        status = write_feed(cli, fresh, &feeds[i]);
-        cli_progress(cli, "writing", i, count);
-    }
-    cli_progress_end(cli);
-    release_all(feeds, count);
-    if (status == CLI_OK && rename(fresh, argv[0]) != 0) {
-        status = cli_fail(CLI_FAILED, "%s cannot be renamed: %s", fresh, strerror(errno));
+    struct feeds feeds;
+    status = feeds_download(cli, &feeds);
+    if (status == CLI_OK) {
+        status = feeds_write(cli, argv[0], &feeds);
     }
     if (status == CLI_OK && !cli->json) {
-        printf("%zu feeds are in %s\n", count, argv[0]);
+        printf("%zu feeds are in %s, with the settlement documents of %zu closed month%s\n",
+               feeds.count, argv[0], feeds.document_count, feeds.document_count == 1 ? "" : "s");
     }
+    feeds_release(&feeds);
     return status;
 }
 
-static int read_feed(struct cli *cli, const char *dir, struct feed_bytes *feed)
+static int first_is_wrong(const struct audit_difference *first)
 {
-    char *feed_dir = arena_printf(&cli->arena, "%s/%s", dir, feed->feed_id);
-    if (!cli_read_file(cli, arena_printf(&cli->arena, "%s/checkpoint", feed_dir), 65536,
-                       &feed->checkpoint)) {
-        return CLI_FAILED;
-    }
-    feed->count = size_of(feed->checkpoint);
-    for (uint64_t n = 0; n < feed->count; n += BUNDLE) {
-        uint64_t width = feed->count - n < BUNDLE ? feed->count - n : BUNDLE;
-        struct view bundle;
-        if (!cli_read_file(cli, bundle_path(cli, feed_dir, n / BUNDLE, width), 32 * 1024 * 1024,
-                           &bundle)) {
-            return CLI_REFUSED;
-        }
-        buf_view(&feed->entries, bundle);
-    }
-    return CLI_OK;
+    return first->month[0] == '\0' ? cli_fail(CLI_REFUSED, "%s: %s", first->position, first->what)
+                                   : cli_fail(CLI_REFUSED, "close of %s: %s: %s", first->month,
+                                              first->position, first->what);
 }
 
-static int read_folder(struct cli *cli, const char *dir, struct feed_bytes **out, size_t *count)
+static void all_is_right(const struct cli *cli, const struct examination *e, bool proofs)
 {
-    DIR *folder = opendir(dir);
-    if (folder == NULL) {
-        return cli_fail(CLI_FAILED, "%s cannot be read: %s", dir, strerror(errno));
+    const struct audit_totals *totals = &e->totals;
+    if (cli->json) {
+        printf("{\"feeds\":%llu,\"entries\":%llu,\"visits\":%llu,\"proofs\":%llu,"
+               "\"closes\":%zu}\n",
+               (unsigned long long)totals->feeds, (unsigned long long)totals->entries,
+               (unsigned long long)totals->visits, (unsigned long long)totals->proofs,
+               e->close_count);
+        return;
     }
-    *out = ARENA_ARRAY(&cli->arena, FEEDS_MAX, struct feed_bytes);
-    int status = CLI_OK;
-    const struct dirent *item;
-    while (status == CLI_OK && (item = readdir(folder)) != NULL) {
-        if (item->d_name[0] == '.' || strlen(item->d_name) >= NAME_MAX_BYTES) {
-            continue;
-        }
-        if (*count == FEEDS_MAX) {
-            status = cli_fail(CLI_FAILED, "%s has more than %d feeds", dir, FEEDS_MAX);
-            break;
-        }
-        struct feed_bytes *feed = &(*out)[(*count)++];
-        feed->feed_id = arena_string(&cli->arena, view_of(item->d_name));
-        status = read_feed(cli, dir, feed);
+    printf("%llu feeds verify: %llu entries, %llu visits", (unsigned long long)totals->feeds,
+           (unsigned long long)totals->entries, (unsigned long long)totals->visits);
+    if (proofs) {
+        printf(", %llu phones' signatures", (unsigned long long)totals->proofs);
     }
-    closedir(folder);
-    return status;
+    puts("; every number, root and signature is right");
+    for (size_t i = 0; i < e->close_count; i++) {
+        printf("%s computed again from the feeds: equal\n", e->closes[i].month);
+    }
 }
 
 int cmd_ledger_verify(struct cli *cli, const struct command *command, int argc, char **argv)
@@ -330,13 +161,218 @@ int cmd_ledger_verify(struct cli *cli, const struct command *command, int argc, 
     if (status != CLI_OK || argc > 1) {
         return status != CLI_OK ? status : cli_usage(command, "one folder, or none for the hub");
     }
-    struct feed_bytes *feeds = NULL;
-    size_t count = 0;
-    status =
-        argc == 1 ? read_folder(cli, argv[0], &feeds, &count) : download_all(cli, &feeds, &count);
+    struct feeds feeds;
+    struct examination e = {0};
+    status = feeds_get(cli, argc, argv, &feeds);
     if (status == CLI_OK) {
-        status = verify_all(cli, feeds, count, proofs);
+        status = examine(cli, &feeds, proofs, &e);
     }
-    release_all(feeds, count);
+    if (status == CLI_OK && e.difference_count > 0) {
+        status = first_is_wrong(&e.differences[0]);
+    } else if (status == CLI_OK) {
+        all_is_right(cli, &e, proofs);
+    }
+    free(e.differences);
+    feeds_release(&feeds);
+    return status;
+}
+
+/* ---- audit ---- */
+
+static bool is_wanted(const char *month, const char *wanted)
+{
+    return wanted == NULL || month[0] == '\0' || strcmp(month, wanted) == 0;
+}
+
+static void text_add(struct buf *out, const char *name, const char *text)
+{
+    buf_printf(out, "\"%s\":", name);
+    json_write_string(out, view_of(text));
+}
+
+static void difference_json(struct buf *out, const struct audit_difference *d)
+{
+    buf_text(out, "{");
+    text_add(out, "operation", d->operation);
+    buf_text(out, ",");
+    text_add(out, "month", d->month);
+    buf_text(out, ",");
+    text_add(out, "position", d->position);
+    buf_text(out, ",");
+    text_add(out, "party", d->party);
+    if (d->counted) {
+        buf_printf(out, ",\"unit\":\"%s\",\"hub_amount\":%lld,\"auditor_amount\":%lld",
+                   d->cents ? "cents" : "count", (long long)d->hub, (long long)d->auditor);
+    }
+    buf_text(out, ",");
+    text_add(out, "profitable", d->profitable);
+    buf_text(out, ",");
+    text_add(out, "what", d->what);
+    buf_text(out, "}");
+}
+
+static void close_json(struct buf *out, const struct audit_close *close)
+{
+    char hex[2 * sizeof close->sha256 + 1];
+    text_to_hex(close->books_sha256, sizeof close->books_sha256, hex);
+    buf_printf(out, "{\"month\":\"%s\",\"equal\":%s,\"books_sha256\":\"%s\"", close->month,
+               close->differences == 0 ? "true" : "false", hex);
+    if (close->computed) {
+        text_to_hex(close->sha256, sizeof close->sha256, hex);
+        buf_printf(out, ",\"auditor_sha256\":\"%s\",\"stays\":%u,\"trial_balance\":%lld", hex,
+                   close->stays, (long long)close->trial_balance);
+    }
+    buf_text(out, "}");
+}
+
+/* What the hub says too much, and too little, over all amounts that differ. */
+static void deltas(const struct examination *e, const char *wanted, int64_t *plus, int64_t *minus)
+{
+    *plus = *minus = 0;
+    for (size_t i = 0; i < e->difference_count; i++) {
+        const struct audit_difference *d = &e->differences[i];
+        int64_t delta;
+        if (!d->cents || !is_wanted(d->month, wanted)) {
+            continue;
+        }
+        if (__builtin_sub_overflow(d->hub, d->auditor, &delta)) {
+            delta = d->hub > d->auditor ? INT64_MAX : INT64_MIN + 1;
+        }
+        int64_t *sum = delta > 0 ? plus : minus;
+        if (__builtin_add_overflow(*sum, delta > 0 ? delta : -delta, sum)) {
+            *sum = INT64_MAX;
+        }
+    }
+}
+
+static void audit_json(const struct examination *e, const char *wanted)
+{
+    struct buf out = BUF_INIT;
+    int64_t plus;
+    int64_t minus;
+    const char *comma = "";
+    deltas(e, wanted, &plus, &minus);
+    buf_printf(&out,
+               "{\"feeds\":%llu,\"entries\":%llu,\"visits\":%llu,\"proofs\":%llu,\"closes\":[",
+               (unsigned long long)e->totals.feeds, (unsigned long long)e->totals.entries,
+               (unsigned long long)e->totals.visits, (unsigned long long)e->totals.proofs);
+    for (size_t i = 0; i < e->close_count; i++) {
+        if (is_wanted(e->closes[i].month, wanted)) {
+            buf_text(&out, comma);
+            close_json(&out, &e->closes[i]);
+            comma = ",";
+        }
+    }
+    buf_text(&out, "],\"inconsistencies\":[");
+    comma = "";
+    for (size_t i = 0; i < e->difference_count; i++) {
+        if (is_wanted(e->differences[i].month, wanted)) {
+            buf_text(&out, comma);
+            difference_json(&out, &e->differences[i]);
+            comma = ",";
+        }
+    }
+    buf_printf(&out, "],\"delta_plus\":%lld,\"delta_minus\":%lld}\n", (long long)plus,
+               (long long)minus);
+    fwrite(out.data, 1, out.len, stdout);
+    buf_release(&out);
+}
+
+static void amount_add(struct table *table, const struct audit_difference *d, int64_t amount)
+{
+    if (!d->counted) {
+        table_add(table, "");
+    } else if (d->cents) {
+        table_add_cents(table, amount);
+    } else {
+        table_add_number(table, amount);
+    }
+}
+
+static void audit_print(const struct examination *e, const char *wanted)
+{
+    struct table table;
+    table_init(&table, 6);
+    static const char *const head[] = {"month", "where", "hub", "auditor", "gains", "what"};
+    for (size_t i = 0; i < ARRAY_LEN(head); i++) {
+        table_add(&table, head[i]);
+    }
+    for (size_t i = 0; i < e->close_count; i++) {
+        const struct audit_close *close = &e->closes[i];
+        if (is_wanted(close->month, wanted)) {
+            printf("%s: %s (%u stays)\n", close->month,
+                   close->differences == 0 ? "equal, to the byte"
+                   : close->computed       ? "differs"
+                                           : "cannot be computed",
+                   close->stays);
+        }
+    }
+    size_t shown = 0;
+    for (size_t i = 0; i < e->difference_count; i++) {
+        const struct audit_difference *d = &e->differences[i];
+        if (is_wanted(d->month, wanted)) {
+            table_add(&table, d->month);
+            table_add(&table, d->position);
+            amount_add(&table, d, d->hub);
+            amount_add(&table, d, d->auditor);
+            table_add(&table, d->profitable);
+            table_add(&table, d->what);
+            shown++;
+        }
+    }
+    if (shown > 0) {
+        int64_t plus;
+        int64_t minus;
+        char texts[2][32];
+        deltas(e, wanted, &plus, &minus);
+        cents_format(CENTS(plus), texts[0]);
+        cents_format(CENTS(minus), texts[1]);
+        table_print(&table, stdout);
+        printf("The hub says %s EUR too much and %s EUR too little, over all amounts above.\n",
+               texts[0], texts[1]);
+    } else {
+        printf("%llu feeds, %llu entries: nothing is wrong.\n", (unsigned long long)e->totals.feeds,
+               (unsigned long long)e->totals.entries);
+    }
+    table_release(&table);
+}
+
+int cmd_audit(struct cli *cli, const struct command *command, int argc, char **argv)
+{
+    const char *month = NULL;
+    struct month parsed;
+    cli_option(&argc, argv, "--month", &month);
+    bool proofs = cli_option(&argc, argv, "--proofs", NULL);
+    int status = cli_options_end(command, argc, argv);
+    if (status != CLI_OK || argc > 1) {
+        return status != CLI_OK ? status : cli_usage(command, "one folder, or none for the hub");
+    }
+    if (month != NULL && month_parse(view_of(month), &parsed) != E_OK) {
+        return cli_usage(command, "--month: a month is written 2026-10");
+    }
+    struct feeds feeds;
+    struct examination e = {0};
+    status = feeds_get(cli, argc, argv, &feeds);
+    if (status == CLI_OK) {
+        status = examine(cli, &feeds, proofs, &e);
+    }
+    bool found = month == NULL || !e.feeds_verify;
+    for (size_t i = 0; i < e.close_count; i++) {
+        found = found || strcmp(e.closes[i].month, month) == 0;
+    }
+    if (status == CLI_OK && !found) {
+        status = cli_fail(CLI_FAILED, "%s is not closed: there is nothing to compare", month);
+    } else if (status == CLI_OK) {
+        if (cli->json) {
+            audit_json(&e, month);
+        } else {
+            audit_print(&e, month);
+        }
+        for (size_t i = 0; i < e.difference_count; i++) {
+            status = is_wanted(e.differences[i].month, month) ? CLI_REFUSED : status;
+        }
+    }
+    free(e.differences);
+    feeds_release(&feeds);
     return status;
 }

@@ -11,6 +11,7 @@ command_run cmd_visit_import, cmd_visit_watch;      /* cmd_visit.c */
 command_run cmd_period_show;                        /* cmd_period.c */
 command_run cmd_simulate;                           /* cmd_simulate.c */
 command_run cmd_ledger_export, cmd_ledger_verify;   /* cmd_ledger.c */
+command_run cmd_audit;                              /* cmd_ledger.c */
 command_run cmd_pass_issue, cmd_usage;              /* cmd_employer.c */
 command_run cmd_pass_qr;                            /* cmd_pass_qr.c */
 command_run cmd_certificate_issue, cmd_key_create;  /* cmd_credential.c */

@@ -98,7 +98,19 @@ while read -r line; do
 done <<<"$tour"
 run --help | grep -q "^usage:" || fail "no help behind --profile"
 run ledger export "$TMPDIR/feeds" >/dev/null
-run ledger verify "$TMPDIR/feeds" --proofs | grep -q "feeds verify" || fail "the export is wrong"
+run ledger verify "$TMPDIR/feeds" --proofs >"$TMPDIR/verify.log" || fail "the export is wrong"
+grep -q "feeds verify" "$TMPDIR/verify.log" || fail "the export is wrong"
+grep -q "2026-10 computed again from the feeds: equal" "$TMPDIR/verify.log" ||
+    fail "October was not computed again"
+run audit "$TMPDIR/feeds" --month 2026-10 --json >"$TMPDIR/audit.json" || fail "October does not audit"
+python3 - "$TMPDIR/audit.json" <<'END' || fail "the audit's report is not the expected one"
+import json, sys
+report = json.load(open(sys.argv[1]))
+close, = report["closes"]
+assert close["equal"] and close["month"] == "2026-10" and close["stays"] >= 12002, close
+assert close["books_sha256"] == close["auditor_sha256"] and close["trial_balance"] == 0, close
+assert report["inconsistencies"] == [] and report["delta_plus"] == report["delta_minus"] == 0
+END
 bundle=$(find "$TMPDIR/feeds/s001/tile" -type f | head -1)
 printf 'X' | dd of="$bundle" bs=1 seek=300 conv=notrunc 2>/dev/null
 refused "s001" ledger verify "$TMPDIR/feeds"
