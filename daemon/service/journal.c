@@ -85,6 +85,17 @@ struct feeds *journal_feeds(struct journal *journal)
     return journal->feeds;
 }
 
+bool journal_keeps(struct service *service, struct view feed_id)
+{
+    const struct node *node = service->node;
+    bool of_site = entry_home_of_feed(feed_id) == ENTRY_IN_SITE;
+    if (node->role == NODE_SITE) {
+        return view_is(feed_id, node->site_id);
+    }
+    return !of_site || registry_feed_keeper(service->db, feed_id) !=
+                           PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE;
+}
+
 int64_t journal_feed_no(struct db *db, struct view feed_id)
 {
     struct feed_id id;
@@ -262,12 +273,28 @@ int journal_begin_epochs(struct service *service, size_t *feeds, struct fault *f
     return db_error(service->db, fault);
 }
 
+DB_SQL(select_receipt, "SELECT receipt FROM remote_feed WHERE feed_id = :feed_id");
+
+static int find_receipt(struct db *db, struct view feed_id, struct buf *note, struct fault *fault)
+{
+    struct query *query = db_query(db, &select_receipt);
+    query_bind_text(query, "feed_id", feed_id);
+    if (query_next(query)) {
+        buf_view(note, query_text(query, 0));
+        query_end(query);
+    }
+    return db_error(db, fault);
+}
+
 int journal_publish(struct service *service, struct view feed_id, struct buf *note,
                     struct fault *fault)
 {
     struct feed *feed = feeds_get(service->journal->feeds, feed_id);
     if (feed == NULL) {
         return fault_set(fault, E_NOT_FOUND, "there is no feed %.*s", VIEW_FMT(feed_id));
+    }
+    if (!journal_keeps(service, feed_id)) {
+        return find_receipt(service->db, feed_id, note, fault);
     }
     const struct ed25519_key *key;
     int err = keyring_feed(service->node->keys, feed_id, view_of(feed->id.origin), &key, fault);

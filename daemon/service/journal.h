@@ -31,6 +31,10 @@ must_check int journal_begin_epochs(struct service *service, size_t *feeds, stru
 int64_t journal_append(struct service *service, struct view author, struct view feed_id,
                        Passerelle__V1__EntryType type, const ProtobufCMessage *payload);
 
+/* Whether this node appends to the feed: each has one keeper, the hub or the daemon of its site.
+ * Any thread. */
+bool journal_keeps(struct service *service, struct view feed_id);
+
 /* feed_no of a feed; 0 when it is not open. */
 int64_t journal_feed_no(struct db *db, struct view feed_id);
 
@@ -41,7 +45,9 @@ void journal_committed(struct journal *journal);
 void journal_rolled_back(struct journal *journal);
 struct feeds *journal_feeds(struct journal *journal);
 
-/* Signs (or finds) the checkpoint of a feed as it stands; appends the note. */
+/* The checkpoint of a feed, appended as a note: of one that this node keeps as it stands, signed when
+ * it was not yet; of another the last that its keeper signed and whose entries are all here, nothing
+ * when there is none since it took the feed over. */
 must_check int journal_publish(struct service *service, struct view feed_id, struct buf *note,
                                struct fault *fault);
 

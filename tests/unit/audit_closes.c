@@ -392,7 +392,7 @@ START_TEST(a_visit_that_was_changed_is_named)
     head.root = tree_frontier_root(&frontier);
     struct view origin = view_slice(site->checkpoint, 0, view_find(site->checkpoint, '\n'));
     snprintf(head.origin, sizeof head.origin, "%.*s", VIEW_FMT(origin));
-    ck_assert_int_eq(keyring_feed(network.node.keys, id, &secret, &fault), E_OK);
+    ck_assert_int_eq(keyring_feed(network.node.keys, id, origin, &secret, &fault), E_OK);
     ck_assert_int_eq(note_key_init(&key, origin, NOTE_ED25519, secret->public_key), E_OK);
     struct buf note = BUF_INIT;
     ck_assert_int_eq(checkpoint_sign(&head, &key, secret, &note), E_OK);

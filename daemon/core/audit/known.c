@@ -32,6 +32,8 @@ static const char *feed_goes_on(struct audit *audit, struct known_feed *feed,
     if (root->size > 0 && told.len != sizeof root->told) {
         return "it names no root of the entries from which it goes on";
     }
+    feed->taken_over = true;
+    feed->taken_size = root->size;
     if (root->size > 0) {
         memcpy(&root->told, told.data, sizeof root->told);
         root->next = feed->roots;

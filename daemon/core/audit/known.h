@@ -38,7 +38,9 @@ struct known_feed {
     uint64_t size;       /* entries read */
     bool checked;
     struct known_root *roots;
-    struct known_root *epoch; /* the last one that a restored hub told; NULL: none */
+    struct known_root *epoch; /* where it went on under another key last; NULL: nowhere */
+    bool taken_over;          /* it went on under another key, */
+    uint64_t taken_size;      /* behind so many entries */
 };
 
 enum visit_state { VISIT_NONE, VISIT_OPEN, VISIT_CLOSED, VISIT_GONE, VISIT_PROOF };

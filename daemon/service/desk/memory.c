@@ -234,15 +234,6 @@ struct desk_site *desk_site_read(struct db *db, struct arena *arena, struct view
     return site;
 }
 
-/* A feed has one keeper: the hub, or the daemon of its site. */
-static bool is_kept_here(struct service *service, struct view site_id)
-{
-    const struct node *node = service->node;
-    return node->role == NODE_SITE ? view_is(site_id, node->site_id)
-                                   : registry_feed_keeper(service->db, site_id) !=
-                                         PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE;
-}
-
 struct desk_site *desk_site(struct service *service, struct view site_id)
 {
     struct desk *desk = service->desk;
@@ -258,7 +249,7 @@ struct desk_site *desk_site(struct service *service, struct view site_id)
     if (known == NULL) {
         return NULL;
     }
-    known->kept_here = is_kept_here(service, site_id);
+    known->kept_here = journal_keeps(service, site_id);
     map_put(&desk->sites, site_id, known);
     site_put_feed(desk, known);
     return known;

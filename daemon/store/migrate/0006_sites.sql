@@ -23,22 +23,25 @@ CREATE TABLE hub_checkpoint_seen (
     note text NOT NULL
 );
 
+-- Local truth of every node: feeds that another node keeps. What their keeper signed last, and the
+-- last of its checkpoints whose entries are all here, cosigned at a hub. Forked feeds stay so.
+CREATE TABLE remote_feed (
+    feed_id text PRIMARY KEY,
+    size bigint NOT NULL,             -- of `note`
+    root blob NOT NULL,
+    note text NOT NULL,
+    receipt_size bigint NOT NULL,     -- of `receipt`; 0: none
+    receipt text NOT NULL,
+    heard_utc_ms bigint NOT NULL,
+    forked bigint NOT NULL
+);
+
 -- Local truth of a hub. A join code that waits to be used, by its secret's hash.
 CREATE TABLE enrolment (
     site_id text PRIMARY KEY,
     secret_hash blob NOT NULL,
     expires_utc_ms bigint NOT NULL,   -- real time
     used_utc_ms bigint NOT NULL       -- real time; 0: not yet
-);
--- What a feed's keeper signed last and what was cosigned last, whole notes; forked feeds stay so.
-CREATE TABLE remote_feed (
-    feed_id text PRIMARY KEY,
-    size bigint NOT NULL,             -- of the keeper's last checkpoint
-    root blob NOT NULL,
-    note text NOT NULL,
-    receipt text NOT NULL,            -- that note with our cosignature; empty: entries are missing
-    heard_utc_ms bigint NOT NULL,
-    forked bigint NOT NULL
 );
 CREATE TABLE ledger_problem (
     problem_no @rowid,
@@ -69,7 +72,6 @@ CREATE TABLE receipt (
 -- What the hub told last; one row.
 CREATE TABLE uplink (
     one bigint PRIMARY KEY,
-    net_note text NOT NULL,           -- the checkpoint of `net` that all our entries stand in
     knowledge_version bigint NOT NULL,
     heard_utc_ms bigint NOT NULL,
     complete bigint NOT NULL
