@@ -45,9 +45,9 @@ void journal_committed(struct journal *journal);
 void journal_rolled_back(struct journal *journal);
 struct feeds *journal_feeds(struct journal *journal);
 
-/* The checkpoint of a feed, appended as a note: of one that this node keeps as it stands, signed when
- * it was not yet; of another the last that its keeper signed and whose entries are all here, nothing
- * when there is none since it took the feed over. */
+/* The checkpoint of a feed, appended as a note: of one that this node keeps as it stands, signed
+ * when it was not yet; of another the last that its keeper signed and whose entries are all here,
+ * nothing when there is none since it took the feed over. */
 must_check int journal_publish(struct service *service, struct view feed_id, struct buf *note,
                                struct fault *fault);
 
