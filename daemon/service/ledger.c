@@ -2,6 +2,8 @@
 
 #include "passerelle/v1/ledger.pb-c.h"
 #include "service/journal.h"
+#include "service/sync/problems.h"
+#include "service/sync/push.h"
 #include "wire/pack.h"
 
 enum {
@@ -324,5 +326,13 @@ const struct method ledger_methods[] = {
      .decide = get_consistency_proof},
     {ROW("ReadEntries", read_entries_request, read_entries_response), .roles = READERS,
      .streams = true, .decide = open_reading, .pump = pump_entries},
+    {.service = "LedgerService", .name = "PushEntries",
+     .input = &passerelle__v1__push_entries_request__descriptor,
+     .output = &passerelle__v1__push_entries_response__descriptor, .roles = ROLE_BIT(ROLE_SITE),
+     .request_bytes_max = PUSH_REQUEST_BYTES_MAX, .duration_ms_max = 30000,
+     .prepare = push_prepare, .decide = push_decide, .apply = push_apply},
+    {ROW("ListProblems", list_problems_request, list_problems_response),
+     .roles = ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR), .no_side_effects = true,
+     .duration_ms_max = 10000, .decide = list_problems},
 };
 const size_t ledger_method_count = ARRAY_LEN(ledger_methods);

@@ -289,7 +289,7 @@ void network_authority(struct network *network)
     cert_pem_release(&pem);
 }
 
-void network_check(struct network *network)
+void network_check_tables(struct network *network)
 {
     struct db *db = network->service.db;
     struct fault fault = FAULT_NONE;
@@ -306,5 +306,10 @@ void network_check(struct network *network)
                       (unsigned long long)seed);
     }
     db_end(db, NULL);
+}
+
+void network_check(struct network *network)
+{
+    network_check_tables(network);
     told_must_be_right(network);
 }

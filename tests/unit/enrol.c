@@ -5,7 +5,7 @@
 
 #include "core/join/join_code.h"
 #include "crypt/ed25519.h"
-#include "lib/network.h"
+#include "lib/box.h"
 #include "passerelle/v1/desk.pb-c.h"
 #include "passerelle/v1/enrol.pb-c.h"
 #include "passerelle/v1/ledger.pb-c.h"
@@ -20,9 +20,8 @@ static const char site_id[] = "s042";
 
 static struct network network;
 static struct principal operator_1;
-/* A box that wants to be the site's daemon. */
-static struct ed25519_key feed_key;
-static struct cert_pem client, server;
+/* What wants to be the site's daemon. */
+static struct box box;
 
 static void setup(void)
 {
@@ -30,71 +29,16 @@ static void setup(void)
     network_authority(&network);
     network_import(&network, network_reference_dir());
     operator_1 = network_who(ROLE_OPERATOR, "op-1");
-    struct fault fault = FAULT_NONE;
-    ed25519_key_make(&feed_key, &network.env);
-    client = server = CERT_PEM_INIT;
-    ck_assert_int_eq(cert_make_request(&client, &fault), E_OK);
-    ck_assert_int_eq(cert_make_request(&server, &fault), E_OK);
+    box_init(&box, &network, site_id);
 }
 
 static void teardown(void)
 {
-    cert_pem_release(&client);
-    cert_pem_release(&server);
     network_check(&network);
     network_release(&network);
 }
 
 #define NEW(snake) network_new(&network, &passerelle__v1__##snake##__descriptor)
-
-static struct join_code enrol(const char *site, const char *address)
-{
-    Passerelle__V1__EnrolSiteRequest *request = NEW(enrol_site_request);
-    request->request_id = network_request_id(&network);
-    request->site_id = (char *)(uintptr_t)site;
-    request->hub_address = (char *)(uintptr_t)address;
-    request->valid_hours = 2;
-    const Passerelle__V1__EnrolSiteResponse *response =
-        network_must(&network, operator_1, "NetworkService", "EnrolSite", &request->base);
-    struct join_code code;
-    struct fault fault = FAULT_NONE;
-    ck_assert_msg(join_code_parse(view_of(response->join_code), &code, NULL, &fault) == E_OK, "%s",
-                  fault.text);
-    ck_assert_int_eq(response->expires_utc_ms, network.clock.now_utc_ms + 2 * HOUR_MS);
-    const Passerelle__V1__EnrolSiteResponse *again =
-        network_must(&network, operator_1, "NetworkService", "EnrolSite", &request->base);
-    ck_assert_str_eq(again->join_code, ""); /* shown once */
-    return code;
-}
-
-static Passerelle__V1__JoinSiteRequest *join_request(const struct join_code *code)
-{
-    static char localhost[] = "localhost";
-    static char *names[] = {localhost};
-    Passerelle__V1__JoinSiteRequest *request = NEW(join_site_request);
-    struct arena *arena = &network.arena;
-    struct buf message = BUF_INIT;
-    uint8_t *signature = arena_alloc(arena, ED25519_SIGNATURE_LEN);
-    request->request_id = network_request_id(&network);
-    request->site_id = arena_string(arena, view_of(code->site));
-    request->secret = wire_bytes(arena_copy(arena, view_bytes(code->secret, CODE_BYTES)));
-    request->csr_pem = arena_string(arena, buf_content(&client.certificate));
-    request->server_csr_pem = arena_string(arena, buf_content(&server.certificate));
-    request->server_names = names;
-    request->n_server_names = 1;
-    request->feed_public_key = wire_bytes(view_bytes(feed_key.public_key, ED25519_PUBLIC_LEN));
-    enrol_join_message(view_of("test"), view_of(code->site), view_of(request->csr_pem), &message);
-    ed25519_sign(&feed_key, buf_content(&message), signature);
-    request->feed_signature = wire_bytes(view_bytes(signature, ED25519_SIGNATURE_LEN));
-    buf_release(&message);
-    return request;
-}
-
-static const struct call *try_join(const Passerelle__V1__JoinSiteRequest *request)
-{
-    return network_call(&network, network_who(ROLE_ANYONE, ""), "NetworkService", "JoinSite",
-                        &request->base);
-}
 
 static void expect_no(const struct call *call, enum code code, const char *words)
 {
@@ -118,8 +62,7 @@ static struct registry_epoch epoch_now(void)
     struct registry_epoch epoch;
     struct fault fault = FAULT_NONE;
     ck_assert_int_eq(db_begin_read(network.service.db, &fault), E_OK);
-    ck_assert(
-        registry_feed_epoch(network.service.db, &network.arena, view_of(site_id), &epoch));
+    ck_assert(registry_feed_epoch(network.service.db, &network.arena, view_of(site_id), &epoch));
     ck_assert_int_eq(db_end(network.service.db, &fault), E_OK);
     return epoch;
 }
@@ -128,13 +71,15 @@ START_TEST(a_daemon_takes_the_feed_over)
 {
     /* The hub has kept it: a refusal opens the feed. */
     ck_assert_int_eq(check_in_anywhere(site_id)->error.code, CODE_OK);
-    struct join_code code = enrol(site_id, "Hub.Example.org:8443");
+    struct join_code code = box_enrol(&box, "Hub.Example.org:8443");
     ck_assert_str_eq(code.site, site_id);
     ck_assert_str_eq(code.network, "test");
     ck_assert_str_eq(code.host, "hub.example.org");
     ck_assert_int_eq(code.port, 8443);
-    Passerelle__V1__JoinSiteRequest *request = join_request(&code);
-    const struct call *call = try_join(request);
+    ck_assert_uint_eq(code.expires_utc_s,
+                      (uint64_t)((network.clock.now_utc_ms + 2 * HOUR_MS) / 1000));
+    Passerelle__V1__JoinSiteRequest *request = box_join_request(&box, &code);
+    const struct call *call = box_join(&box, request);
     ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
     const Passerelle__V1__JoinSiteResponse *joined = (const void *)call->response;
     struct cert_info info;
@@ -148,17 +93,17 @@ START_TEST(a_daemon_takes_the_feed_over)
     ck_assert(join_code_names_ca(&code, print));
     struct registry_epoch epoch = epoch_now();
     ck_assert_int_eq(epoch.keeper, PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE);
-    ck_assert_mem_eq(epoch.public_key, feed_key.public_key, ED25519_PUBLIC_LEN);
+    ck_assert_mem_eq(epoch.public_key, box.key.public_key, ED25519_PUBLIC_LEN);
     ck_assert_str_eq(joined->feed->origin, epoch.origin);
     ck_assert_uint_eq(joined->feed->old_size, epoch.old_size);
 
     /* The answer got lost: the same request gets it again. */
-    const struct call *again = try_join(request);
+    const struct call *again = box_join(&box, request);
     ck_assert_int_eq(again->error.code, CODE_OK);
     ck_assert_str_eq(((const Passerelle__V1__JoinSiteResponse *)again->response)->certificate_pem,
                      joined->certificate_pem);
     /* Nobody else gets in with it. */
-    expect_no(try_join(join_request(&code)), CODE_PERMISSION_DENIED, "was used");
+    expect_no(box_join(&box, box_join_request(&box, &code)), CODE_PERMISSION_DENIED, "was used");
     /* The hub writes in this feed no more, and in all others as before. */
     expect_no(check_in_anywhere(site_id), CODE_FAILED_PRECONDITION, "keeps its own ledger");
     ck_assert_int_eq(check_in_anywhere("s043")->error.code, CODE_OK);
@@ -171,9 +116,9 @@ START_TEST(a_daemon_takes_the_feed_over)
     ck_assert_int_eq(epoch_now().keeper, PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_HUB);
     struct principal who;
     ck_assert_int_eq(db_begin_read(network.service.db, &fault), E_OK);
-    ck_assert_int_eq(identity_of_certificate(network.service.db, &info, network.clock.now_utc_ms,
-                                             &who, &fault),
-                     E_UNAUTHENTICATED);
+    ck_assert_int_eq(
+        identity_of_certificate(network.service.db, &info, network.clock.now_utc_ms, &who, &fault),
+        E_UNAUTHENTICATED);
     ck_assert_int_eq(db_end(network.service.db, &fault), E_OK);
     host->request_id = network_request_id(&network);
     expect_no(network_call(&network, operator_1, "NetworkService", "HostSite", &host->base),
@@ -183,28 +128,35 @@ END_TEST
 
 START_TEST(join_codes_that_let_nobody_in)
 {
-    struct join_code code = enrol(site_id, "[2001:db8::7]:7443");
+    struct join_code code = box_enrol(&box, "[2001:db8::7]:7443");
     ck_assert_str_eq(code.host, "2001:db8::7");
-    struct join_code other = enrol("s043", "hub:7443");
+    struct box neighbour;
+    box_init(&neighbour, &network, "s043");
+    struct join_code other = box_enrol(&neighbour, "hub:7443");
     struct join_code wrong = code;
     memcpy(wrong.secret, other.secret, sizeof wrong.secret);
-    expect_no(try_join(join_request(&wrong)), CODE_PERMISSION_DENIED, "not known here");
+    expect_no(box_join(&box, box_join_request(&box, &wrong)), CODE_PERMISSION_DENIED,
+              "not known here");
     wrong = code;
     wrong.secret[3] ^= 1;
-    expect_no(try_join(join_request(&wrong)), CODE_PERMISSION_DENIED, "not known here");
-    Passerelle__V1__JoinSiteRequest *request = join_request(&code);
+    expect_no(box_join(&box, box_join_request(&box, &wrong)), CODE_PERMISSION_DENIED,
+              "not known here");
+    Passerelle__V1__JoinSiteRequest *request = box_join_request(&box, &code);
     request->feed_signature.data[9] ^= 1;
-    expect_no(try_join(request), CODE_INVALID_ARGUMENT, "feed's own key");
-    request = join_request(&code);
+    expect_no(box_join(&box, request), CODE_INVALID_ARGUMENT, "feed's own key");
+    request = box_join_request(&box, &code);
     request->csr_pem = (char[]){"-----BEGIN"};
-    expect_no(try_join(request), CODE_INVALID_ARGUMENT, "feed's own key"); /* it signs the request */
-    request = join_request(&code);
+    expect_no(box_join(&box, request), CODE_INVALID_ARGUMENT,
+              "feed's own key"); /* it signs the request */
+    request = box_join_request(&box, &code);
     request->server_csr_pem = (char[]){"-"};
-    expect_no(try_join(request), CODE_INVALID_ARGUMENT, "server_csr_pem");
-    struct join_code newer = enrol(site_id, "hub:7443");
-    expect_no(try_join(join_request(&code)), CODE_PERMISSION_DENIED, "not known here");
+    expect_no(box_join(&box, request), CODE_INVALID_ARGUMENT, "server_csr_pem");
+    struct join_code newer = box_enrol(&box, "hub:7443");
+    expect_no(box_join(&box, box_join_request(&box, &code)), CODE_PERMISSION_DENIED,
+              "not known here");
     network.clock.now_utc_ms += 2 * HOUR_MS;
-    expect_no(try_join(join_request(&newer)), CODE_PERMISSION_DENIED, "has expired");
+    expect_no(box_join(&box, box_join_request(&box, &newer)), CODE_PERMISSION_DENIED,
+              "has expired");
     ck_assert_int_eq(check_in_anywhere(site_id)->error.code, CODE_OK); /* the hub keeps it */
 
     static const char *const addresses[] = {"", "hub", "hub:0", "hub:70000", ":7443", "hub:"};
@@ -229,13 +181,17 @@ static const struct call *renew(struct principal who, const struct ed25519_key *
     uint8_t signature[ED25519_SIGNATURE_LEN];
     request->request_id = network_request_id(&network);
     request->site_id = (char *)(uintptr_t)site_id;
+    struct cert_pem client = CERT_PEM_INIT;
+    struct fault fault = FAULT_NONE;
+    ck_assert_int_eq(cert_make_request(&client, &fault), E_OK);
     request->csr_pem = arena_string(&network.arena, buf_content(&client.certificate));
-    request->server_csr_pem = arena_string(&network.arena, buf_content(&server.certificate));
+    request->server_csr_pem = request->csr_pem;
+    cert_pem_release(&client);
     request->server_names = names;
     request->n_server_names = 1;
     request->signed_utc_ms = signed_utc_ms;
-    enrol_renew_message(view_of("test"), view_of(site_id), signed_utc_ms,
-                        view_of(request->csr_pem), &message);
+    enrol_renew_message(view_of("test"), view_of(site_id), signed_utc_ms, view_of(request->csr_pem),
+                        &message);
     ed25519_sign(key, buf_content(&message), signature);
     request->feed_signature =
         wire_bytes(arena_copy(&network.arena, view_bytes(signature, sizeof signature)));
@@ -247,12 +203,12 @@ START_TEST(certificates_are_renewed)
 {
     struct principal anyone = network_who(ROLE_ANYONE, "");
     struct principal site = network_who(ROLE_SITE, site_id);
-    struct join_code code = enrol(site_id, "hub:7443");
-    expect_no(renew(anyone, &feed_key, network.clock.now_utc_ms), CODE_PERMISSION_DENIED,
+    struct join_code code = box_enrol(&box, "hub:7443");
+    expect_no(renew(anyone, &box.key, network.clock.now_utc_ms), CODE_PERMISSION_DENIED,
               "join again");
-    ck_assert_int_eq(try_join(join_request(&code))->error.code, CODE_OK);
+    ck_assert_int_eq(box_join(&box, box_join_request(&box, &code))->error.code, CODE_OK);
     network.clock.now_utc_ms += 100 * 24 * HOUR_MS; /* the certificate has ended */
-    const struct call *call = renew(anyone, &feed_key, network.clock.now_utc_ms);
+    const struct call *call = renew(anyone, &box.key, network.clock.now_utc_ms);
     ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
     struct cert_info info;
     struct principal who;
@@ -261,11 +217,11 @@ START_TEST(certificates_are_renewed)
     ck_assert_int_eq(cert_inspect_pem(view_of(response->certificate_pem), "test", &info, &fault),
                      E_OK);
     ck_assert_int_eq(db_begin_read(network.service.db, &fault), E_OK);
-    ck_assert_int_eq(identity_of_certificate(network.service.db, &info, network.clock.now_utc_ms,
-                                             &who, &fault),
-                     E_OK);
+    ck_assert_int_eq(
+        identity_of_certificate(network.service.db, &info, network.clock.now_utc_ms, &who, &fault),
+        E_OK);
     ck_assert_int_eq(db_end(network.service.db, &fault), E_OK);
-    ck_assert_int_eq(renew(site, &feed_key, 0)->error.code, CODE_OK);
+    ck_assert_int_eq(renew(site, &box.key, 0)->error.code, CODE_OK);
 
     struct ed25519_key stranger;
     ed25519_key_make(&stranger, &network.env);
@@ -273,14 +229,14 @@ START_TEST(certificates_are_renewed)
               "join code");
     expect_no(renew(network_who(ROLE_SITE, "s043"), &stranger, network.clock.now_utc_ms),
               CODE_PERMISSION_DENIED, "join code");
-    expect_no(renew(anyone, &feed_key, network.clock.now_utc_ms - 25 * HOUR_MS),
+    expect_no(renew(anyone, &box.key, network.clock.now_utc_ms - 25 * HOUR_MS),
               CODE_INVALID_ARGUMENT, "set it right");
 
     /* Another box took the site over: the old one's key renews nothing. */
-    struct ed25519_key old = feed_key;
-    code = enrol(site_id, "hub:7443");
-    ed25519_key_make(&feed_key, &network.env);
-    ck_assert_int_eq(try_join(join_request(&code))->error.code, CODE_OK);
+    struct ed25519_key old = box.key;
+    code = box_enrol(&box, "hub:7443");
+    ed25519_key_make(&box.key, &network.env);
+    ck_assert_int_eq(box_join(&box, box_join_request(&box, &code))->error.code, CODE_OK);
     expect_no(renew(anyone, &old, network.clock.now_utc_ms), CODE_PERMISSION_DENIED, "join code");
 }
 END_TEST

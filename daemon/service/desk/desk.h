@@ -26,6 +26,9 @@ void desk_undo(struct desk *desk, size_t mark);
 void desk_committed(struct desk *desk);
 void desk_abandoned(struct desk *desk);
 
+/* An entry of a feed that another node keeps was applied: sums and counts follow. */
+void desk_heard(struct service *service, int64_t feed_no, const struct entry *entry);
+
 /* Closes visits that nobody checked out, at their site's closing time, midnight at the latest
  * (RULES 2, 3): entries by "hub". In a transaction of the writer. At most 256 at a time: true,
  * there is more to do now. Cheap when nothing is due. */

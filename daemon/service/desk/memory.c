@@ -453,7 +453,7 @@ static void left_elsewhere(struct service *service, const struct visit_row *visi
         return;
     }
     uint32_t *present = &elsewhere->present[DESK_RESOURCE];
-    if (begins && other->in_utc_ms < visit->in_utc_ms && *present > 0 &&
+    if (begins && other->in_utc_ms<visit->in_utc_ms && * present> 0 &&
         elsewhere->present_epoch == service->desk->epoch &&
         day_compare(elsewhere->present_day, visit->day) == 0 &&
         day_compare(other->day, visit->day) == 0) {
@@ -485,6 +485,32 @@ void desk_changed(struct service *service, struct desk_site *site, struct view h
             left_elsewhere(service, visit, other, delta > 0, visits);
         }
     }
+}
+
+/* Who is in is counted again when somebody asks: a site that tells thousands of stays of one holder
+ * costs no more than one that tells one. */
+void desk_heard(struct service *service, int64_t feed_no, const struct entry *entry)
+{
+    const ProtobufCFieldDescriptor *field = entry->payload == NULL
+                                                ? NULL
+                                                : protobuf_c_message_descriptor_get_field_by_name(
+                                                      entry->payload->descriptor, "visit_id");
+    struct desk *desk = service->desk;
+    if (desk == NULL || field == NULL || field->type != PROTOBUF_C_TYPE_BYTES) {
+        return;
+    }
+    const ProtobufCBinaryData *visit_id =
+        (const void *)((const char *)entry->payload + field->offset);
+    struct arena arena = ARENA_INIT;
+    struct visit_row row;
+    if (visits_by_id(service->db, &arena, feed_no, wire_view(*visit_id), &row)) {
+        desk->touched++;
+        desk_money_changed(desk, row.holder_id, row.day);
+        if (day_compare(row.day, day_of_instant(service_now(service))) == 0) {
+            desk->epoch++;
+        }
+    }
+    arena_release(&arena);
 }
 
 void desk_changed_much(struct desk *desk)

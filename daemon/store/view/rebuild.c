@@ -49,10 +49,18 @@ static int advance(struct rebuild *r, struct cursor *cursor, uint64_t count)
     while (err == E_OK && feed_read_next(read, &raw)) {
         struct entry entry;
         arena_clear(&r->arena);
-        err = entry_decode(view_of(cursor->id.name), raw.bytes, &r->arena, &entry, r->fault);
+        struct fault unread = FAULT_NONE;
+        err = entry_decode(view_of(cursor->id.name), raw.bytes, &r->arena, &entry, &unread);
+        if (err == E_OK && entry.envelope->seq != raw.seq) {
+            err = fault_set(&unread, E_INVALID, "it says another number than its place");
+        }
+        if (err != E_OK && entry_home_of_feed(view_of(cursor->id.name)) == ENTRY_IN_SITE) {
+            err = E_OK; /* it came from the daemon of a site: kept as it came, and never counts */
+            continue;
+        }
         if (err != E_OK) {
-            fault_prefix(r->fault, "entry %llu of feed %s", (unsigned long long)raw.seq,
-                         cursor->id.name);
+            fault_set(r->fault, err, "entry %llu of feed %s: %s", (unsigned long long)raw.seq,
+                      cursor->id.name, unread.text);
             query_end(read);
             return E_CORRUPT;
         }

@@ -1,0 +1,81 @@
+#include "service/sync/problems.h"
+
+#include <stdarg.h>
+
+#include "core/ident/uuid.h"
+#include "wire/pack.h"
+
+enum { EVIDENCE_MAX = 8, LIST_MAX = 1000 };
+
+DB_SQL(put_problem,
+       "INSERT INTO ledger_problem (kind, feed_id, seq, found_utc_ms, visit_id, record) "
+       "VALUES (:kind, :feed_id, :seq, :found_utc_ms, :visit_id, :record) "
+       "ON CONFLICT (kind, feed_id, seq) DO NOTHING");
+
+Passerelle__V1__LedgerProblem *problem_note(struct service *service, struct arena *arena,
+                                            const struct problem *problem, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    Passerelle__V1__LedgerProblem *record =
+        wire_new(arena, &passerelle__v1__ledger_problem__descriptor);
+    record->kind = problem->kind;
+    record->feed_id = wire_string(arena, view_of(problem->feed_id));
+    record->seq = problem->seq;
+    record->found_utc_ms = service_now(service);
+    record->sentence = wire_string(arena, view_of(text));
+    record->evidence = ARENA_ARRAY(arena, EVIDENCE_MAX, ProtobufCBinaryData);
+    for (size_t i = 0; i < problem->evidence_count && i < EVIDENCE_MAX; i++) {
+        record->evidence[record->n_evidence++] =
+            wire_bytes(arena_copy(arena, problem->evidence[i]));
+    }
+    if (problem->visit_id.len == 16) {
+        struct uuid uuid;
+        char visit_id[UUID_TEXT_LEN + 1];
+        memcpy(uuid.bytes, problem->visit_id.data, sizeof uuid.bytes);
+        uuid_format(uuid, visit_id);
+        record->visit_id = wire_string(arena, view_of(visit_id));
+    }
+    struct query *query = db_query(service->db, &put_problem);
+    query_bind_int(query, "kind", record->kind);
+    query_bind_text(query, "feed_id", view_of(record->feed_id));
+    query_bind_int(query, "seq", (int64_t)record->seq);
+    query_bind_int(query, "found_utc_ms", record->found_utc_ms);
+    if (problem->visit_id.len > 0) {
+        query_bind_blob(query, "visit_id", problem->visit_id);
+    }
+    query_bind_blob(query, "record", wire_pack_arena(arena, &record->base));
+    query_run(query);
+    return record;
+}
+
+DB_SQL(select_problems, "SELECT problem_no, record FROM ledger_problem "
+                        "WHERE problem_no > :after AND (feed_id = :feed_id OR :feed_id = '') "
+                        "ORDER BY problem_no LIMIT :count");
+
+int list_problems(struct service *service, struct call *call)
+{
+    const Passerelle__V1__ListProblemsRequest *request = (const void *)call->request;
+    Passerelle__V1__ListProblemsResponse *response = call_respond(call);
+    struct fault fault = FAULT_NONE;
+    response->problems = ARENA_ARRAY(call->arena, LIST_MAX, Passerelle__V1__LedgerProblem *);
+    struct query *query = db_query(service->db, &select_problems);
+    query_bind_int(query, "after", (int64_t)request->after_problem_no);
+    query_bind_text(query, "feed_id", view_of(request->feed_id));
+    query_bind_int(query, "count", LIST_MAX);
+    while (query_next(query)) {
+        ProtobufCMessage *record;
+        if (wire_unpack(&passerelle__v1__ledger_problem__descriptor, query_blob(query, 1),
+                        &wire_limits_tolerant, call->arena, &record, &fault) != E_OK) {
+            query_end(query);
+            return call_fail_with(call, &fault);
+        }
+        Passerelle__V1__LedgerProblem *problem = (void *)record;
+        problem->problem_no = (uint64_t)query_int(query, 0);
+        response->problems[response->n_problems++] = problem;
+    }
+    return 0;
+}

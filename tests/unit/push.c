@@ -1,0 +1,287 @@
+/* What a site's daemon pushes: whole and in pieces, twice, in disorder, with gaps; what lies is
+ * refused or noted with its evidence, and never stops what is behind it. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "lib/box.h"
+#include "passerelle/v1/ledger.pb-c.h"
+#include "store/feed/feed.h"
+#include "store/view/registry.h"
+#include "wire/pack.h"
+
+#define KIND(name) PASSERELLE__V1__LEDGER_PROBLEM_KIND__LEDGER_PROBLEM_KIND_##name
+#define HOUR_MS ((int64_t)3600 * 1000)
+
+static struct network network;
+static struct box box;
+static bool honest; /* the audit has nothing to find */
+
+static void setup(void)
+{
+    network_init(&network, true, 12);
+    network_authority(&network);
+    network_import(&network, network_reference_dir());
+    box_init(&box, &network, "s042");
+    box_begin(&box);
+    honest = true;
+}
+
+static void teardown(void)
+{
+    if (honest) {
+        network_check(&network);
+    } else {
+        network_check_tables(&network);
+    }
+    box_release(&box);
+    network_release(&network);
+}
+
+static void stays(uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        int64_t at_utc_ms = network.clock.now_utc_ms - HOUR_MS + (int64_t)box.size * 10;
+        const char *holder = arena_printf(&network.arena, "h%05u", 1 + (unsigned)(i % 900));
+        box_stay(&box, holder, box.size + 1, at_utc_ms, at_utc_ms + 9);
+    }
+}
+
+static const Passerelle__V1__PushEntriesResponse *pushed(const struct call *call)
+{
+    ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+    return (const void *)call->response;
+}
+
+static uint64_t held(void)
+{
+    struct feed_id id;
+    struct fault fault = FAULT_NONE;
+    ck_assert_int_eq(db_begin_read(network.service.db, &fault), E_OK);
+    ck_assert_int_eq(feed_find(network.service.db, view_of(box.site_id), &id), E_OK);
+    uint64_t size = feed_head(network.service.db, id.no).size;
+    ck_assert_int_eq(db_end(network.service.db, &fault), E_OK);
+    return size;
+}
+
+static const Passerelle__V1__ListProblemsResponse *problems(void)
+{
+    Passerelle__V1__ListProblemsRequest *ask =
+        network_new(&network, &passerelle__v1__list_problems_request__descriptor);
+    return network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "LedgerService",
+                        "ListProblems", &ask->base);
+}
+
+START_TEST(a_week_comes_in_packages)
+{
+    stays(8600); /* more than one request holds */
+    const Passerelle__V1__PushEntriesResponse *first =
+        pushed(box_send(&box, box_push_request(&box, 0, box.size, 32)));
+    ck_assert_uint_eq(first->size, 32 * 256);
+    ck_assert_str_eq(first->receipt, ""); /* the checkpoint is not complete */
+    ck_assert_uint_eq(first->checkpoint_size, box.size);
+    box_push_all(&box);
+    ck_assert_uint_eq(held(), box.size);
+    for (int i = 0; i < 40; i++) { /* and then one by one, inside blocks */
+        stays(1 + (uint64_t)i % 3);
+        box_push_all(&box);
+    }
+    ck_assert_uint_eq(held(), box.size);
+    ck_assert_uint_eq(problems()->n_problems, 0);
+    Passerelle__V1__GetCheckpointRequest *ask =
+        network_new(&network, &passerelle__v1__get_checkpoint_request__descriptor);
+    ask->feed_id = box.site_id;
+    const Passerelle__V1__GetCheckpointResponse *head = network_must(
+        &network, network_who(ROLE_ANYONE, ""), "LedgerService", "GetCheckpoint", &ask->base);
+    ck_assert(view_starts(view_of(head->checkpoint), box.origin)); /* the site's own, cosigned */
+}
+END_TEST
+
+/* The same pushes, lost, twice and in any order, over connections that know nothing of each other:
+ * the hub ends with what the box has. */
+START_TEST(any_order_gives_the_same)
+{
+    uint64_t random = (uint64_t)_i * 7919 + 3;
+    uint64_t sizes[12];
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        stays(1 + (random >> 33) % 150);
+        sizes[i] = box.size;
+    }
+    for (int round = 0; round < 60; round++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        uint64_t size = sizes[(random >> 33) % ARRAY_LEN(sizes)];
+        uint64_t from = (random >> 13) % size;
+        uint64_t before = held();
+        const struct call *call = box_send(&box, box_push_request(&box, from, size, 2));
+        ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+        const Passerelle__V1__PushEntriesResponse *response = (const void *)call->response;
+        ck_assert_uint_eq(response->size, held());
+        ck_assert_uint_ge(held(), before);
+        ck_assert_uint_eq(response->n_problems, 0);
+    }
+    box_push_all(&box);
+    ck_assert_uint_eq(held(), box.size);
+    ck_assert_uint_eq(problems()->n_problems, 0);
+}
+END_TEST
+
+START_TEST(what_was_not_signed_is_not_kept)
+{
+    stays(700);
+    Passerelle__V1__PushEntriesRequest *request = box_push_request(&box, 0, box.size, 32);
+    ProtobufCBinaryData *entry = &request->packages[1]->entries[17];
+    struct view changed = arena_copy(&network.arena, wire_view(*entry));
+    ((uint8_t *)(uintptr_t)changed.data)[changed.len / 2] ^= 1;
+    *entry = wire_bytes(changed);
+    const Passerelle__V1__PushEntriesResponse *response = pushed(box_send(&box, request));
+    ck_assert_uint_eq(response->size, 0);
+    ck_assert_uint_eq(response->n_problems, 1);
+    ck_assert_int_eq(response->problems[0]->kind, KIND(BAD_PUSH));
+
+    request = box_push_request(&box, 0, box.size, 32);
+    request->packages[0]->proof[0].data[3] ^= 1;
+    response = pushed(box_send(&box, request));
+    ck_assert_uint_eq(response->size, 0);
+
+    static const struct {
+        const char *what;
+        enum code code;
+    } bad[] = {{"signature", CODE_PERMISSION_DENIED},
+               {"truncated package", CODE_INVALID_ARGUMENT},
+               {"hole between packages", CODE_INVALID_ARGUMENT},
+               {"another feed", CODE_PERMISSION_DENIED},
+               {"checkpoint of 2^63", CODE_INVALID_ARGUMENT},
+               {"64 hashes", CODE_OK},
+               {"a gap", CODE_OK}};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        request = box_push_request(&box, i == 6 ? 256 : 0, box.size, 32);
+        struct view note = view_of(request->checkpoint);
+        switch (i) {
+        case 0:
+            request->checkpoint[note.len - 10] ^= 1;
+            break;
+        case 1:
+            request->packages[0]->n_entries--;
+            break;
+        case 2:
+            request->packages[0] = request->packages[1];
+            request->packages[1] = request->packages[2];
+            request->packages[1]->first_seq += 256;
+            break;
+        case 3:
+            request->feed_id = (char[]){"s043"};
+            break;
+        case 4:
+            request->checkpoint = arena_printf(&network.arena, "%s\n9223372036854775808\n%s",
+                                               box.origin, strrchr(request->checkpoint, '\n'));
+            break;
+        case 5:
+            request->packages[0]->proof = ARENA_ARRAY(&network.arena, 64, ProtobufCBinaryData);
+            request->packages[0]->n_proof = 64;
+            for (size_t k = 0; k < 64; k++) {
+                request->packages[0]->proof[k] = wire_bytes(view_bytes(box.origin, 32));
+            }
+            break;
+        default:
+            break;
+        }
+        const struct call *call = box_send(&box, request);
+        ck_assert_msg(call->error.code == bad[i].code, "%s: %s", bad[i].what,
+                      call->error.code == CODE_OK ? "taken" : call->error.message);
+        ck_assert_msg(held() == 0, "%s", bad[i].what);
+    }
+    box_push_all(&box); /* nothing stands in the way of the truth */
+}
+END_TEST
+
+START_TEST(one_bad_entry_stops_nothing)
+{
+    honest = false;
+    stays(20);
+    box_append_bytes(&box, VIEW_LIT("no entry at all"));
+    box_append_bytes(&box, box.entries[3]); /* it says another number */
+    stays(20);
+    int64_t now_utc_ms = network.clock.now_utc_ms;
+    box_stay(&box, "h00003", 900, now_utc_ms - 6 * HOUR_MS, now_utc_ms - 5 * HOUR_MS);
+    stays(1);
+    box_stay(&box, "h00003", 901, now_utc_ms - 6 * HOUR_MS, now_utc_ms + HOUR_MS);
+    box_push_all(&box);
+    static const int kinds[] = {KIND(UNREADABLE), KIND(UNREADABLE), KIND(TIME), KIND(TIME)};
+    static const uint64_t seqs[] = {21, 22, 43, 45};
+    const Passerelle__V1__ListProblemsResponse *found = problems();
+    ck_assert_uint_eq(found->n_problems, ARRAY_LEN(seqs));
+    for (size_t i = 0; i < ARRAY_LEN(seqs); i++) {
+        ck_assert_int_eq(found->problems[i]->kind, kinds[i]);
+        ck_assert_uint_eq(found->problems[i]->seq, seqs[i]);
+        ck_assert(view_equal(wire_view(found->problems[i]->evidence[0]), box.entries[seqs[i] - 1]));
+    }
+    network.clock.now_utc_ms += 2 * HOUR_MS;
+    stays(3); /* and what comes behind is taken */
+    box_push_all(&box);
+    ck_assert_uint_eq(held(), box.size);
+    ck_assert_uint_eq(problems()->n_problems, ARRAY_LEN(seqs));
+}
+END_TEST
+
+/* A second feed under the same key, as a box restored from a backup would have it. */
+static struct box other_story(uint64_t from)
+{
+    struct box other = box;
+    other.entries = NULL;
+    other.nodes = NULL;
+    other.size = other.capacity = 0;
+    other.frontier = (struct tree_frontier){0};
+    for (uint64_t i = 0; i < from; i++) {
+        box_append_bytes(&other, box.entries[i]);
+    }
+    return other;
+}
+
+START_TEST(two_stories_are_a_fork)
+{
+    stays(200);
+    box_push_all(&box);
+    struct box other = other_story(100);
+    int64_t now_utc_ms = network.clock.now_utc_ms;
+    for (uint64_t i = 0; i < (uint64_t)_i; i++) {
+        box_stay(&other, "h00003", 5000 + i, now_utc_ms, now_utc_ms + 1);
+    }
+    uint64_t before = held();
+    other.known_size = other.size < box.size ? 0 : box.size;
+    const Passerelle__V1__PushEntriesResponse *response =
+        pushed(box_send(&other, box_push_request(&other, 100, other.size, 32)));
+    ck_assert_uint_eq(response->size, before);
+    ck_assert_uint_eq(response->n_problems, 1);
+    ck_assert_int_eq(response->problems[0]->kind, KIND(FORK));
+    ck_assert_uint_eq(response->problems[0]->n_evidence, 2);
+    ck_assert(view_starts(wire_view(response->problems[0]->evidence[0]), box.origin));
+    ck_assert(view_starts(wire_view(response->problems[0]->evidence[1]), box.origin));
+    /* Neither story goes on until an operator has decided. */
+    stays(1);
+    const struct call *call = box_send(&box, box_push_request(&box, before, box.size, 32));
+    ck_assert_int_eq(call->error.code, CODE_FAILED_PRECONDITION);
+    ck_assert_ptr_nonnull(strstr(call->error.message, "two stories"));
+    ck_assert_uint_eq(held(), before);
+    box_release(&other);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("push");
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, a_week_comes_in_packages);
+    tcase_add_loop_test(cases, any_order_gives_the_same, 0, 6);
+    tcase_add_test(cases, what_was_not_signed_is_not_kept);
+    tcase_add_test(cases, one_bad_entry_stops_nothing);
+    tcase_add_loop_test(cases, two_stories_are_a_fork, 1, 4);
+    tcase_add_loop_test(cases, two_stories_are_a_fork, 150, 152);
+    Suite *suite = suite_create("push");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
