@@ -1,8 +1,11 @@
-// Checks a C2SP tlog-proof file without our code: node verify-proof.mjs FILE.tlog-proof LOG_VKEY [COSIGNER_VKEY...]. The
-// entry is the file's extra line. Each key given must have signed. C2SP signed-note, tlog-cosignature; RFC 9162 section 2.1.3.
+// Checks a C2SP tlog-proof file without our code: node verify-proof.mjs FILE.tlog-proof LOG_VKEY [COSIGNER_VKEY...], or with
+// no vkey those of proof.vkeys. The entry is the file's extra line. Each key must have signed. C2SP signed-note and
+// tlog-cosignature, RFC 9162 section 2.1.3.
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-const [path, ...vkeys] = process.argv.slice(2);
+const beside = (name) => new URL(name, import.meta.url);
+const [path = beside('proof.tlog-proof'), ...given] = process.argv.slice(2);
+const vkeys = given.length ? given : readFileSync(beside('proof.vkeys'), 'utf8').trim().split('\n');
 const b64 = (s) => Buffer.from(s, 'base64');
 const sha256 = (...parts) => createHash('sha256').update(Buffer.concat(parts)).digest();
 const node = (l, r) => sha256(Buffer.of(1), l, r);
