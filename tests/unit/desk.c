@@ -12,6 +12,7 @@
 #include "passerelle/v1/desk.pb-c.h"
 #include "passerelle/v1/employer.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
+#include "passerelle/v1/settlement.pb-c.h"
 #include "service/desk/memory.h"
 #include "service/engine.h"
 #include "wire/pack.h"
@@ -723,6 +724,14 @@ START_TEST(forgotten_visits_are_closed)
     visits = list("s009", "2026-11-03", false);
     ck_assert_int_eq(visits->visits[0]->out_utc_ms, instant("2026-11-03T23:00:00.000Z"));
     ck_assert(visits->visits[0]->auto_closed);
+    /* RULES 2: the month counts them, whoever told their end. */
+    Passerelle__V1__GetPeriodRequest *request =
+        network_new(&network, &passerelle__v1__get_period_request__descriptor);
+    request->month = text("2026-11");
+    const Passerelle__V1__GetPeriodResponse *month =
+        network_must(&network, operator(), "SettlementService", "GetPeriod", &request->base);
+    ck_assert_uint_eq(month->document->stays, 2);
+    ck_assert_uint_eq(month->document->auto_closed, 2);
     end();
 }
 END_TEST

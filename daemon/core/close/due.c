@@ -74,6 +74,7 @@ void due_take(const struct due *due, int64_t visit_key, bool late_rulings, struc
             return;
         }
         stay.in_utc_ms = ruling->in_utc_ms != 0 ? ruling->in_utc_ms : stay.in_utc_ms;
+        stay.auto_closed = stay.auto_closed && ruling->out_utc_ms == 0;
         stay.out_utc_ms = ruling->out_utc_ms != 0 ? ruling->out_utc_ms : stay.out_utc_ms;
     }
     stays_add(out, &stay);

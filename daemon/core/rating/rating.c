@@ -93,11 +93,13 @@ static int stay_end(struct work *work, size_t at)
         if (out == closing_none || stay->in_utc_ms >= out) {
             out = stay->in_utc_ms + half_day_ms;
         }
-        outcome->flags = FLAG_AUTO_CLOSED;
-        work->rating->auto_closed++;
     } else if (out < stay->in_utc_ms) {
         return fault_set(work->fault, E_INVALID, "a stay of holder %.*s ends before it begins",
                          VIEW_FMT(work->roster->holder_ids.ids[stay->holder]));
+    }
+    if (stay->out_utc_ms == STAY_NO_OUT || stay->auto_closed) {
+        outcome->flags = FLAG_AUTO_CLOSED;
+        work->rating->auto_closed++;
     }
     int64_t midnight = work->starts_utc_ms[day + 1];
     outcome->out_utc_ms = out < midnight ? out : midnight;

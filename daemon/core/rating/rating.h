@@ -15,6 +15,7 @@ struct stay {
     int64_t out_utc_ms;   /* STAY_NO_OUT: forgotten */
     uint8_t visit_id[16]; /* byte order is that of its lower-case text */
     uint8_t resource;     /* enum resource */
+    bool auto_closed;     /* `out` was told by the clock, by RULES 2 as it stood then */
 };
 #define STAY_NO_OUT ((int64_t)-1)
 

@@ -259,7 +259,8 @@ void loaded_release(struct loaded *loaded)
 /* ---- stays ---- */
 
 /* Each column of a million rows costs, so the day is taken from in_utc_ms. */
-#define STAY_COLUMNS "SELECT visit_key, visit_id, holder_id, resource, in_utc_ms, out_utc_ms, state"
+#define STAY_COLUMNS                                                                               \
+    "SELECT visit_key, visit_id, holder_id, resource, in_utc_ms, out_utc_ms, state, auto_closed"
 enum { STATE_CLOSED = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED };
 
 /* One row becomes a stay, unless a ruling says otherwise or its holder is not loaded. */
@@ -283,6 +284,7 @@ static int stay_take(const struct loaded *loaded, const struct query *row,
         .in_utc_ms = query_int(row, 4),
         .out_utc_ms = query_int(row, 5),
         .resource = (uint8_t)(query_int(row, 3) - PASSERELLE__V1__RESOURCE__RESOURCE_DESK),
+        .auto_closed = query_int(row, 7) != 0,
     };
     if (stay.out_utc_ms == 0) {
         stay.out_utc_ms = STAY_NO_OUT;
@@ -407,7 +409,7 @@ static int rows_take(struct loaded *loaded, struct query *query, bool at_cut, st
         int64_t state = query_int(query, 6);
         bool counts = state == STATE_CLOSED;
         if (at_cut) {
-            bool undone_since = state > STATE_CLOSED && query_int(query, 7) > feed->cut_key;
+            bool undone_since = state > STATE_CLOSED && query_int(query, 8) > feed->cut_key;
             counts = visit_key <= feed->cut_key && (counts || undone_since);
         }
         if (counts) {
