@@ -44,6 +44,34 @@ static unsigned stay(struct network *network, const char *site, const char *hold
     return told_ids;
 }
 
+/* Somebody who came in by a card of their own and forgot to leave: the clock closed the visit. */
+static void forgotten(struct network *network, const char *site, const char *holder,
+                      const char *in, const char *out)
+{
+    struct uuid id;
+    Passerelle__V1__PassIssued pass = PASSERELLE__V1__PASS_ISSUED__INIT;
+    Passerelle__V1__VisitOpened opened = PASSERELLE__V1__VISIT_OPENED__INIT;
+    Passerelle__V1__VisitClosed closed = PASSERELLE__V1__VISIT_CLOSED__INIT;
+    ck_assert_int_eq(uuid_parse(view_of(visit_id(network, ++told_ids)), &id), E_OK);
+    ck_assert_int_eq(instant_parse(view_of(in), &opened.in_utc_ms), E_OK);
+    ck_assert_int_eq(instant_parse(view_of(out), &closed.out_utc_ms), E_OK);
+    pass.pass_id = opened.pass_id = opened.visit_id = closed.visit_id = opened.nonce =
+        wire_bytes(view_bytes(id.bytes, sizeof id.bytes));
+    pass.holder_id = opened.holder_id = arena_string(&network->arena, view_of(holder));
+    pass.medium = opened.medium = PASSERELLE__V1__MEDIUM__MEDIUM_CARD;
+    opened.resource = PASSERELLE__V1__RESOURCE__RESOURCE_DESK;
+    opened.source = PASSERELLE__V1__SOURCE__SOURCE_ONLINE;
+    closed.auto_closed = true;
+    recorded_begin(network);
+    recorded_append_entry(network, "net", PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PASS_ISSUED,
+                          &pass.base);
+    recorded_append_entry(network, site, PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED,
+                          &opened.base);
+    recorded_append_entry(network, site, PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED,
+                          &closed.base);
+    recorded_commit(network);
+}
+
 static void cancel(struct network *network, const char *site, unsigned number)
 {
     recorded_begin(network);
@@ -97,6 +125,7 @@ static void three_months(struct network *network)
     unsigned b = stay(network, "s002", "h00001", "2026-10-06", "07:00", "15:00", 0);
     unsigned c = stay(network, "s003", "h00002", "2026-10-06", "08:00", "11:00", 0);
     stay(network, "s004", "h00300", "2026-10-07", "08:00", "", 0);
+    forgotten(network, "s002", "h00301", "2026-10-08T08:00:00.000Z", "2026-10-08T17:00:00.000Z");
     month_close(network, "2026-10");
     stay(network, "s010", "h00400", "2026-10-20", "08:00", "17:00", 0); /* late */
     unsigned d = stay(network, "s001", "h00001", "2026-10-05", "08:00", "16:00", a);

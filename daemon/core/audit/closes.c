@@ -245,6 +245,7 @@ static int visit_take(const struct again *again, uint32_t at, struct stays *out,
         .in_utc_ms = visit->in_utc_ms,
         .out_utc_ms = visit->out_utc_ms == 0 ? STAY_NO_OUT : visit->out_utc_ms,
         .resource = visit->resource,
+        .auto_closed = visit->auto_closed,
     };
     if (stay.holder == FACT_NONE) {
         return fault_set(fault, E_CORRUPT,

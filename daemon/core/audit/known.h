@@ -83,6 +83,7 @@ struct fact_visit {
     uint32_t replaced_by; /* FACT_NONE: by none */
     int32_t month;
     uint8_t resource;
+    bool auto_closed;
 };
 
 struct fact_dispute {

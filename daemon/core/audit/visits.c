@@ -215,6 +215,7 @@ static const char *visit_closed(struct audit *audit, const struct audit_entry *e
     if (slot->fact != FACT_NONE) {
         audit->facts.visits[slot->fact].out_utc_ms = canon_signed(p, 2);
         audit->facts.visits[slot->fact].closed_seq = entry->seq;
+        audit->facts.visits[slot->fact].auto_closed = canon_number(p, 3) != 0;
     }
     return NULL;
 }
