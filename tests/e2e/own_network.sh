@@ -7,7 +7,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 hub=$TMPDIR/hub
-port=$((20000 + RANDOM % 20000))
+port=$((20000 + RANDOM % 12000))
 export PASSERELLE_CONFIG=$TMPDIR/cli
 
 fail() {
@@ -33,8 +33,8 @@ says() {
 "$PASSERELLED" run "$hub" >"$TMPDIR/hub.log" 2>&1 &
 daemon=$!
 trap 'kill "$daemon" 2>/dev/null; wait "$daemon" 2>/dev/null || true' EXIT
-for _ in $(seq 100); do
-    curl -sf --cacert "$hub/ca.crt" "https://localhost:$port/readyz" >/dev/null 2>&1 && break
+until curl -sf --cacert "$hub/ca.crt" "https://localhost:$port/readyz" >/dev/null 2>&1; do
+    kill -0 "$daemon" 2>/dev/null || fail "the hub did not start: $(cat "$TMPDIR/hub.log")"
     sleep 0.1
 done
 for who in one:1 two:2; do

@@ -91,7 +91,9 @@ while read -r line; do
     line=${line//\/tmp\/feeds/$TMPDIR/tour-feeds}
     read -ra words <<<"$line"
     status=0
-    timeout 5 "$PASSERELLE" --profile demo "${words[@]}" >"$TMPDIR/tour.log" 2>&1 || status=$?
+    patience=120
+    case $line in "visit watch"*) patience=3 ;; esac
+    timeout $patience "$PASSERELLE" --profile demo "${words[@]}" >"$TMPDIR/tour.log" 2>&1 || status=$?
     case $line in "visit watch"*) [ "$status" -ne 124 ] || status=0 ;; esac
     [ "$status" -eq 0 ] || { cat "$TMPDIR/tour.log" >&2; fail "README: $line: status $status"; }
     [ "$(wc -l <"$TMPDIR/tour.log")" -ge 1 ] || fail "README: $line says nothing"
