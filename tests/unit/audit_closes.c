@@ -8,6 +8,7 @@
 #include "lib/audited.h"
 #include "lib/recorded.h"
 #include "passerelle/v1/settlement.pb-c.h"
+#include "service/journal.h"
 #include "service/keyring.h"
 #include "service/settlement/compute.h"
 #include "wire/pack.h"
@@ -381,25 +382,25 @@ START_TEST(a_feed_that_is_left_out_is_named)
 }
 END_TEST
 
-/* A host that writes its history again, signed with its own key. */
-START_TEST(a_visit_that_was_changed_is_named)
+static struct told *told_of(struct told **all, size_t count, const char *feed_id)
 {
-    static struct network network;
-    static struct findings findings;
-    three_months(&network);
-    december_close(&network, NO_HARM);
-    size_t count;
-    struct told **all = told_all(&network, &count);
-    struct told *site = all[0];
     for (size_t i = 0; i < count; i++) {
-        site = strcmp(all[i]->feed_id, "s021") == 0 ? all[i] : site;
+        if (strcmp(all[i]->feed_id, feed_id) == 0) {
+            return all[i];
+        }
     }
+    ck_abort_msg("no feed %s", feed_id);
+}
+
+/* A host that writes its history again, signed with its own key: the first stay lasted an hour. */
+static void history_change(struct network *network, struct told *site)
+{
     struct fault fault = FAULT_NONE;
     struct entry entry;
     struct view id = view_of(site->feed_id);
-    ck_assert_int_eq(entry_decode(id, site->entries[0], &network.arena, &entry, &fault), E_OK);
+    ck_assert_int_eq(entry_decode(id, site->entries[0], &network->arena, &entry, &fault), E_OK);
     Passerelle__V1__StayRecorded *changed = (void *)(uintptr_t)entry.payload;
-    changed->out_utc_ms = changed->in_utc_ms + 3600000; /* was ten hours */
+    changed->out_utc_ms = changed->in_utc_ms + 3600000;
     struct entry_draft draft = {
         .feed_id = id,
         .seq = 1,
@@ -409,7 +410,8 @@ START_TEST(a_visit_that_was_changed_is_named)
         .payload = &changed->base,
     };
     struct entry again;
-    ck_assert_int_eq(entry_encode(&draft, &network.arena, &site->entries[0], &again, &fault), E_OK);
+    ck_assert_int_eq(entry_encode(&draft, &network->arena, &site->entries[0], &again, &fault),
+                     E_OK);
     struct checkpoint head = {.size = site->count};
     struct note_key key;
     struct tree_frontier frontier = {0};
@@ -421,13 +423,23 @@ START_TEST(a_visit_that_was_changed_is_named)
     head.root = tree_frontier_root(&frontier);
     struct view origin = view_slice(site->checkpoint, 0, view_find(site->checkpoint, '\n'));
     snprintf(head.origin, sizeof head.origin, "%.*s", VIEW_FMT(origin));
-    ck_assert_int_eq(keyring_feed(network.node.keys, id, origin, &secret, &fault), E_OK);
+    ck_assert_int_eq(keyring_feed(network->node.keys, id, origin, &secret, &fault), E_OK);
     ck_assert_int_eq(note_key_init(&key, origin, NOTE_ED25519, secret->public_key), E_OK);
     struct buf note = BUF_INIT;
     ck_assert_int_eq(checkpoint_sign(&head, &key, secret, &note), E_OK);
-    site->checkpoint = arena_copy(&network.arena, buf_content(&note));
+    site->checkpoint = arena_copy(&network->arena, buf_content(&note));
     buf_release(&note);
+}
 
+START_TEST(a_visit_that_was_changed_is_named)
+{
+    static struct network network;
+    static struct findings findings;
+    three_months(&network);
+    december_close(&network, NO_HARM);
+    size_t count;
+    struct told **all = told_all(&network, &count);
+    history_change(&network, told_of(all, count, "s021")); /* it was ten hours */
     closes_audit(&network, all, count, NULL, true, &findings);
     first_is(&findings, "cut_root", "2026-11", "s021");
     bool named = false; /* and what it costs, line by line */
@@ -436,6 +448,34 @@ START_TEST(a_visit_that_was_changed_is_named)
                           strstr(findings.all[i].position, "s021") != NULL);
     }
     ck_assert(named);
+    network_release(&network);
+}
+END_TEST
+
+/* All feeds go on under new keys, from the entries that the backup held. */
+START_TEST(a_restored_hub_is_followed)
+{
+    static struct network network;
+    struct fault fault = FAULT_NONE;
+    size_t count;
+    three_months(&network);
+    recorded_begin(&network);
+    ck_assert_msg(journal_begin_epochs(&network.service, &count, &fault) == E_OK, "%s", fault.text);
+    recorded_commit(&network);
+    network_reopen(&network);
+    month_close(&network, "2026-12");
+    network_check(&network);
+    struct told **all = told_all(&network, &count);
+    struct told *site = told_of(all, count, "s021");
+    history_change(&network, site);
+    struct audit_options options = {.seed = 7};
+    struct audit *audit = audit_new(&options);
+    struct audit_wrong wrong;
+    ck_assert_int_eq(told_check(audit, all[0], &wrong), E_OK);
+    ck_assert_int_eq(told_check(audit, site, &wrong), E_CORRUPT);
+    ck_assert_str_eq(wrong.feed_id, "s021");
+    ck_assert_ptr_nonnull(strstr(wrong.what, "restored"));
+    audit_free(audit);
     network_release(&network);
 }
 END_TEST
@@ -449,5 +489,6 @@ TCase *audit_closes_cases(void)
     tcase_add_test(cases, a_document_that_was_not_signed_is_named);
     tcase_add_test(cases, a_feed_that_is_left_out_is_named);
     tcase_add_test(cases, a_visit_that_was_changed_is_named);
+    tcase_add_test(cases, a_restored_hub_is_followed);
     return cases;
 }
