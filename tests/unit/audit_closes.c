@@ -115,7 +115,8 @@ static void month_close(struct network *network, const char *text)
     network_must(network, olive, "SettlementService", "ClosePeriod", &request->base);
 }
 
-/* All but the close of December. */
+/* All but the close of December, whose months before are touched by a ruling alone and by a void
+ * alone. */
 static void three_months(struct network *network)
 {
     olive = network_who(ROLE_OPERATOR, "olive");
@@ -129,14 +130,15 @@ static void three_months(struct network *network)
     forgotten(network, "s002", "h00301", "2026-10-08T08:00:00.000Z", "2026-10-08T17:00:00.000Z");
     month_close(network, "2026-10");
     stay(network, "s010", "h00400", "2026-10-20", "08:00", "17:00", 0); /* late */
-    unsigned d = stay(network, "s001", "h00001", "2026-10-05", "08:00", "16:00", a);
+    stay(network, "s001", "h00001", "2026-10-05", "08:00", "16:00", a); /* corrected */
     cancel(network, "s003", c);
-    unsigned e = stay(network, "s020", "h00500", "2026-11-03", "08:00", "10:00", 0);
+    unsigned d = stay(network, "s020", "h00500", "2026-11-03", "08:00", "10:00", 0);
+    unsigned e = stay(network, "s020", "h00501", "2026-11-04", "08:00", "10:00", 0);
+    stay(network, "s020", "h00501", "2026-11-04", "09:00", "10:00", e);
     stay(network, "s021", "h00600", "2026-11-04", "08:00", "18:00", 0);
     month_close(network, "2026-11");
     dispute(network, "s002", b);
-    stay(network, "s001", "h00001", "2026-10-05", "08:00", "09:00", d);
-    stay(network, "s020", "h00500", "2026-11-03", "08:00", "16:00", e);
+    cancel(network, "s020", d);
     stay(network, "s030", "h00700", "2026-12-02", "08:00", "10:00", 0);
     month_end(network, "2026-12");
 }
