@@ -8,6 +8,7 @@
 #include "core/pass/card.h"
 #include "core/pass/proof.h"
 #include "core/pass/token_cache.h"
+#include "stride.h"
 
 /* ---- the published vectors ---- */
 
@@ -115,7 +116,7 @@ START_TEST(base45_is_one_to_one)
 {
     /* All last groups: none ends in a space, each decodes to itself, one change of case is refused.
      */
-    for (unsigned value = 0; value < 65536 + 256; value++) {
+    for (unsigned value = 0; value < 65536 + 256; value += stride()) {
         uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
         struct view in = value < 65536 ? view_bytes(bytes, 2) : view_bytes(bytes + 1, 1);
         struct buf text = BUF_INIT;

@@ -11,6 +11,7 @@
 #include "service/settlement/compute.h"
 #include "service/settlement/usage.h"
 #include "lib/recorded.h"
+#include "stride.h"
 #include "wire/pack.h"
 
 static struct principal olive;
@@ -279,7 +280,7 @@ START_TEST(shuffled)
     recorded_network(&network, REFERENCE_DIR);
     struct recorded_stay *stays =
         recorded_stays(&network, REFERENCE_DIR "/visits-2026-10.csv", &count);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (unsigned round = 0; round < ROUNDS; round += stride()) {
         struct arena arena = ARENA_INIT;
         struct settlement settlement;
         struct fault fault = FAULT_NONE;

@@ -6,6 +6,7 @@
 #include "core/merkle/subtree.h"
 #include "core/merkle/tiles.h"
 #include "core/merkle/witness.h"
+#include "stride.h"
 
 enum { LEAVES = 300, PUBLISHED = 130, COSIGNERS = 20 };
 
@@ -301,7 +302,7 @@ START_TEST(tile_paths)
         struct tile_path read;
         ck_assert_msg(tile_path_parse(view_of(bad[i]), &read) == E_INVALID, "%s", bad[i]);
     }
-    for (uint64_t index = 0; index < 3000000; index += 997) {
+    for (uint64_t index = 0; index < 3000000; index += 997 * stride()) {
         struct tile_path path = {.index = index, .width = (unsigned)(index % 256) + 1};
         struct tile_path read;
         struct buf text = BUF_INIT;
@@ -630,7 +631,7 @@ START_TEST(witness_decisions)
     for (uint64_t recorded = 0; recorded <= 17; recorded++) {
         known.size = recorded;
         known.root = roots[recorded];
-        for (uint64_t old = 0; old <= 18; old++) {
+        for (uint64_t old = 0; old <= 18; old += stride()) {
             for (uint64_t size = 0; size <= 17; size++) {
                 struct witness_answer answer = ask(&log, &known, old, size, &body);
                 enum witness_status status = old > size        ? WITNESS_BAD_REQUEST

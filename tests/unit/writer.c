@@ -8,6 +8,7 @@
 #include "service/writer.h"
 #include "store/migrate/migrate.h"
 #include "store/request/request.h"
+#include "stride.h"
 
 DB_SQL(sql_times_found, "SELECT count(*) FROM entry WHERE bytes = :bytes");
 
@@ -349,7 +350,7 @@ static void every_operation(enum vfs_fault kind, int seeds)
 {
     uint64_t operation = 1;
     world();
-    for (bool struck = true; struck; operation++) {
+    for (bool struck = true; struck; operation += stride()) {
         for (int seed = 1; seed <= seeds; seed++) {
             struck = scenario(kind, operation, 0, (uint64_t)seed + operation * 1000, false);
         }
@@ -362,7 +363,7 @@ START_TEST(the_first_start_meets_faults)
     world();
     whole_schema = true;
     for (int kind = VFS_FAULT_ONCE; kind <= VFS_FAULT_CUT; kind++) {
-        for (uint64_t operation = 1; operation < 200; operation += 9) {
+        for (uint64_t operation = 1; operation < 200; operation += 9 * stride()) {
             scenario((enum vfs_fault)kind, operation, 0, operation, true);
         }
     }
@@ -391,7 +392,7 @@ END_TEST
 START_TEST(the_disk_fills)
 {
     world();
-    for (size_t room = 1; room < 160 * 1024; room += 3000) {
+    for (size_t room = 1; room < 160 * 1024; room += 3000 * stride()) {
         scenario(VFS_FAULT_NONE, 0, room, room, false);
     }
 }
