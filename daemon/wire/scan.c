@@ -109,7 +109,7 @@ static int scan_message(struct scan *scan, const ProtobufCMessageDescriptor *des
 
 static int truncated(struct scan *scan, const struct wire_path *path)
 {
-    return path_fault(path, scan->fault, E_INVALID, "the bytes are cut short or malformed");
+    return path_fault(path, scan->fault, E_INVALID, "the bytes are cut short or malformed: send the whole message");
 }
 
 static int scan_text(struct scan *scan, struct cursor block, const struct wire_path *path)
@@ -271,7 +271,7 @@ int wire_scan(const ProtobufCMessageDescriptor *descriptor, struct view bytes,
     if (bytes.len > INT32_MAX) {
         return fault_set(fault, E_LIMIT, "a message has at most 2 GiB");
     }
-    if (bytes.len == 0) {
+    if (bytes.len == 0) { /* of nothing, which has no address to add to */
         return E_OK;
     }
     struct scan scan = {.limits = limits, .fault = fault};
