@@ -117,6 +117,9 @@ static const char *integer(struct arena *arena, const char *name, int64_t value)
         if (value == 0) {
             return "";
         }
+        if (value < 0 || value > INT64_C(253402300799999)) { /* whatever a hub says */
+            return arena_printf(arena, "%lld", (long long)value);
+        }
         char day[11];
         day_format(day_of_instant(value), day);
         int minute = day_wall_minute(value);

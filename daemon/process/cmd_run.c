@@ -12,6 +12,7 @@
 static void block_signals(sigset_t *set)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of the file size is a full disk: an error, not an end */
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);

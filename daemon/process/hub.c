@@ -26,6 +26,7 @@ enum {
     ALONE_NS = 50 * 1000,
     /* Certificates are asked about again so often, since they expire. */
     EPOCH_NS = 30 * 1000 * 1000,
+    CLOCK_BACK_MS = 60 * 1000, /* a step that a time service may make says nothing */
     FORGET_AT_ONCE = 200, /* answers forgotten in one tick: a few milliseconds */
 };
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
@@ -46,6 +47,8 @@ struct hub {
 
     _Atomic int64_t written_ns; /* when a write was last submitted or committed */
     _Atomic uint64_t revocations;
+    int64_t newest_utc_ms;      /* the writer's: of the newest entry, or the latest tick */
+    bool clock_behind;          /* the writer's: it was told that the clock is */
     bool ran;                   /* the writer's: there is something new in this transaction */
     bool stopped;
 };
@@ -271,9 +274,28 @@ static void abandoned(void *context)
     desk_abandoned(hub->service.desk);
 }
 
+/* A clock that was set back loses nothing: times of feeds stand still until it has caught up, and
+ * proofs of then are of the future. Whoever looks after the machine must know. */
+static void watch_clock(struct hub *hub, int64_t now_utc_ms)
+{
+    int64_t behind_ms = hub->newest_utc_ms - now_utc_ms;
+    if (behind_ms <= 0) {
+        hub->newest_utc_ms = now_utc_ms;
+        if (hub->clock_behind) {
+            log_event(hub->options.log, LOG_INFO, "clock_caught_up", LOG_N("utc_ms", now_utc_ms));
+        }
+        hub->clock_behind = false;
+    } else if (!hub->clock_behind && behind_ms > CLOCK_BACK_MS) {
+        hub->clock_behind = true;
+        log_event(hub->options.log, LOG_ERROR, "clock_behind", LOG_N("behind_s", behind_ms / 1000),
+                  LOG_S("todo", "set this machine's clock: phones are refused until it is right"));
+    }
+}
+
 static bool tick(void *context, int64_t now_utc_ms)
 {
     struct hub *hub = context;
+    watch_clock(hub, now_utc_ms);
     int64_t before_utc_ms = now_utc_ms - hub->options.settings->answers_days * DAY_MS;
     bool more = request_forget(hub->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
     more |= desk_tick(&hub->service, now_utc_ms);
@@ -303,6 +325,16 @@ static void index_methods(struct hub *hub)
         len = snprintf(key, sizeof key, "passerelle.v1.%s/%s", method->service, method->name);
         void *twin = map_put(&hub->methods, view_bytes(key, (size_t)len), &hub->metrics[i]);
         assert(twin == NULL);
+    }
+}
+
+static void read_newest(struct hub *hub)
+{
+    struct feed_id feed;
+    struct query *list = feed_list(hub->service.db);
+    while (feed_list_next(list, &feed)) {
+        int64_t utc_ms = feed_head(hub->service.db, feed.no).appended_utc_ms;
+        hub->newest_utc_ms = utc_ms > hub->newest_utc_ms ? utc_ms : hub->newest_utc_ms;
     }
 }
 
@@ -363,6 +395,7 @@ int hub_open(struct hub **out, const struct hub_options *options, struct fault *
     err = db_begin_read(hub->service.db, fault);
     if (err == E_OK) {
         desk_load(&hub->service);
+        read_newest(hub);
         err = db_end(hub->service.db, fault);
     }
     if (err != E_OK) {

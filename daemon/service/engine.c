@@ -4,6 +4,7 @@
 
 #include "store/request/request.h"
 #include "wire/pack.h"
+#include "wire/reflect.h"
 
 /* The request_id of the request, when its message has one: a string field of that name. */
 static const char *request_id_of(const struct call *call)
@@ -15,6 +16,28 @@ static const char *request_id_of(const struct call *call)
     }
     const char *const *member = (const void *)((const char *)call->request + field->offset);
     return *member;
+}
+
+/* An instant that a caller names lies between 1970 and 9999: what computes days and sums with it
+ * relies on that. Fields of the outermost message, which is where the contract has them. */
+static int check_instants(struct call *call)
+{
+    static const int64_t instant_max = INT64_C(253402300799999);
+    const ProtobufCMessageDescriptor *input = call->method->input;
+    for (unsigned i = 0; i < input->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &input->fields[i];
+        size_t len = strlen(field->name);
+        if (field->type != PROTOBUF_C_TYPE_INT64 || len < 7 ||
+            strcmp(field->name + len - 7, "_utc_ms") != 0) {
+            continue;
+        }
+        int64_t value = *(const int64_t *)field_member_const(call->request, field);
+        if (value < 0 || value > instant_max) {
+            return call_violation(call, field->name,
+                                  "give an instant in UTC milliseconds, between 1970 and 9999");
+        }
+    }
+    return 0;
 }
 
 static bool fail_with_database(struct service *service, struct call *call)
@@ -29,7 +52,7 @@ static bool fail_with_database(struct service *service, struct call *call)
 
 static bool decide_and_apply(struct service *service, struct call *call)
 {
-    if (call->method->decide(service, call) != 0) {
+    if (check_instants(call) != 0 || call->method->decide(service, call) != 0) {
         assert(call->error.code != CODE_OK);
         return false;
     }
@@ -120,7 +143,7 @@ void engine_read(struct service *service, struct call *call)
         call_fail_with(call, &fault);
         return;
     }
-    int refused = call->method->decide(service, call);
+    int refused = check_instants(call) != 0 ? -1 : call->method->decide(service, call);
     int err = db_end(service->db, &fault);
     if (refused == 0 && err != E_OK) {
         call_fail_with(call, &fault);

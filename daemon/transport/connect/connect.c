@@ -84,8 +84,11 @@ static void too_large(void *context, struct exchange *x)
 {
     (void)context;
     struct rpc *rpc = x->user;
-    struct call_error error = {.code = CODE_RESOURCE_EXHAUSTED,
-                               .message = "The message is larger than this method takes."};
+    struct call_error error = {
+        .code = CODE_RESOURCE_EXHAUSTED,
+        .message = arena_printf(&x->arena, "The message is larger than the %zu bytes that this "
+                                           "method takes: send less at once.",
+                                (size_t)rpc->method->request_bytes_max)};
     if (rpc->method->streams) {
         stream_fail(rpc, &error);
     } else if (rpc->get) {
