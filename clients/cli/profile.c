@@ -197,7 +197,8 @@ static int refuse_unwritable(const struct profile *profile, struct fault *fault)
                             profile->api_key_file};
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         if (values[i] != NULL && !text_is_printable(view_of(values[i]))) {
-            return fault_set(fault, E_INVALID, "an address or path of one printable line is needed");
+            return fault_set(fault, E_INVALID,
+                             "an address or path of one printable line is needed");
         }
     }
     return E_OK;

@@ -109,7 +109,8 @@ static int scan_message(struct scan *scan, const ProtobufCMessageDescriptor *des
 
 static int truncated(struct scan *scan, const struct wire_path *path)
 {
-    return path_fault(path, scan->fault, E_INVALID, "the bytes are cut short or malformed: send the whole message");
+    return path_fault(path, scan->fault, E_INVALID,
+                      "the bytes are cut short or malformed: send the whole message");
 }
 
 static int scan_text(struct scan *scan, struct cursor block, const struct wire_path *path)

@@ -151,12 +151,14 @@ int check_out_apply(struct service *service, struct call *call)
     Passerelle__V1__VisitClosed closed = PASSERELLE__V1__VISIT_CLOSED__INIT;
     closed.visit_id = wire_bytes(out->row.visit_id);
     closed.out_utc_ms = out->out_utc_ms;
+    if (out->scanned != NULL && out->scanned->has_proof) {
+        closed.token_hash = wire_bytes(view_bytes(out->scanned->hash, SHA256_LEN));
+        closed.proof_second = out->scanned->proof_utc_s;
+        desk_proof_use(service->desk, out->scanned->hash, out->scanned->proof_utc_s);
+    }
     bool cut = visit_cut_by(service, &out->visits, &out->row) != NULL;
     journal_append(service, view_of(call->who.author), out->site->id,
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED, &closed.base);
-    if (out->scanned != NULL && out->scanned->has_proof) {
-        desk_proof_use(service->desk, out->scanned->hash, out->scanned->proof_utc_s);
-    }
     desk_changed(service, out->site, out->row.holder_id, &out->row, cut ? 0 : -1, &out->visits);
     out->row.state = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED;
     out->row.out_utc_ms = out->out_utc_ms;

@@ -110,25 +110,34 @@ void desk_proof_use(struct desk *desk, const uint8_t token_hash[static SHA256_LE
 DB_SQL(select_latest, "SELECT appended_utc_ms, bytes FROM entry "
                       "WHERE entry_id BETWEEN :from AND :to ORDER BY entry_id DESC");
 
+/* The proof that an entry's visitor showed, coming or leaving. */
 static void reload_proof(struct desk *desk, struct view bytes, int64_t oldest_utc_s)
 {
     struct arena arena = ARENA_INIT;
+    struct view hash = VIEW_NONE;
+    uint64_t second = 0;
     const Passerelle__V1__Entry *entry =
         wire_unpack_trusted(&passerelle__v1__entry__descriptor, bytes, &arena);
     if (entry != NULL && entry->type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED) {
         const Passerelle__V1__VisitOpened *opened = wire_unpack_trusted(
             &passerelle__v1__visit_opened__descriptor, wire_view(entry->payload), &arena);
-        if (opened != NULL && opened->token_hash.len == SHA256_LEN && opened->proof_second != 0 &&
-            (int64_t)opened->proof_second >= oldest_utc_s) {
-            int err = proof_filter_add(&desk->proofs, opened->token_hash.data, opened->proof_second,
-                                       oldest_utc_s);
-            assert(err != E_INVALID);
-        }
+        hash = opened == NULL ? hash : wire_view(opened->token_hash);
+        second = opened == NULL ? second : opened->proof_second;
+    } else if (entry != NULL &&
+               entry->type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED) {
+        const Passerelle__V1__VisitClosed *closed = wire_unpack_trusted(
+            &passerelle__v1__visit_closed__descriptor, wire_view(entry->payload), &arena);
+        hash = closed == NULL ? hash : wire_view(closed->token_hash);
+        second = closed == NULL ? second : closed->proof_second;
+    }
+    if (hash.len == SHA256_LEN && second != 0 && (int64_t)second >= oldest_utc_s) {
+        int err = proof_filter_add(&desk->proofs, (const uint8_t *)hash.data, second, oldest_utc_s);
+        assert(err != E_INVALID);
     }
     arena_release(&arena);
 }
 
-/* From the end of each site's feed back to the window: a check-in carries a proof of at most one
+/* From the end of each site's feed back to the window: a scan carries a proof of at most one
  * window later, and times of a feed never go back. */
 void desk_load(struct service *service)
 {

@@ -69,8 +69,9 @@ static int decode(struct rpc *rpc, struct view bytes, struct fault *fault)
         err = gzip_decompress(rpc_gzip(rpc), bytes, rpc->method->request_bytes_max, &plain, fault);
         bytes = buf_content(&plain);
     } else if (bytes.len > rpc->method->request_bytes_max) {
-        err = fault_set(fault, E_LIMIT, "The message is larger than the %zu bytes that this method takes: send less "
-                        "at once.", (size_t)rpc->method->request_bytes_max);
+        err = fault_set(fault, E_LIMIT,
+                        "The message is larger than the %zu bytes that this method takes: "
+                        "send less at once.", (size_t)rpc->method->request_bytes_max);
     }
     if (err == E_OK) {
         err = codec_decode(rpc->codec, rpc->method->input, bytes, arena, &message, fault);

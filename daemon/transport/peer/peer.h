@@ -28,7 +28,7 @@ enum { PEER_DETAILS_MAX = 8 };
 
 /* How a call failed. Everything is in the call's arena. */
 struct peer_error {
-    enum code code;      /* not reached: UNAVAILABLE, or FAILED_PRECONDITION when that will not change */
+    enum code code;      /* not reached: UNAVAILABLE, or FAILED_PRECONDITION: it will not be */
     const char *message;
     struct {
         const char *type;   /* "passerelle.v1.Something" */
@@ -48,8 +48,8 @@ must_check enum code peer_call(struct peer *peer, const char *service, const cha
 
 /* The same, again and again while the answer is `unavailable` and less than wait_ms_max has passed:
  * after the server's Retry-After, or 100 ms, doubled each time up to 5 s. A server that never
- * answered this peer is given 2 s at most. Calls are idempotent by their request ids, so that asking
- * again is safe. */
+ * answered this peer is given 2 s at most. Calls are idempotent by their request ids, so that
+ * asking again is safe. */
 must_check enum code peer_call_patiently(struct peer *peer, const char *service,
                                          const char *method, const ProtobufCMessage *request,
                                          const ProtobufCMessageDescriptor *output,

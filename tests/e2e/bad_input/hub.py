@@ -94,12 +94,18 @@ class Hub:
     started = []
 
     def __init__(self, name, *options, settings=""):
-        self.folder = os.path.join(tmp, name)
-        self.options, self.process, self.log = options, None, []
+        self.folder, self.process, self.log = os.path.join(tmp, name), None, []
         daemon("init", self.folder, "--network", name, "--name", name, "--demo", "--clock-rate", "1",
                "--port", "0", *options)
         with open(self.folder + "/hub.conf", "a") as conf:
             conf.write(settings)
+
+    @classmethod
+    def of(cls, folder):
+        """A state folder that is there already."""
+        hub = cls.__new__(cls)
+        hub.folder, hub.process, hub.log = folder, None, []
+        return hub
 
     def start(self, environment=None, profile="cli"):
         self.process = subprocess.Popen([passerelled, "run", self.folder], stderr=subprocess.PIPE,
@@ -113,6 +119,10 @@ class Hub:
             found = re.search(r"event=ready url=https://[^:]*:(\d+)", line)
             port = found and int(found.group(1))
         self.port = port
+        with open(self.folder + "/hub.conf") as conf:  # the same one when it is started again
+            lines = [line for line in conf if not line.startswith("port =")]
+        with open(self.folder + "/hub.conf", "w") as conf:
+            conf.writelines(lines + [f"port = {port}\n"])
         if self not in Hub.started:
             Hub.started.append(self)
         threading.Thread(target=self.log.extend, args=(self.process.stderr,), daemon=True).start()
