@@ -844,7 +844,13 @@ START_TEST(paper_is_noted)
     (call = network_call(&network, desk_of("s002"), "DeskService", "NotePaperStay", &request->base))
     ck_assert_int_eq(NOTE()->error.code, CODE_INVALID_ARGUMENT); /* no reason */
     request->reason = text("the network was away");
-    request->in_utc_ms--;
+    int64_t in_utc_ms = request->in_utc_ms;
+    const int64_t nowhere[] = {INT64_MAX, INT64_MIN, -1, INT64_C(253402300800000)};
+    for (size_t i = 0; i < ARRAY_LEN(nowhere); i++) { /* no day can be told of these */
+        request->in_utc_ms = nowhere[i];
+        ck_assert_int_eq(NOTE()->error.code, CODE_INVALID_ARGUMENT);
+    }
+    request->in_utc_ms = in_utc_ms - 1;
     ck_assert_int_eq(NOTE()->error.code, CODE_FAILED_PRECONDITION);
     request->in_utc_ms++;
     ck_assert_msg(NOTE()->error.code == CODE_OK, "%s", call->error.message);
