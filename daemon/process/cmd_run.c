@@ -26,7 +26,7 @@ static void reload(struct hub *hub, struct settings *settings, struct log *log, 
     struct settings fresh;
     struct state state;
     struct fault fault = FAULT_NONE;
-    int ignored = 0;
+    struct buf changed = BUF_INIT, ignored = BUF_INIT;
     int err = state_open(&state, &fresh, target, &fault);
     if (err == E_OK) {
         state_release(&state);
@@ -36,9 +36,13 @@ static void reload(struct hub *hub, struct settings *settings, struct log *log, 
         log_event(log, LOG_ERROR, "reload_failed", LOG_S("reason", fault.text));
         return;
     }
-    settings_reload(settings, &fresh, &ignored);
+    settings_reload(settings, &fresh, &changed, &ignored);
+    hub_reload_settings(hub);
     atomic_store(&log->level, (enum log_level)settings->log_level);
-    log_event(log, LOG_INFO, "reloaded", LOG_N("need_restart", ignored));
+    log_event(log, LOG_INFO, "reloaded", LOG_V("changed", buf_content(&changed)),
+              LOG_V("need_restart", buf_content(&ignored)));
+    buf_release(&changed);
+    buf_release(&ignored);
 }
 
 static void say_ready(const struct hub *hub, const struct settings *settings)

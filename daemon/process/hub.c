@@ -45,6 +45,7 @@ struct hub {
     struct method_metrics *metrics;
     size_t method_count;
 
+    _Atomic int64_t answers_days;
     _Atomic int64_t written_ns; /* when a write was last submitted or committed */
     _Atomic uint64_t revocations;
     int64_t newest_utc_ms;      /* the writer's: of the newest entry, or the latest tick */
@@ -296,7 +297,7 @@ static bool tick(void *context, int64_t now_utc_ms)
 {
     struct hub *hub = context;
     watch_clock(hub, now_utc_ms);
-    int64_t before_utc_ms = now_utc_ms - hub->options.settings->answers_days * DAY_MS;
+    int64_t before_utc_ms = now_utc_ms - atomic_load(&hub->answers_days) * DAY_MS;
     bool more = request_forget(hub->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
     more |= desk_tick(&hub->service, now_utc_ms);
     /* Streams are woken for what the clock wrote into feeds, not each second. */
@@ -371,6 +372,7 @@ int hub_open(struct hub **out, const struct hub_options *options, struct fault *
     const struct settings *settings = options->settings;
     struct hub *hub = xcalloc(1, sizeof *hub);
     hub->options = *options;
+    atomic_store(&hub->answers_days, settings->answers_days);
     hub->node.env = &options->state->env;
     hub->node.log = options->log;
     hub->node.state_dir = options->state->dir;
@@ -482,6 +484,17 @@ int hub_reload_certificates(struct hub *hub, struct fault *fault)
 {
     struct tls_files files = tls_files(hub);
     return transport_reload(atomic_load(&hub->transport), &files, fault);
+}
+
+void hub_reload_settings(struct hub *hub)
+{
+    const struct settings *settings = hub->options.settings;
+    struct limits limits = settings_limits(settings);
+    transport_set_limits(atomic_load(&hub->transport), &limits);
+    writer_tune(hub->writer, (size_t)settings->queue_calls, (size_t)settings->group_calls,
+                settings->group_wait_us);
+    worker_tune(hub->worker, (size_t)settings->slow_calls);
+    atomic_store(&hub->answers_days, settings->answers_days);
 }
 
 bool hub_stop(struct hub *hub, int64_t drain_ms)

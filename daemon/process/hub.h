@@ -15,7 +15,7 @@
 struct hub;
 
 struct hub_options {
-    const struct settings *settings; /* borrowed; values that reload are read when they are used */
+    const struct settings *settings; /* borrowed; read at the start and by hub_reload_settings() */
     const struct state *state;       /* borrowed, locked */
     const struct log *log;           /* borrowed */
 };
@@ -29,6 +29,8 @@ must_check int hub_start(struct hub *hub, const struct route *routes, size_t rou
                          void *route_context, struct fault *fault);
 uint16_t hub_port(const struct hub *hub);
 must_check int hub_reload_certificates(struct hub *hub, struct fault *fault);
+/* Takes over the values of hub_options.settings that may change while it runs. */
+void hub_reload_settings(struct hub *hub);
 /* Lets calls in flight end, then stops all threads; hub_free() is all that may follow. False when
  * some had to be cut. */
 bool hub_stop(struct hub *hub, int64_t drain_ms);

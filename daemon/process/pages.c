@@ -93,6 +93,24 @@ static void add_connections(struct buf *out, const struct hub *hub)
     }
 }
 
+static void add_refused(struct buf *out, const struct hub *hub)
+{
+    const struct transport *transport = hub_transport(hub);
+    if (transport == NULL) {
+        return;
+    }
+    struct transport_refused refused = transport_refused(transport);
+    metric_format(out, "passerelle_calls_over_rate_total",
+                  "Calls refused since their caller makes too many.", "counter", "",
+                  refused.calls_over_rate);
+    metric_format(out, "passerelle_connections_cut_total",
+                  "Connections cut to make room for others.", "counter", "",
+                  refused.connections_cut);
+    metric_format(out, "passerelle_connections_refused_total",
+                  "Connections refused since there was no room.", "counter", "",
+                  refused.connections_refused);
+}
+
 static void add_feeds(struct buf *out, struct db *db)
 {
     const char *help = "Entries in a feed.";
@@ -148,6 +166,7 @@ static void metrics(void *context, struct exchange *x, const struct principal *w
                   "version=\"" PASSERELLE_VERSION "\"", 1);
     add_requests(&out, pages->hub);
     add_connections(&out, pages->hub);
+    add_refused(&out, pages->hub);
     metric_format(&out, "passerelle_slow_calls_queued", "Long reads that wait.", "gauge", "",
                   hub_slow_queued(pages->hub));
     writer_metrics_format(hub_writer(pages->hub), &out);

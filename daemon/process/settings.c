@@ -42,31 +42,36 @@ const struct setting settings_table[] = {
     NUMBER(cache_mib, 1, 16384, "8", "MiB", false,
            "Page cache of the connection that writes. Each reading thread has a quarter of it, at "
            "most 8 MiB."),
-    NUMBER(queue_calls, 16, 65536, "4096", "calls", false,
+    NUMBER(queue_calls, 16, 65536, "4096", "calls", true,
            "Writing calls that may wait. Beyond it callers are told `unavailable` at once."),
-    NUMBER(group_calls, 1, 4096, "256", "calls", false, "Writing calls in one transaction."),
-    NUMBER(group_wait_us, 0, 100000, "0", "microseconds", false,
+    NUMBER(group_calls, 1, 4096, "256", "calls", true, "Writing calls in one transaction."),
+    NUMBER(group_wait_us, 0, 100000, "0", "microseconds", true,
            "How long a transaction waits for more calls. 0: it takes those that are there."),
     NUMBER(wal_mib, 4, 1024, "48", "MiB", false,
            "Length of the write-ahead log past which the writer pauses to copy it back."),
-    NUMBER(slow_calls, 1, 1024, "64", "calls", false,
+    NUMBER(slow_calls, 1, 1024, "64", "calls", true,
            "Long reading calls (documents, periods) that may wait for their thread."),
-    NUMBER(connections, 16, 100000, "1024", "connections", false,
+    NUMBER(connections, 16, 100000, "1024", "connections", true,
            "Connections at a time. Beyond it the one that was idle longest is cut."),
-    NUMBER(connections_per_address, 1, 100000, "512", "connections", false,
+    NUMBER(connections_per_address, 1, 100000, "512", "connections", true,
            "The same for one address."),
-    NUMBER(streams, 1, 100000, "256", "streams", false, "Open server streams at a time."),
-    NUMBER(head_kib, 4, 64, "16", "KiB", false, "Request line and headers of a request."),
-    NUMBER(handshake_s, 1, 60, "10", "seconds", false, "From the connection to the end of TLS."),
-    NUMBER(head_s, 1, 60, "10", "seconds", false, "For the head of a request to arrive."),
-    NUMBER(request_s, 1, 600, "30", "seconds", false, "For the whole request to arrive."),
-    NUMBER(write_s, 1, 600, "30", "seconds", false, "For the caller to take an answer."),
-    NUMBER(idle_s, 1, 3600, "60", "seconds", false, "Between two requests of a connection."),
-    NUMBER(heartbeat_s, 1, 60, "15", "seconds", false,
+    NUMBER(streams, 1, 100000, "256", "streams", true, "Open server streams at a time."),
+    NUMBER(caller_calls_s, 0, 1000000, "1000", "calls a second", true,
+           "Calls that one caller may make over time: a certificate or a key, or the address of "
+           "who has neither. Beyond it `resource_exhausted`, and when to go on. 0: no limit."),
+    NUMBER(caller_burst, 1, 1000000, "2000", "calls", true,
+           "Calls of one caller at once, before that counts."),
+    NUMBER(head_kib, 4, 64, "16", "KiB", true, "Request line and headers of a request."),
+    NUMBER(handshake_s, 1, 60, "10", "seconds", true, "From the connection to the end of TLS."),
+    NUMBER(head_s, 1, 60, "10", "seconds", true, "For the head of a request to arrive."),
+    NUMBER(request_s, 1, 600, "30", "seconds", true, "For the whole request to arrive."),
+    NUMBER(write_s, 1, 600, "30", "seconds", true, "For the caller to take an answer."),
+    NUMBER(idle_s, 1, 3600, "60", "seconds", true, "Between two requests of a connection."),
+    NUMBER(heartbeat_s, 1, 60, "15", "seconds", true,
            "Silence after which a stream says that it lives."),
     NUMBER(drain_s, 0, 600, "20", "seconds", true,
            "How long SIGTERM waits for calls in flight before it cuts them."),
-    NUMBER(answers_days, 1, 3650, "35", "days", false,
+    NUMBER(answers_days, 1, 3650, "35", "days", true,
            "How long answers are kept for callers that repeat a request id. Business time."),
     NUMBER(verify_entries, 0, 1000000, "1000", "entries", false,
            "Entries verified before the daemon listens, shared out over the ends of all feeds. The "
@@ -286,6 +291,17 @@ static int check_database(const struct settings *settings, const char *path, str
     return E_OK;
 }
 
+static int check_times(const struct settings *settings, const char *path, struct fault *fault)
+{
+    if (settings->request_s > settings->head_s) {
+        return E_OK;
+    }
+    return fault_set(fault, E_INVALID,
+                     "%s: request_s = %lld: the head of a request may take head_s = %lld of them, "
+                     "so write more than that",
+                     path, (long long)settings->request_s, (long long)settings->head_s);
+}
+
 int settings_read(struct settings *settings, const char *path, struct fault *fault)
 {
     struct settings fresh;
@@ -294,6 +310,7 @@ int settings_read(struct settings *settings, const char *path, struct fault *fau
     int err = read_whole(path, &text, fault);
     err = err != E_OK ? err : settings_parse(&fresh, buf_content(&text), path, fault);
     err = err != E_OK ? err : check_database(&fresh, path, fault);
+    err = err != E_OK ? err : check_times(&fresh, path, fault);
     buf_release(&text);
     if (err != E_OK) {
         return err;
@@ -317,9 +334,9 @@ static bool differs(const struct settings *a, const struct settings *b, const st
     return *(const int64_t *)value_of(a, row) != *(const int64_t *)value_of(b, row);
 }
 
-void settings_reload(struct settings *settings, const struct settings *fresh, int *ignored)
+void settings_reload(struct settings *settings, const struct settings *fresh, struct buf *changed,
+                     struct buf *ignored)
 {
-    *ignored = 0;
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *row = &settings_table[i];
         if (!differs(settings, fresh, row)) {
@@ -328,9 +345,9 @@ void settings_reload(struct settings *settings, const struct settings *fresh, in
         if (row->reloads) {
             assert(row->type != SETTING_TEXT);
             *(int64_t *)field_of(settings, row) = *(const int64_t *)value_of(fresh, row);
-        } else {
-            (*ignored)++;
         }
+        struct buf *names = row->reloads ? changed : ignored;
+        buf_printf(names, "%s%s", names->len == 0 ? "" : ",", row->name);
     }
 }
 
@@ -348,6 +365,8 @@ struct limits settings_limits(const struct settings *settings)
     limits.connections_max = (int)settings->connections;
     limits.connections_per_address_max = (int)settings->connections_per_address;
     limits.streams_max = (int)settings->streams;
+    limits.caller_calls_per_s = settings->caller_calls_s;
+    limits.caller_burst = settings->caller_burst;
     limits.head_bytes_max = (size_t)settings->head_kib * 1024;
     limits.handshake_ms_max = settings->handshake_s * 1000;
     limits.head_ms_max = settings->head_s * 1000;

@@ -34,6 +34,8 @@ struct settings {
     int64_t connections;
     int64_t connections_per_address;
     int64_t streams;
+    int64_t caller_calls_s;
+    int64_t caller_burst;
     int64_t head_kib;
     int64_t handshake_s;
     int64_t head_s;
@@ -70,10 +72,13 @@ void settings_defaults(struct settings *settings);
 must_check int settings_parse(struct settings *settings, struct view text, const char *name,
                               struct fault *fault);
 /* The defaults, then the file; an empty state_folder becomes the folder of the file. E_NOT_FOUND,
- * E_IO, E_INVALID; E_UNSUPPORTED for a database that this version cannot use. */
+ * E_IO, E_INVALID; E_UNSUPPORTED for a database that this version cannot use. Values
+ * that do not go together are E_INVALID too. */
 must_check int settings_read(struct settings *settings, const char *path, struct fault *fault);
-/* Takes over from `fresh` what SIGHUP may change. *ignored says how many others differ. */
-void settings_reload(struct settings *settings, const struct settings *fresh, int *ignored);
+/* Takes over from `fresh` what SIGHUP may change. Appends the names of what changed, and of what
+ * differs but needs a restart, separated by commas. */
+void settings_reload(struct settings *settings, const struct settings *fresh, struct buf *changed,
+                     struct buf *ignored);
 
 /* The path of the SQLite file, absolute or relative to the state folder. */
 struct view settings_sqlite_path(const struct settings *settings);

@@ -131,3 +131,10 @@ size_t worker_queued(struct worker *worker)
     pthread_mutex_unlock(&worker->lock);
     return queued;
 }
+
+void worker_tune(struct worker *worker, size_t queue_max)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->queue_max = queue_max;
+    pthread_mutex_unlock(&worker->lock);
+}

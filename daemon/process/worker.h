@@ -20,5 +20,6 @@ void worker_free(struct worker *worker);
  * once. A full queue ends it now. Any thread. */
 void worker_submit(struct worker *worker, struct call *call);
 size_t worker_queued(struct worker *worker);
+void worker_tune(struct worker *worker, size_t queue_max);
 
 #endif

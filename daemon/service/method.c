@@ -113,6 +113,22 @@ int call_fail(struct call *call, enum code code, const char *fmt, ...)
     return -1;
 }
 
+struct view call_metadata(const struct call *call, const char *name)
+{
+    return call->sent == NULL ? VIEW_NONE : call->sent(call, name);
+}
+
+void call_answer_metadata(struct call *call, const char *name, struct view value, bool trailing)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        assert(value.data[i] >= ' ' && value.data[i] <= '~');
+    }
+    struct metadata *pair = ARENA_NEW(call->arena, struct metadata);
+    *pair = (struct metadata){
+        .name = name, .value = value, .trailing = trailing, .next = call->metadata};
+    call->metadata = pair;
+}
+
 int call_fail_with(struct call *call, const struct fault *fault)
 {
     assert(fault->code != E_OK);

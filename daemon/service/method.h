@@ -69,7 +69,15 @@ struct call_error {
     const char *message;                              /* one sentence: what is wrong, what to do */
     const ProtobufCMessage *details[CALL_DETAILS_MAX]; /* typed details, in the call's arena */
     size_t detail_count;
-    int retry_after_s;                                /* 0 = none; also sent as Retry-After */
+    int retry_after_s; /* 0 = none; also sent as Retry-After and as google.rpc.RetryInfo */
+};
+
+/* A pair that travels beside the messages, as the transport's headers and trailers. */
+struct metadata {
+    const char *name;  /* lower case: letters, digits, '-' */
+    struct view value; /* printable ASCII; base64 when the name ends in "-bin" */
+    bool trailing;     /* behind the answer; a stream's answer has only these */
+    const struct metadata *next;
 };
 
 struct method;
@@ -93,6 +101,9 @@ struct call {
      * only once; NULL: the response itself. Set by apply. */
     const ProtobufCMessage *kept_response;
     struct call_error error;          /* code CODE_OK: the response counts */
+    const struct metadata *metadata;  /* of the answer or error: see call_answer_metadata() */
+    /* What the caller sent beside the request: see call_metadata(). NULL: no transport is there. */
+    struct view (*sent)(const struct call *call, const char *name);
 
     void *prepared;                   /* from precompute or prepare to decide; NULL: nothing */
     void *decision;                   /* from decide to apply */
@@ -107,6 +118,12 @@ struct call {
 int call_fail(struct call *call, enum code code, const char *fmt, ...) printf_like(3, 4);
 /* The same from a fault of a lower room. */
 int call_fail_with(struct call *call, const struct fault *fault);
+
+/* The first pair of that name that the caller sent; VIEW_NONE when there is none. */
+struct view call_metadata(const struct call *call, const char *name);
+/* Adds a pair to the answer, or to the error when it fails. Name and value live as long as the
+ * call. A value that cannot be a header's is a bug. */
+void call_answer_metadata(struct call *call, const char *name, struct view value, bool trailing);
 
 /* A server stream: the transport calls pump() at the start and whenever the node's data changed;
  * pump() emits what is new and returns 0, or fails the call, which ends the stream with its error.

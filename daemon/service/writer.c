@@ -11,6 +11,8 @@
 #include "service/checkpointer.h"
 
 enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5 };
+/* A page and its header in SQLite's log. */
+enum { WAL_FRAME_BYTES = 4096 + 24 };
 
 struct writer {
     struct writer_options options;
@@ -105,6 +107,16 @@ void writer_submit(struct writer *writer, struct call *call)
                   stopping ? "the server is stopping" : "too many requests wait for the database");
         call->done(call);
     }
+}
+
+void writer_tune(struct writer *writer, size_t queue_max, size_t group_max, int64_t wait_us)
+{
+    assert(queue_max > 0 && group_max > 0);
+    pthread_mutex_lock(&writer->queue_lock);
+    writer->options.queue_max = queue_max;
+    writer->options.group_max = group_max;
+    writer->options.wait_us = wait_us;
+    pthread_mutex_unlock(&writer->queue_lock);
 }
 
 /* Takes at most a group off the queue. */
@@ -404,7 +416,6 @@ void writer_metrics_format(const struct writer *writer, struct buf *out)
         {"groups_total", "counter", "Transactions committed.", &m->groups},
         {"groups_failed_total", "counter", "Transactions given up.", &m->groups_failed},
         {"calls_total", "counter", "Calls run.", &m->calls},
-        {"wal_pages", "gauge", "Length of the write-ahead log.", &m->wal_frames},
         {"pauses_total", "counter", "Pauses for a checkpoint.", &m->pauses},
     };
     char name[64];
@@ -412,6 +423,8 @@ void writer_metrics_format(const struct writer *writer, struct buf *out)
         snprintf(name, sizeof name, "passerelle_writer_%s", rows[i].name);
         metric_format(out, name, rows[i].help, rows[i].type, "", metric_get(rows[i].value));
     }
+    metric_format(out, "passerelle_writer_wal_bytes", "Length of the write-ahead log.", "gauge", "",
+                  metric_get(&m->wal_frames) * WAL_FRAME_BYTES);
     histogram_format(out, "passerelle_writer_group_calls", "Calls in a transaction.", "",
                      &m->group_size, 0);
     histogram_format(out, "passerelle_writer_commit_seconds", "Time of a commit on the disk.", "",

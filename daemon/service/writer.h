@@ -97,6 +97,9 @@ must_check int writer_start(struct writer *writer, struct fault *fault);
 /* Refuses new calls, ends those that wait, and joins the threads. */
 void writer_stop(struct writer *writer);
 
+/* Changes the limits of the queue and of a group, as in the options. Any thread. */
+void writer_tune(struct writer *writer, size_t queue_max, size_t group_max, int64_t wait_us);
+
 const struct writer_metrics *writer_metrics(const struct writer *writer);
 /* All of them as Prometheus text, names beginning with `passerelle_writer_`. */
 void writer_metrics_format(const struct writer *writer, struct buf *out);

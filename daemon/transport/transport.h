@@ -46,6 +46,9 @@ void transport_wake(struct transport *transport);
 /* New connections use these files; on an error the old ones stay in use. Any thread. */
 must_check int transport_reload(struct transport *transport, const struct tls_files *files,
                                 struct fault *fault);
+/* These limits count from now on; connections and streams that are there stay. From one thread at a
+ * time. */
+void transport_set_limits(struct transport *transport, const struct limits *limits);
 /* Stops accepting, ends streams with `unavailable`, lets calls in flight end. True when all
  * connections closed in time. Once, not from an I/O thread. */
 bool transport_drain(struct transport *transport, int64_t deadline_ms);
@@ -53,5 +56,12 @@ bool transport_drain(struct transport *transport, int64_t deadline_ms);
 void transport_free(struct transport *transport);
 /* For metrics: connections in a state, and open streams. */
 int transport_count(const struct transport *transport, enum conn_state state);
+/* And what was turned away since the start. */
+struct transport_refused {
+    uint64_t calls_over_rate;
+    uint64_t connections_cut; /* idle ones, to make room */
+    uint64_t connections_refused;
+};
+struct transport_refused transport_refused(const struct transport *transport);
 
 #endif

@@ -90,6 +90,24 @@ checks["time to retry"] = async () => {
   const error = await fails(client().fail({ code: "unavailable" }), Code.Unavailable);
   assert.equal(error.metadata.get("retry-after"), "1");
 };
+checks["metadata both ways"] = async () => {
+  const sent = { headers: { "echo-metadata": "là".normalize("NFD").length + " words" } };
+  const headers = {}, trailers = {};
+  await client().echo({}, { ...sent, ...headersOf(headers),
+                            onTrailer: (t) => Object.assign(trailers, Object.fromEntries(t)) });
+  assert.equal(headers["echo-metadata"], "3 words");
+  assert.equal(trailers["echo-trailer"], "3 words");
+  assert.match(headers["passerelle-call"], /^[0-9a-f]{16}$/);
+  const end = {};
+  for await (const _ of client().count({ upTo: 2n }, {
+    ...sent, onTrailer: (t) => Object.assign(end, Object.fromEntries(t)) })) {}
+  assert.equal(end["echo-trailer"], "3 words");
+};
+checks["time to retry, typed"] = async () => {
+  const error = await fails(client().fail({ code: "unavailable" }), Code.Unavailable);
+  const retry = error.details.find((detail) => detail.type === "google.rpc.RetryInfo");
+  assert.deepEqual([...retry.value], [0x0a, 2, 8, 1]); // retry_delay { seconds: 1 }
+};
 checks["deadline"] = async () => {
   await fails(client().record({ delayMs: 900 }, { timeoutMs: 150 }), Code.DeadlineExceeded);
   assert.equal((await client().record({ text: "ok" }, { timeoutMs: 5000 })).text, "ok");

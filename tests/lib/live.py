@@ -64,6 +64,8 @@ def init(name):
     global tls
     subprocess.run([passerelled, "init", hub, "--network", name, "--name", name.title(), "--demo",
                     "--clock-rate", "1", "--port", str(port)], check=True, capture_output=True)
+    with open(os.path.join(hub, "hub.conf"), "a") as conf:  # all the load comes from one caller
+        conf.write("caller_calls_s = 0\n")
     tls = ssl.create_default_context(cafile=os.path.join(hub, "ca.crt"))
     tls.load_cert_chain(os.path.join(hub, "operator-1.crt"), os.path.join(hub, "operator-1.key"))
 

@@ -1,8 +1,9 @@
 /* The transport with the service of echo.proto behind it, as a program that tests start:
  *     echo-server DIR [name=value ...]
  * It makes certificates in DIR, prints "port N", and obeys lines on its standard input: "drain"
- * (answers "drained" or "late"), "revoke" (nobody is known any more), "counts", "reload". It ends
- * when the input does. Names are those of struct limits, and threads, port, log. */
+ * (answers "drained" or "late"), "revoke" (nobody is known any more), "counts", "reload", and
+ * name=value for limits that change while it runs. It ends when the input does. Names are those of
+ * struct limits, and threads, port, log. */
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -38,6 +39,11 @@ static int echo(struct service *service, struct call *call)
     response->role = wire_string(call->arena, view_of(role_name(call->who.role)));
     response->party = wire_string(call->arena, view_of(call->who.party));
     call->response = &response->base;
+    struct view asked = call_metadata(call, "echo-metadata");
+    if (asked.data != NULL) {
+        call_answer_metadata(call, "echo-metadata", asked, false);
+        call_answer_metadata(call, "echo-trailer", asked, true);
+    }
     return 0;
 }
 
@@ -63,6 +69,10 @@ static int count_open(struct service *service, struct call *call)
         return call_fail(call, CODE_INVALID_ARGUMENT, "up_to: count upwards.");
     }
     call->decision = ARENA_NEW(call->arena, int64_t);
+    struct view asked = call_metadata(call, "echo-metadata");
+    if (asked.data != NULL) {
+        call_answer_metadata(call, "echo-trailer", asked, true);
+    }
     return 0;
 }
 
@@ -110,6 +120,7 @@ static int fail(struct service *service, struct call *call)
     call_fail(call, code, "It fails \"always\": \xc3\xa9.");
     call->error.details[call->error.detail_count++] = &detail->base;
     call->error.retry_after_s = code == CODE_UNAVAILABLE ? 1 : 0;
+    call_answer_metadata(call, "echo-trailer", VIEW_LIT("failed"), true);
     return -1;
 }
 
@@ -358,9 +369,24 @@ static void set(struct transport_config *config, struct log *log, struct view na
         limits->write_ms_max = value;
     } else if (view_is(name, "heartbeat_ms")) {
         limits->heartbeat_ms = value;
+    } else if (view_is(name, "caller_calls_per_s")) {
+        limits->caller_calls_per_s = value;
+    } else if (view_is(name, "caller_burst")) {
+        limits->caller_burst = value;
     } else {
         die("no setting %.*s", VIEW_FMT(name));
     }
+}
+
+static void set_from(struct transport_config *config, struct log *log, struct view words)
+{
+    struct view rest = words;
+    struct view name = VIEW_NONE;
+    int64_t value = 0;
+    if (!view_cut(&rest, '=', &name) || text_i64(rest, &value) != E_OK) {
+        die("not a setting: %.*s", VIEW_FMT(words));
+    }
+    set(config, log, name, value);
 }
 
 int main(int argc, char **argv)
@@ -391,13 +417,7 @@ int main(int argc, char **argv)
         .route_count = ARRAY_LEN(routes),
     };
     for (int i = 2; i < argc; i++) {
-        struct view rest = view_of(argv[i]);
-        struct view name = VIEW_NONE;
-        int64_t value = 0;
-        if (!view_cut(&rest, '=', &name) || text_i64(rest, &value) != E_OK) {
-            die("not a setting: %s", argv[i]);
-        }
-        set(&config, &log, name, value);
+        set_from(&config, &log, view_of(argv[i]));
     }
     make_certificates(dir);
     struct fault fault = FAULT_NONE;
@@ -419,12 +439,21 @@ int main(int argc, char **argv)
         } else if (strcmp(line, "reload\n") == 0) {
             make_certificates(dir);
             puts(transport_reload(transport, &config.tls, &fault) == E_OK ? "reloaded" : fault.text);
+        } else if (strchr(line, '=') != NULL) {
+            set_from(&config, &log, view_slice(view_of(line), 0, strcspn(line, "\n")));
+            transport_set_limits(transport, &config.limits);
+            puts("set");
         } else {
             for (int state = 0; state < CONN_STATE_COUNT; state++) {
                 printf("%s=%d ", conn_state_name((enum conn_state)state),
                        transport_count(transport, (enum conn_state)state));
             }
-            printf("ok=%d failed=%d\n", atomic_load(&ended_ok), atomic_load(&ended_failed));
+            struct transport_refused refused = transport_refused(transport);
+            printf("ok=%d failed=%d over_rate=%llu cut=%llu refused=%llu\n",
+                   atomic_load(&ended_ok), atomic_load(&ended_failed),
+                   (unsigned long long)refused.calls_over_rate,
+                   (unsigned long long)refused.connections_cut,
+                   (unsigned long long)refused.connections_refused);
         }
         fflush(stdout);
     }

@@ -73,7 +73,7 @@ static void check_errors(struct peer *peer, struct arena *arena)
     assert(code == CODE_UNAVAILABLE && error.code == code && error.retry_after_s == 1);
     assert(error.reached && message == NULL);
     assert(strstr(error.message, "\xc3\xa9") != NULL);
-    assert(error.detail_count == 1);
+    assert(error.detail_count == 2);
     assert(strcmp(error.details[0].type, "passerelle.test.v1.FailDetail") == 0);
     struct fault fault = FAULT_NONE;
     ProtobufCMessage *detail = NULL;

@@ -710,6 +710,83 @@ class Ends(unittest.TestCase):
             link.close()
         self.assertEqual(server.stop(), 0)
 
+    def test_rate_of_a_caller(self):
+        server = Server(caller_calls_per_s=2, caller_burst=4)
+        one, two, nobody = Link(server, "operator"), Link(server, "operator"), Link(server)
+
+        def ask(link, method="Echo"):
+            link.send(post(method))
+            return link.reply()
+
+        # One bucket for all connections of a certificate; another caller has its own.
+        self.assertEqual([ask(link)[0] for link in (one, two, one, two)], [200] * 4)
+        status, headers, body = ask(one)
+        self.assertEqual((status, headers["retry-after"]), (429, "1"))
+        error = json.loads(body)
+        self.assertEqual(error["code"], "resource_exhausted")
+        self.assertEqual(error["details"], [{"type": "google.rpc.RetryInfo", "value": "CgIIAQ",
+                                             "debug": {"retryDelay": "1s"}}])
+        self.assertEqual([ask(nobody)[0] for _ in range(4)], [200] * 4)
+        self.assertEqual(ask(nobody)[0], 429)
+        # Keys that nobody has count for the address that tries them.
+        nobody.send(post("Echo", extra="Authorization: Bearer guess\r\n"))
+        self.assertEqual(nobody.reply()[0], 429)
+        # A stream is told in its last envelope.
+        one.send(post("Count", envelope(b"{}"), "application/connect+json"))
+        status, _, body = one.reply()
+        end = json.loads(body[5:])
+        self.assertEqual((status, end["error"]["code"], end["metadata"]),
+                         (200, "resource_exhausted", {"retry-after": ["1"]}))
+        time.sleep(1.1)
+        self.assertEqual(ask(one)[0], 200)
+        self.assertGreaterEqual(server.counts()["over_rate"], 4)
+        # Limits change under connections that stay.
+        self.assertEqual(server.say("caller_calls_per_s=0"), "set")
+        self.assertEqual([ask(nobody)[0] for _ in range(50)], [200] * 50)
+        for link in (one, two, nobody):
+            link.close()
+        self.assertEqual(server.stop(), 0)
+
+    def test_limits_change(self):
+        server = Server(connections_max=16, connections_per_address_max=4, threads=1)
+        links = [Link(server) for _ in range(4)]
+        self.assertEqual(server.say("connections_max=5000"), "set")
+        self.assertEqual(server.say("connections_per_address_max=300"), "set")
+        links += [Link(server) for _ in range(196)]
+        for link in links:
+            link.send(post("Echo"))
+            self.assertEqual(link.reply()[0], 200)
+        self.assertEqual(server.counts()["cut"], 0)
+        # A lower limit cuts nobody; whoever comes next takes the place of the oldest.
+        self.assertEqual(server.say("connections_per_address_max=100"), "set")
+        links[150].send(post("Echo"))
+        self.assertEqual(links[150].reply()[0], 200)
+        late = Link(server)
+        self.assertTrue(links[0].is_closed())
+        self.assertEqual(server.counts()["cut"], 1)
+        self.assertEqual(server.say("idle_ms_max=300"), "set")
+        self.assertTrue(links[150].is_closed())
+        for link in links + [late]:
+            link.close()
+        self.assertEqual(server.stop(), 0)
+
+    def test_metadata(self):
+        server = Server()
+        link = Link(server)
+        link.send(post("Echo", extra="Echo-Metadata: a, b;c\r\n"))
+        _, headers, _ = link.reply()
+        self.assertEqual(headers["echo-metadata"], "a, b;c")
+        self.assertEqual(headers["trailer-echo-trailer"], "a, b;c")
+        self.assertRegex(headers["passerelle-call"], "^[0-9a-f]{16}$")
+        link.send(post("Fail", json.dumps({"code": "unavailable"})))
+        status, again, body = link.reply()
+        self.assertEqual((status, again["trailer-echo-trailer"]), (503, "failed"))
+        self.assertNotEqual(again["passerelle-call"], headers["passerelle-call"])
+        types = [detail["type"] for detail in json.loads(body)["details"]]
+        self.assertEqual(types, ["passerelle.test.v1.FailDetail", "google.rpc.RetryInfo"])
+        link.close()
+        server.stop()
+
     def test_port_in_use(self):
         server = Server()
         with tempfile.TemporaryDirectory() as scratch:

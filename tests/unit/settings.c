@@ -60,19 +60,24 @@ START_TEST(test_values)
                      E_OK);
     ck_assert_int_eq(fresh.metrics, SETTING_METRICS_OPERATOR);
     ck_assert_int_eq(settings_limits(&fresh).idle_ms_max, 7000);
-    int ignored;
-    settings_reload(&settings, &fresh, &ignored);
-    ck_assert_int_eq(ignored, 3);
+    struct buf changed = BUF_INIT, ignored = BUF_INIT;
+    settings_reload(&settings, &fresh, &changed, &ignored);
+    ck_assert(view_is(buf_content(&changed), "idle_s,drain_s,log_level"));
+    ck_assert(view_is(buf_content(&ignored), "port,metrics"));
+    buf_release(&changed);
+    buf_release(&ignored);
+    ck_assert_int_eq(settings.idle_s, 7);
     ck_assert_int_eq(settings.log_level, LOG_ERROR);
     ck_assert_int_eq(settings.drain_s, 3);
     ck_assert_int_eq(settings.port, 7443);
 }
 END_TEST
 
+/* What a file says as a whole. */
 START_TEST(test_database)
 {
     static const struct {
-        const char *value;
+        const char *value; /* of `database`, and lines behind it */
         int err;
         const char *says;
     } cases[] = {
@@ -80,6 +85,8 @@ START_TEST(test_database)
         {"postgresql://db/hub", E_UNSUPPORTED, "SQLite only"},
         {"sqlite:", E_INVALID, "sqlite:PATH"},
         {"hub.db", E_INVALID, "sqlite:PATH"},
+        {"sqlite:hub.db\nrequest_s = 10", E_INVALID, "head_s = 10"},
+        {"sqlite:hub.db\nrequest_s = 10\nhead_s = 9", E_OK, ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char path[] = "/tmp/passerelle-settings-XXXXXX";

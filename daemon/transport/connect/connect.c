@@ -3,8 +3,6 @@
 
 #include "transport/connect/private.h"
 
-enum { RETRY_S = 2 };
-
 struct gzip *rpc_gzip(struct rpc *rpc)
 {
     return &rpc->transport->gzips[rpc->x->io->index];
@@ -164,6 +162,8 @@ int transport_start(const struct transport_config *config, struct transport **ou
     unsigned long long seed;
     env_random(config->env, &seed, sizeof seed);
     atomic_store(&transport->trace, seed);
+    env_random(config->env, &seed, sizeof seed);
+    transport->rates = rates_new(seed);
     transport->handler = (struct http_handler){.context = transport,
                                                .head = head,
                                                .body = body,
@@ -183,6 +183,7 @@ int transport_start(const struct transport_config *config, struct transport **ou
                              .protocol = http_protocol(&transport->handler)};
     int err = net_start(&net, &transport->net, fault);
     if (err != E_OK) {
+        rates_free(transport->rates);
         free(transport->gzips);
         free(transport);
         return err;
@@ -207,6 +208,11 @@ int transport_reload(struct transport *transport, const struct tls_files *files,
     return net_reload(transport->net, files, fault);
 }
 
+void transport_set_limits(struct transport *transport, const struct limits *limits)
+{
+    net_set_limits(transport->net, limits);
+}
+
 bool transport_drain(struct transport *transport, int64_t deadline_ms)
 {
     return net_drain(transport->net, deadline_ms);
@@ -225,6 +231,7 @@ void transport_free(struct transport *transport)
     for (int i = 0; i < transport->config.threads; i++) {
         gzip_release(&transport->gzips[i]);
     }
+    rates_free(transport->rates);
     free(transport->gzips);
     free(transport);
 }
@@ -232,4 +239,13 @@ void transport_free(struct transport *transport)
 int transport_count(const struct transport *transport, enum conn_state state)
 {
     return net_count(transport->net, state);
+}
+
+struct transport_refused transport_refused(const struct transport *transport)
+{
+    return (struct transport_refused){
+        .calls_over_rate = rates_refused(transport->rates),
+        .connections_cut = net_cut(transport->net),
+        .connections_refused = net_refused(transport->net),
+    };
 }

@@ -17,6 +17,23 @@ static void add_string(struct buf *out, struct view text, struct arena *arena)
     json_write_string(out, text);
 }
 
+/* google.rpc.RetryInfo by hand: retry_delay (1) is a google.protobuf.Duration, seconds (1). It is
+ * not in our contract: clients have it from googleapis, and gRPC's retry policies look for it. */
+static void add_retry_info(struct buf *out, int seconds)
+{
+    unsigned char bytes[8] = {0x0a, 0, 0x08};
+    size_t len = 3;
+    unsigned rest = (unsigned)seconds;
+    for (; rest >= 0x80; rest >>= 7) {
+        bytes[len++] = (unsigned char)(rest | 0x80);
+    }
+    bytes[len++] = (unsigned char)rest;
+    bytes[1] = (unsigned char)(len - 2);
+    buf_text(out, "{\"type\":\"google.rpc.RetryInfo\",\"value\":\"");
+    text_to_base64_unpadded(out, view_bytes(bytes, len));
+    buf_printf(out, "\",\"debug\":{\"retryDelay\":\"%ds\"}}", seconds);
+}
+
 void error_write(struct buf *out, const struct call_error *error, struct arena *arena)
 {
     buf_printf(out, "{\"code\":\"%s\"", code_name(error->code));
@@ -37,5 +54,9 @@ void error_write(struct buf *out, const struct call_error *error, struct arena *
         }
         buf_byte(out, '}');
     }
-    buf_text(out, error->detail_count > 0 ? "]}" : "}");
+    if (error->retry_after_s > 0) {
+        buf_text(out, error->detail_count == 0 ? ",\"details\":[" : ",");
+        add_retry_info(out, error->retry_after_s);
+    }
+    buf_text(out, error->detail_count > 0 || error->retry_after_s > 0 ? "]}" : "}");
 }

@@ -5,6 +5,7 @@
 #include <event2/event_struct.h>
 
 #include "transport/connect/codec.h"
+#include "transport/connect/rate.h"
 #include "transport/transport.h"
 #include "wire/gzip.h"
 
@@ -13,6 +14,7 @@ struct transport {
     struct http_handler handler;
     struct net *net;
     struct gzip *gzips; /* one per I/O thread */
+    struct rates *rates;
     atomic_int streams;
     atomic_int calls; /* submitted, and not yet ours again */
     atomic_ullong trace; /* of the next call: mixed before use */
@@ -69,6 +71,9 @@ void rpc_set_timer(struct rpc *rpc);
 struct gzip *rpc_gzip(struct rpc *rpc);
 /* Tells metrics and log, once. */
 void rpc_end(struct rpc *rpc, enum code code);
+/* Adds the headers that every answer to a method's caller has: its own metadata, and the id that
+ * the log knows the call by. After http_begin(). */
+void rpc_add_metadata(struct rpc *rpc);
 /* An answer without a call; status 0: as the code maps. */
 void rpc_refuse(struct exchange *x, int status, const struct call_error *error);
 

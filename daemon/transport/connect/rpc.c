@@ -24,6 +24,20 @@ void rpc_end(struct rpc *rpc, enum code code)
     }
 }
 
+void rpc_add_metadata(struct rpc *rpc)
+{
+    if (rpc->call.trace[0] != '\0') {
+        http_add(rpc->x, "Passerelle-Call", view_of(rpc->call.trace));
+    }
+    for (const struct metadata *pair = rpc->call.metadata; pair != NULL; pair = pair->next) {
+        if (pair->trailing && !rpc->method->streams) {
+            http_add(rpc->x, arena_printf(&rpc->x->arena, "Trailer-%s", pair->name), pair->value);
+        } else if (!pair->trailing) {
+            http_add(rpc->x, pair->name, pair->value);
+        }
+    }
+}
+
 void rpc_refuse(struct exchange *x, int status, const struct call_error *error)
 {
     struct buf body = BUF_INIT;
@@ -36,6 +50,9 @@ void rpc_refuse(struct exchange *x, int status, const struct call_error *error)
     }
     if (error->code == CODE_UNAUTHENTICATED) {
         http_add(x, "WWW-Authenticate", VIEW_LIT("Bearer"));
+    }
+    if (x->user != NULL) {
+        rpc_add_metadata(x->user);
     }
     if (status == 405) {
         const struct rpc *rpc = x->user;
@@ -136,12 +153,42 @@ static bool parse_codings(struct rpc *rpc)
     return known;
 }
 
+/* A caller is a certificate or a key; without one, an address, of IPv6 the network of a house. */
+static bool within_rate(struct rpc *rpc, struct call_error *error)
+{
+    const struct limits *limits = net_limits(rpc->transport->net);
+    const struct principal *who = &rpc->call.who;
+    const uint8_t *address = rpc->x->conn->address;
+    static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
+    struct view caller = who->role != ROLE_ANYONE
+                             ? view_of(who->author)
+                             : view_bytes(address, memcmp(address, v4, sizeof v4) == 0 ? 16 : 8);
+    int64_t wait_ms = rates_take(rpc->transport->rates, caller, limits->caller_calls_per_s,
+                                 limits->caller_burst, rpc->x->started_ns);
+    if (wait_ms == 0) {
+        return true;
+    }
+    *error = (struct call_error){
+        .code = CODE_RESOURCE_EXHAUSTED,
+        .message = arena_printf(&rpc->x->arena,
+                                "Too many requests: %lld a second are allowed. Wait, then go on "
+                                "more slowly.",
+                                (long long)limits->caller_calls_per_s),
+        .retry_after_s = (int)((wait_ms + 999) / 1000)};
+    return false;
+}
+
 static bool may_call(struct rpc *rpc, struct call_error *error)
 {
     const struct gateway *gateway = &rpc->transport->config.gateway;
     rpc->epoch = gateway->epoch(gateway->context);
     struct principal *who = &rpc->call.who;
-    if (!auth_check(rpc->transport, rpc->x, who, error)) {
+    bool known = auth_check(rpc->transport, rpc->x, who, error);
+    if (!known) {
+        *who = (struct principal){.role = ROLE_ANYONE};
+    }
+    /* Guesses at keys cost a look-up each: they count too. */
+    if (!within_rate(rpc, error) || !known) {
         return false;
     }
     if ((rpc->method->roles & (ROLE_BIT(who->role) | ROLE_BIT(ROLE_ANYONE))) != 0) {
@@ -174,12 +221,31 @@ static void fail_with(struct rpc *rpc, enum code code, const char *message)
     fail(rpc, &(struct call_error){.code = code, .message = message});
 }
 
+static void make_trace(struct transport *transport, char trace[17])
+{
+    /* SplitMix64's finish over a counter from a random start: unique, and tells no order. */
+    uint64_t z = atomic_fetch_add(&transport->trace, 0x9e3779b97f4a7c15u);
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    z ^= z >> 31;
+    text_to_hex(&z, sizeof z, trace);
+}
+
+static struct view sent(const struct call *call, const char *name)
+{
+    const struct rpc *rpc = call->owner;
+    return http_header(rpc->x, name);
+}
+
 void rpc_head(struct transport *transport, struct exchange *x)
 {
     struct rpc *rpc = ARENA_NEW(&x->arena, struct rpc);
     rpc->transport = transport;
     rpc->x = x;
+    rpc->call.owner = rpc;
+    rpc->call.sent = sent;
     x->user = rpc;
+    make_trace(transport, rpc->call.trace);
     if (!find_method(rpc)) {
         return;
     }
@@ -212,16 +278,6 @@ void rpc_head(struct transport *transport, struct exchange *x)
 }
 
 /* Submitting */
-
-static void make_trace(struct transport *transport, char trace[17])
-{
-    /* SplitMix64's finish over a counter from a random start: unique, and tells no order. */
-    uint64_t z = atomic_fetch_add(&transport->trace, 0x9e3779b97f4a7c15u);
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-    text_to_hex(&z, sizeof z, trace);
-}
 
 /* The call is over and ours again. */
 static void finish(struct rpc *rpc)
@@ -302,8 +358,6 @@ void rpc_submit(struct rpc *rpc)
     call->received_ns = x->started_ns;
     call->deadline_ns = ms == 0 && rpc->timeout_ms != 0 ? 0 : x->started_ns + ms * 1000000;
     call->done = call_done;
-    call->owner = rpc;
-    make_trace(rpc->transport, call->trace);
     x->held = true;
     atomic_fetch_add(&rpc->transport->calls, 1);
     rpc->submitting = true;

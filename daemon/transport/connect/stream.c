@@ -2,6 +2,7 @@
  * after that every outcome is told by the last envelope. Messages of one pump leave together. */
 #include "transport/connect/private.h"
 #include "wire/envelope.h"
+#include "wire/json.h"
 #include "wire/pack.h"
 #include "wire/reflect.h"
 
@@ -20,7 +21,7 @@ static int64_t now_ns(const struct rpc *rpc)
 
 bool stream_admit(struct rpc *rpc, struct call_error *error)
 {
-    if (atomic_load(&rpc->transport->streams) < rpc->transport->config.limits.streams_max) {
+    if (atomic_load(&rpc->transport->streams) < net_limits(rpc->transport->net)->streams_max) {
         return true;
     }
     *error = (struct call_error){.code = CODE_UNAVAILABLE,
@@ -29,18 +30,40 @@ bool stream_admit(struct rpc *rpc, struct call_error *error)
     return false;
 }
 
-/* EndStreamResponse: {} or {"error": ..., "metadata": ...}. */
-static void write_end(struct buf *out, const struct call_error *error, struct arena *arena)
+static void write_metadata(struct buf *out, const struct call_error *error,
+                           const struct metadata *pairs)
 {
+    const char *comma = error->code != CODE_OK ? "," : "";
+    const char *close = "";
+    if (error->retry_after_s > 0) {
+        buf_printf(out, "%s\"metadata\":{\"retry-after\":[\"%d\"]", comma, error->retry_after_s);
+        comma = ",";
+        close = "}";
+    }
+    for (const struct metadata *pair = pairs; pair != NULL; pair = pair->next) {
+        if (pair->trailing) {
+            buf_printf(out, "%s%s\"%s\":[", comma, *close == '\0' ? "\"metadata\":{" : "",
+                       pair->name);
+            json_write_string(out, pair->value);
+            buf_byte(out, ']');
+            comma = ",";
+            close = "}";
+        }
+    }
+    buf_text(out, close);
+}
+
+/* EndStreamResponse: {} or {"error": ..., "metadata": ...}. */
+static void write_end(struct buf *out, const struct call_error *error, struct rpc *rpc)
+{
+    struct arena *arena = &rpc->x->arena;
     size_t at = envelope_begin(out, ENVELOPE_END);
     buf_byte(out, '{');
     if (error->code != CODE_OK) {
         buf_text(out, "\"error\":");
         error_write(out, error, arena);
     }
-    if (error->retry_after_s > 0) {
-        buf_printf(out, ",\"metadata\":{\"retry-after\":[\"%d\"]}", error->retry_after_s);
-    }
+    write_metadata(out, error, rpc->call.metadata);
     buf_byte(out, '}');
     envelope_end(out, at);
 }
@@ -49,7 +72,7 @@ static void write_end(struct buf *out, const struct call_error *error, struct ar
 static void end(struct rpc *rpc, const struct call_error *error)
 {
     struct exchange *x = rpc->x;
-    write_end(&x->body, error, &x->arena);
+    write_end(&x->body, error, rpc);
     if (rpc->timer_set) {
         event_del(&rpc->timer);
         rpc->timer_set = false;
@@ -66,6 +89,7 @@ static void end(struct rpc *rpc, const struct call_error *error)
 static void begin(struct rpc *rpc)
 {
     http_begin(rpc->x, 200);
+    rpc_add_metadata(rpc);
     http_add(rpc->x, "Connect-Accept-Encoding", VIEW_LIT("gzip"));
     if (rpc->response_gzip) {
         http_add(rpc->x, "Connect-Content-Encoding", VIEW_LIT("gzip"));
@@ -81,7 +105,7 @@ void stream_fail(struct rpc *rpc, const struct call_error *error)
     struct buf body = BUF_INIT;
     rpc->response_gzip = false;
     rpc_end(rpc, error->code);
-    write_end(&body, error, &rpc->x->arena);
+    write_end(&body, error, rpc);
     begin(rpc);
     http_body(rpc->x, content_type(rpc), buf_content(&body));
     buf_release(&body);
@@ -184,7 +208,7 @@ static void encode(struct rpc *rpc, const ProtobufCMessage *message)
 static bool emit(struct stream *stream, const ProtobufCMessage *message)
 {
     struct rpc *rpc = stream->call->owner;
-    size_t max = rpc->transport->config.limits.stream_output_bytes_max;
+    size_t max = net_limits(rpc->transport->net)->stream_output_bytes_max;
     if (http_stream_unsent(rpc->x) + rpc->x->body.len >= max) {
         rpc->full = true;
         return false;
@@ -224,7 +248,7 @@ void stream_pump(struct rpc *rpc)
     } else {
         send_waiting(rpc);
         if (rpc->full) {
-            http_stream_wait(rpc->x, rpc->transport->config.limits.stream_output_bytes_max / 2);
+            http_stream_wait(rpc->x, net_limits(rpc->transport->net)->stream_output_bytes_max / 2);
         }
     }
 }
@@ -288,7 +312,7 @@ static bool stalled(struct rpc *rpc, int64_t now)
         rpc->unsent_ns = now;
         return false;
     }
-    return now - rpc->unsent_ns > rpc->transport->config.limits.write_ms_max * 1000000;
+    return now - rpc->unsent_ns > net_limits(rpc->transport->net)->write_ms_max * 1000000;
 }
 
 void stream_tick(struct rpc *rpc)
@@ -312,7 +336,7 @@ void stream_tick(struct rpc *rpc)
         }
         rpc->epoch = epoch;
     }
-    if (now - rpc->sent_ns > rpc->transport->config.limits.heartbeat_ms * 1000000 &&
+    if (now - rpc->sent_ns > net_limits(rpc->transport->net)->heartbeat_ms * 1000000 &&
         http_stream_unsent(rpc->x) == 0) {
         heartbeat(rpc);
     }

@@ -129,6 +129,7 @@ void unary_done(struct rpc *rpc)
                 gzip_compress(rpc_gzip(rpc), buf_content(body), &packed) == E_OK;
     rpc_end(rpc, CODE_OK);
     http_begin(x, 200);
+    rpc_add_metadata(rpc);
     if (gzip) {
         http_add(x, "Content-Encoding", VIEW_LIT("gzip"));
     }

@@ -16,7 +16,7 @@ struct http_io *http_io(const struct io *io)
 struct exchange *exchange_take(struct conn *conn)
 {
     struct http_io *own = http_io(conn->io);
-    size_t headers_max = net_config(conn->io->net)->limits.headers_max;
+    size_t headers_max = net_limits(conn->io->net)->headers_max;
     struct exchange *x = own->free;
     if (x != NULL) {
         own->free = x->next_free;

@@ -10,7 +10,7 @@ enum { DISCARD_BYTES_MAX = 64 * 1024 };
 
 static const struct limits *limits_of(const struct exchange *x)
 {
-    return &net_config(x->io->net)->limits;
+    return net_limits(x->io->net);
 }
 
 static int on_url(http_parser *parser, const char *at, size_t len)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "transport/net/private.h"
 
 enum { PATIENCE_MS = 1000 };
@@ -21,6 +22,28 @@ static struct address_slot *slot_of(struct net *net, const uint8_t address[16])
             return slot;
         }
     }
+}
+
+void admit_make_room(struct net *net, size_t connections)
+{
+    size_t slots = 64;
+    while (slots < connections * 2) {
+        slots *= 2;
+    }
+    pthread_mutex_lock(&net->lock);
+    if (slots > net->address_slots) {
+        struct address_slot *before = net->addresses;
+        size_t count = net->address_slots;
+        net->addresses = xcalloc(slots, sizeof *net->addresses);
+        net->address_slots = slots;
+        for (size_t i = 0; i < count; i++) {
+            if (before[i].count > 0) {
+                *slot_of(net, before[i].address) = before[i];
+            }
+        }
+        free(before);
+    }
+    pthread_mutex_unlock(&net->lock);
 }
 
 static int remember(struct net *net, const uint8_t address[16])
@@ -77,13 +100,14 @@ static bool cut_one(struct io *io, const uint8_t *address)
         return false;
     }
     conn_close(conn);
+    atomic_fetch_add(&io->net->cut, 1);
     return true;
 }
 
 void admit(struct io *io, int fd, const uint8_t address[16])
 {
     struct net *net = io->net;
-    const struct limits *limits = &net->config.limits;
+    const struct limits *limits = net_limits(net);
     int mine = remember(net, address); /* io->count counts it already: see net.c */
     bool fits = true;
     if (mine > limits->connections_per_address_max) {
@@ -91,6 +115,7 @@ void admit(struct io *io, int fd, const uint8_t address[16])
     } else if (net_connections(net) > limits->connections_max) {
         fits = cut_one(io, NULL);
     }
+    atomic_fetch_add(&net->refused, fits ? 0 : 1);
     if (!fits && net_connections(net) > limits->connections_max + REFUSALS_MAX) {
         close(fd);
         admit_forget(net, address);

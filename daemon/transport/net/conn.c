@@ -267,7 +267,7 @@ void conn_reap(struct io *io)
 void conn_expire(struct io *io)
 {
     refresh(io);
-    const struct limits *limits = &io->net->config.limits;
+    const struct limits *limits = net_limits(io->net);
     const int64_t ms_max[CONN_STATE_COUNT] = {
         [CONN_HANDSHAKE] = limits->handshake_ms_max,
         [CONN_IDLE] = limits->idle_ms_max,

@@ -1,5 +1,5 @@
 /* Every limit of the transport, with its default. A limit of 0 in a `struct limits` is a bug, not
- * "no limit": start from LIMITS_DEFAULT. */
+ * "no limit": start from LIMITS_DEFAULT. Only caller_calls_per_s may be 0. */
 #ifndef TRANSPORT_NET_LIMITS_H
 #define TRANSPORT_NET_LIMITS_H
 
@@ -21,6 +21,8 @@ struct limits {
     size_t stream_output_bytes_max;  /* waiting for a slow stream reader before emit() says no */
     int64_t heartbeat_ms;            /* silence after which a stream says that it lives */
     int64_t wake_ms_min;             /* streams are pumped at most this often */
+    int64_t caller_calls_per_s;      /* calls of one caller, over time; 0: as many as it likes */
+    int64_t caller_burst;            /* and at once, before that counts */
 };
 
 #define LIMITS_DEFAULT                                                                             \
@@ -37,6 +39,8 @@ struct limits {
                      .streams_max = 256,                                                           \
                      .stream_output_bytes_max = 256 * 1024,                                        \
                      .heartbeat_ms = 15 * 1000,                                                    \
-                     .wake_ms_min = 20})
+                     .wake_ms_min = 20,                                                            \
+                     .caller_calls_per_s = 1000,                                                   \
+                     .caller_burst = 2000})
 
 #endif

@@ -96,7 +96,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     io->now_ns = env_monotonic_ns(io->net->config.env);
     run_posts(io);
     if (atomic_load(&io->woken)) {
-        int64_t wait_ns = io->pumped_ns + io->net->config.limits.wake_ms_min * 1000000 - io->now_ns;
+        int64_t wait_ns = io->pumped_ns + net_limits(io->net)->wake_ms_min * 1000000 - io->now_ns;
         if (wait_ns <= 0) {
             pump(io);
         } else if (!evtimer_pending(io->pump_event, NULL)) {
@@ -173,7 +173,7 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *context)
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         /* A peer that vanished acknowledges nothing: the next heartbeat then ends its stream. */
-        unsigned silence_ms = (unsigned)io->net->config.limits.write_ms_max;
+        unsigned silence_ms = (unsigned)net_limits(io->net)->write_ms_max;
         setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof silence_ms);
         evutil_make_socket_nonblocking(fd);
         evutil_make_socket_closeonexec(fd);
@@ -305,12 +305,7 @@ int net_start(const struct net_config *config, struct net **out, struct fault *f
     net->tls = tls;
     net->port = port;
     pthread_mutex_init(&net->lock, NULL);
-    size_t most = (size_t)(config->limits.connections_max + REFUSALS_MAX + ACCEPTS_PER_TURN);
-    net->address_slots = 64;
-    while (net->address_slots < most * 2) {
-        net->address_slots *= 2;
-    }
-    net->addresses = xcalloc(net->address_slots, sizeof *net->addresses);
+    net_set_limits(net, &config->limits);
     net->ios = xcalloc((size_t)config->threads, sizeof *net->ios);
     for (int i = 0; i < config->threads; i++) {
         io_open(net, i, listen_fd);
@@ -338,6 +333,19 @@ uint16_t net_port(const struct net *net)
 const struct net_config *net_config(const struct net *net)
 {
     return &net->config;
+}
+
+const struct limits *net_limits(const struct net *net)
+{
+    return &atomic_load(&net->limits)->limits;
+}
+
+void net_set_limits(struct net *net, const struct limits *limits)
+{
+    struct net_limits *fresh = xmalloc(sizeof *fresh);
+    *fresh = (struct net_limits){.limits = *limits, .older = atomic_load(&net->limits)};
+    admit_make_room(net, (size_t)(limits->connections_max + REFUSALS_MAX + ACCEPTS_PER_TURN));
+    atomic_store(&net->limits, fresh);
 }
 
 int net_reload(struct net *net, const struct tls_files *files, struct fault *fault)
@@ -450,6 +458,11 @@ void net_free(struct net *net)
         io_close(&net->ios[i]);
     }
     SSL_CTX_free(net->tls);
+    for (struct net_limits *limits = atomic_load(&net->limits); limits != NULL;) {
+        struct net_limits *older = limits->older;
+        free(limits);
+        limits = older;
+    }
     free(net->addresses);
     free(net->ios);
     pthread_mutex_destroy(&net->lock);
@@ -463,4 +476,14 @@ int net_count(const struct net *net, enum conn_state state)
         count += atomic_load(&net->ios[i].lists[state].count);
     }
     return count;
+}
+
+uint64_t net_cut(const struct net *net)
+{
+    return atomic_load(&net->cut);
+}
+
+uint64_t net_refused(const struct net *net)
+{
+    return atomic_load(&net->refused);
 }

@@ -78,6 +78,10 @@ struct net_config {
 must_check int net_start(const struct net_config *config, struct net **out, struct fault *fault);
 uint16_t net_port(const struct net *net);
 const struct net_config *net_config(const struct net *net);
+/* The limits now. They never change in place: who needs two that agree asks once. Any thread. */
+const struct limits *net_limits(const struct net *net);
+/* From the next event on. Nobody is cut for being over a lower limit. One thread at a time. */
+void net_set_limits(struct net *net, const struct limits *limits);
 /* New connections use the new files; on an error the old ones stay. Any thread. */
 must_check int net_reload(struct net *net, const struct tls_files *files, struct fault *fault);
 /* Each I/O thread calls pump soon; many calls make one. Any thread. */
@@ -95,5 +99,8 @@ void net_free(struct net *net);
 
 /* For tests and metrics: connections in a state over all threads, read without a lock. */
 int net_count(const struct net *net, enum conn_state state);
+/* For metrics, since the start: connections cut to make room, and refused since there was none. */
+uint64_t net_cut(const struct net *net);
+uint64_t net_refused(const struct net *net);
 
 #endif

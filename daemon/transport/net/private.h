@@ -10,8 +10,16 @@ struct address_slot {
     int count; /* 0: free */
 };
 
+/* Limits in force, and those before them: an I/O thread may still be reading these. */
+struct net_limits {
+    struct limits limits;
+    struct net_limits *older;
+};
+
 struct net {
-    struct net_config config;
+    struct net_config config; /* its limits are those of the start: see net_limits() */
+    _Atomic(struct net_limits *) limits;
+    atomic_ullong cut, refused;
     struct io *ios;
     uint16_t port;
     atomic_bool draining;
@@ -28,6 +36,8 @@ enum { REFUSALS_MAX = 32 };
 /* Takes an accepted descriptor: admits it (cutting an idle connection if need be), refuses it with
  * 503 or closes it. On the I/O thread that is to own it. */
 void admit(struct io *io, int fd, const uint8_t address[16]);
+/* Makes the table of addresses large enough for so many connections. */
+void admit_make_room(struct net *net, size_t connections);
 /* Counts one connection less for the address. */
 void admit_forget(struct net *net, const uint8_t address[16]);
 

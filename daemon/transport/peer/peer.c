@@ -381,7 +381,9 @@ enum code peer_call_patiently(struct peer *peer, const char *service, const char
                                                    : back_off_ms;
         int64_t patience_ms =
             peer->reached || wait_ms_max < STRANGER_MS ? wait_ms_max : STRANGER_MS;
-        if (code != CODE_UNAVAILABLE || waited_ms + wait_ms > patience_ms) {
+        bool may_wait = code == CODE_UNAVAILABLE ||
+                        (code == CODE_RESOURCE_EXHAUSTED && error->retry_after_s > 0);
+        if (!may_wait || waited_ms + wait_ms > patience_ms) {
             return code;
         }
         nanosleep(&(struct timespec){.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000},
