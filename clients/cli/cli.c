@@ -175,6 +175,15 @@ void cli_print_json(const ProtobufCMessage *message)
     buf_release(&text);
 }
 
+void cli_print_json_line(const ProtobufCMessage *message)
+{
+    struct buf line = BUF_INIT;
+    if (json_write(&line, message, 0) == E_OK) {
+        printf("%.*s\n", VIEW_FMT(buf_content(&line)));
+    }
+    buf_release(&line);
+}
+
 void cli_progress(const struct cli *cli, const char *what, uint64_t done, uint64_t total)
 {
     if (cli->quiet || isatty(STDERR_FILENO) == 0) {

@@ -71,6 +71,10 @@ int cmd_certificate_issue(struct cli *cli, const struct command *command, int ar
     if (file == NULL || fputs(response->certificate_pem, file) < 0 || fclose(file) != 0) {
         return cli_fail(CLI_FAILED, "%s cannot be written: %s", certificate_path, strerror(errno));
     }
+    if (cli->json) {
+        cli_print_json(&response->base);
+        return CLI_OK;
+    }
     printf("%s and %s: %s %s, serial %s\n", certificate_path, key_path, argv[0], argv[1],
            response->credential->credential_id);
     return CLI_OK;

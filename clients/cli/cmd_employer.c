@@ -5,6 +5,7 @@
 #include "core/csv/csv.h"
 #include "passerelle/v1/employer.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
+#include "wire/json.h"
 #include "wire/pack.h"
 
 int cmd_holder_import(struct cli *cli, const struct command *command, int argc, char **argv)
@@ -43,6 +44,55 @@ int cmd_holder_import(struct cli *cli, const struct command *command, int argc, 
            report->added, report->changed, report->unchanged, report->refused,
            dry || !report->done ? "; nothing was recorded" : "");
     return report->done ? CLI_OK : CLI_REFUSED;
+}
+
+/* The file is what `employer policy --json` prints: the whole policy, or {"rules": [...]}. */
+int cmd_employer_policy_set(struct cli *cli, const struct command *command, int argc, char **argv)
+{
+    int status = cli_options_end(command, argc, argv);
+    struct view json;
+    if (status != CLI_OK || argc != 2) {
+        return status != CLI_OK ? status : cli_usage(command, "an employer and a file are needed");
+    }
+    if (!cli_read_file(cli, argv[1], 1024 * 1024, &json)) {
+        return CLI_FAILED;
+    }
+    /* The answer of GetEmployerPolicy has the policy in a field of that name. */
+    struct fault fault = FAULT_NONE, other = FAULT_NONE;
+    ProtobufCMessage *read = NULL;
+    Passerelle__V1__EmployerPolicy *policy = NULL;
+    if (json_read(&passerelle__v1__get_employer_policy_response__descriptor, json,
+                  &wire_limits_request, &cli->arena, &read, &other) == E_OK) {
+        policy = ((Passerelle__V1__GetEmployerPolicyResponse *)(void *)read)->policy;
+    }
+    if (policy == NULL && json_read(&passerelle__v1__employer_policy__descriptor, json,
+                                    &wire_limits_request, &cli->arena, &read, &fault) == E_OK) {
+        policy = (Passerelle__V1__EmployerPolicy *)(void *)read;
+    }
+    if (policy == NULL) {
+        return cli_fail(CLI_REFUSED, "%s: %s", argv[1], fault.text);
+    }
+    if (policy->employer_id[0] != '\0' && strcmp(policy->employer_id, argv[0]) != 0) {
+        return cli_fail(CLI_REFUSED, "%s: this is the policy of %s, not of %s", argv[1],
+                        policy->employer_id, argv[0]);
+    }
+    Passerelle__V1__SetEmployerPolicyRequest *request =
+        wire_new(&cli->arena, &passerelle__v1__set_employer_policy_request__descriptor);
+    request->request_id = cli_request_id(cli);
+    request->policy = policy;
+    policy->employer_id = wire_string(&cli->arena, view_of(argv[0]));
+    const void *response =
+        cli_call(cli, "EmployerService", "SetEmployerPolicy", &request->base,
+                 &passerelle__v1__set_employer_policy_response__descriptor, &status);
+    if (response == NULL) {
+        return status;
+    }
+    if (cli->json) {
+        puts("{}");
+    } else {
+        printf("%s: %zu rules\n", argv[0], policy->n_rules);
+    }
+    return CLI_OK;
 }
 
 static void print_issued(const Passerelle__V1__IssuedPass *issued)
@@ -86,11 +136,14 @@ int cmd_pass_issue(struct cli *cli, const struct command *command, int argc, cha
         if (response == NULL) {
             return status;
         }
-        if (!headed) {
+        if (!headed && !cli->json) {
             puts("holder_id,pass_id,number,activation_code,card_token");
             headed = true;
         }
-        for (size_t i = 0; i < response->n_passes; i++) {
+        if (cli->json) {
+            cli_print_json_line(&response->base);
+        }
+        for (size_t i = 0; i < response->n_passes && !cli->json; i++) {
             print_issued(response->passes[i]);
         }
         if (fflush(stdout) != 0) {

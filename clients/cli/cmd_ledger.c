@@ -117,7 +117,9 @@ int cmd_ledger_export(struct cli *cli, const struct command *command, int argc, 
     if (status == CLI_OK) {
         status = feeds_write(cli, argv[0], &feeds);
     }
-    if (status == CLI_OK && !cli->json) {
+    if (status == CLI_OK && cli->json) {
+        printf("{\"feeds\":%zu,\"documents\":%zu}\n", feeds.count, feeds.document_count);
+    } else if (status == CLI_OK) {
         printf("%zu feeds are in %s, with the settlement documents of %zu closed month%s\n",
                feeds.count, argv[0], feeds.document_count, feeds.document_count == 1 ? "" : "s");
     }

@@ -52,7 +52,9 @@ static int show(struct cli *cli, const char *path,
 {
     if (cli->json) {
         cli_print_json(&response->base);
-        return response->done ? CLI_OK : CLI_REFUSED;
+        return response->approval_id[0] != '\0' ? CLI_WAITS
+               : response->done                ? CLI_OK
+                                               : CLI_REFUSED;
     }
     return report(path, response, dry);
 }
@@ -71,7 +73,7 @@ static const Passerelle__V1__ImportTableResponse *import_call(struct cli *cli, s
                     &passerelle__v1__import_table_response__descriptor, status);
 }
 
-static int import_one(struct cli *cli, const char *path, Passerelle__V1__Table table, bool dry)
+int network_import_file(struct cli *cli, const char *path, Passerelle__V1__Table table, bool dry)
 {
     struct view csv;
     int status = CLI_FAILED;
@@ -232,7 +234,7 @@ int cmd_network_import(struct cli *cli, const struct command *command, int argc,
     if (argc == 2) {
         for (size_t i = 0; i < TABLE_VISITS_ROW; i++) {
             if (strcmp(tables[i].name, argv[0]) == 0) {
-                return import_one(cli, argv[1], tables[i].table, dry);
+                return network_import_file(cli, argv[1], tables[i].table, dry);
             }
         }
         return cli_usage(command, "there is no table '%s' to import (visits: visit import)",
@@ -302,12 +304,5 @@ int cmd_policy_set(struct cli *cli, const struct command *command, int argc, cha
         words[count++] = arena_string(&cli->arena, view_of(word));
     }
     memcpy(&words[count], argv, (size_t)argc * sizeof *argv);
-    struct command generic = *command;
-    generic.service = "NetworkService";
-    generic.method = "SetPolicy";
-    generic.input = &passerelle__v1__set_policy_request__descriptor;
-    generic.output = &passerelle__v1__set_policy_response__descriptor;
-    generic.record = "policy";
-    generic.positional = "";
-    return command_run_generic(cli, &generic, count + argc, words);
+    return command_run_generic(cli, command, count + argc, words);
 }

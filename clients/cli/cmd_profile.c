@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 #include "cli/profile.h"
 #include "cli/table.h"
+#include "wire/json.h"
 
 /* Relative paths would mean something else from another folder. */
 static const char *absolute(struct cli *cli, const char *path)
@@ -62,6 +63,26 @@ static void add_row(void *context, const struct profile *profile)
                                                      : "no credential");
 }
 
+static void print_json(const struct table *table)
+{
+    struct buf out = BUF_INIT;
+    buf_text(&out, "{\"profiles\":[");
+    for (size_t at = table->columns; at < table->rows; at += table->columns) {
+        for (size_t i = 0; i < table->columns; i++) {
+            buf_printf(&out, "%s\"%s\":",
+                       i > 0                  ? ","
+                       : at == table->columns ? "{"
+                                              : ",{",
+                       table->cells[i]);
+            json_write_string(&out, view_of(table->cells[at + i]));
+        }
+        buf_byte(&out, '}');
+    }
+    buf_text(&out, "]}\n");
+    fwrite(out.data, 1, out.len, stdout);
+    buf_release(&out);
+}
+
 int cmd_profile_list(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     (void)argv;
@@ -75,7 +96,9 @@ int cmd_profile_list(struct cli *cli, const struct command *command, int argc, c
     table_add(&table, "credential");
     struct fault fault = FAULT_NONE;
     int err = profile_each(cli->config, &cli->arena, add_row, &table, &fault);
-    if (err == E_OK) {
+    if (err == E_OK && cli->json) {
+        print_json(&table);
+    } else if (err == E_OK) {
         table_print(&table, stdout);
     }
     table_release(&table);

@@ -5,7 +5,6 @@
 #include "core/day/day.h"
 #include "core/records/records.h"
 #include "passerelle/v1/desk.pb-c.h"
-#include "wire/json.h"
 #include "wire/pack.h"
 
 enum { FILE_BYTES_MAX = 512 * 1024 * 1024, PART_BYTES = 512 * 1024 };
@@ -137,11 +136,7 @@ static bool each_event(void *context, const ProtobufCMessage *message)
     const struct cli *cli = context;
     const Passerelle__V1__WatchResponse *event = (const void *)message;
     if (cli->json) {
-        struct buf line = BUF_INIT;
-        if (json_write(&line, message, 0) == E_OK) {
-            puts(line.data);
-        }
-        buf_release(&line);
+        cli_print_json_line(message);
     } else {
         switch (event->event_case) {
         case PASSERELLE__V1__WATCH_RESPONSE__EVENT_ARRIVAL:

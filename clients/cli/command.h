@@ -92,6 +92,8 @@ char *cli_request_id(struct cli *cli);
 bool cli_read_file(struct cli *cli, const char *path, size_t max, struct view *out);
 /* Prints the message as JSON on stdout. */
 void cli_print_json(const ProtobufCMessage *message);
+/* The same in one line, for answers of several parts. */
+void cli_print_json_line(const ProtobufCMessage *message);
 /* Redraws one line on stderr when it is a terminal. total 0: unknown. */
 void cli_progress(const struct cli *cli, const char *what, uint64_t done, uint64_t total);
 void cli_progress_end(const struct cli *cli);

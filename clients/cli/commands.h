@@ -3,10 +3,14 @@
 #define CLIENTS_CLI_COMMANDS_H
 
 #include "cli/command.h"
+#include "passerelle/v1/network.pb-c.h"
 #include "passerelle/v1/settlement.pb-c.h"
 
 command_run cmd_profile_add, cmd_profile_list;      /* cmd_profile.c */
 command_run cmd_network_import, cmd_network_export; /* cmd_network.c */
+command_run cmd_tariff_publish, cmd_tariff_show;    /* cmd_tables.c */
+command_run cmd_site_stops;                         /* cmd_tables.c */
+command_run cmd_employer_policy_set;                /* cmd_employer.c */
 command_run cmd_visit_import, cmd_visit_watch;      /* cmd_visit.c */
 command_run cmd_period_show;                        /* cmd_period.c */
 command_run cmd_simulate;                           /* cmd_simulate.c */
@@ -16,8 +20,11 @@ command_run cmd_pass_issue, cmd_usage;              /* cmd_employer.c */
 command_run cmd_pass_qr;                            /* cmd_pass_qr.c */
 command_run cmd_certificate_issue, cmd_key_create;  /* cmd_credential.c */
 command_run cmd_holder_import, cmd_policy_set;      /* cmd_employer.c, cmd_network.c */
-command_run cmd_status, cmd_completion;             /* cmd_status.c */
+command_run cmd_status;                             /* cmd_status.c */
+command_run cmd_completion;                         /* cmd_completion.c */
 
+/* Imports one file and says what became of it; cmd_network.c. */
+int network_import_file(struct cli *cli, const char *path, Passerelle__V1__Table table, bool dry);
 /* Counts, documents and positions of a result, for a person; cmd_period.c. */
 void period_print(struct cli *cli, const Passerelle__V1__SettlementDocument *document);
 

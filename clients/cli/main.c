@@ -40,11 +40,13 @@ static void print_command_help(const struct command *command)
     printf("usage: passerelle %s %s\n\n%s\n", command->name,
            command->arguments == NULL ? "" : command->arguments, command->summary);
     if (command->record != NULL) {
-        printf("\nOnly what is named changes; what is not there yet is made. Options:\n");
+        bool by_id = command->positional != NULL && strstr(command->positional, "ID") != NULL;
+        printf("\nOnly what is named changes%s. Options:\n",
+               by_id ? "; what is not there yet is made" : "");
         const ProtobufCFieldDescriptor *field =
             protobuf_c_message_descriptor_get_field_by_name(command->input, command->record);
         const ProtobufCMessageDescriptor *record = field->descriptor;
-        for (unsigned i = 1; i < record->n_fields; i++) {
+        for (unsigned i = by_id; i < record->n_fields; i++) {
             if (record->fields[i].type != PROTOBUF_C_TYPE_MESSAGE) {
                 char name[64];
                 snprintf(name, sizeof name, "%s", record->fields[i].name);
