@@ -52,15 +52,40 @@ static bool parse_instant(const char *text, int64_t *out)
     return instant_parse(view_of(text), out) == E_OK || text_i64(view_of(text), out) == E_OK;
 }
 
+static bool ends_with(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), m = strlen(suffix);
+    return n > m && strcmp(name + n - m, suffix) == 0;
+}
+
+/* Degrees with at most five decimals, "43.0025", as a count of the fifth. */
+static bool parse_degrees(const char *text, int64_t *out)
+{
+    bool south = text[0] == '-';
+    text += south;
+    const char *point = strchr(text, '.');
+    size_t decimals = point == NULL ? 0 : strlen(point + 1);
+    size_t whole = point == NULL ? strlen(text) : (size_t)(point - text);
+    char digits[24];
+    if (decimals > 5 || whole > 4 || (point != NULL && decimals == 0)) {
+        return false;
+    }
+    snprintf(digits, sizeof digits, "%.*s%s%.*s", (int)whole, text, point == NULL ? "" : point + 1,
+             (int)(5 - decimals), "00000");
+    const char *first = digits + strspn(digits, "0");
+    uint64_t e5 = 0;
+    bool read = *first == '\0' || text_u64(view_of(first), &e5) == E_OK;
+    *out = south ? -(int64_t)e5 : (int64_t)e5;
+    return read && whole > 0;
+}
+
 /* One value into the place for it. False after it said why. */
 static bool set_element(struct cli *cli, const ProtobufCFieldDescriptor *field, const char *text,
                         void *at)
 {
     int64_t number = 0;
-    bool is_instant = view_equal(view_slice(view_of(field->name),
-                                            strlen(field->name) < 7 ? 0 : strlen(field->name) - 7,
-                                            strlen(field->name)),
-                                 VIEW_LIT("_utc_ms"));
+    bool is_instant = ends_with(field->name, "_utc_ms");
+    bool is_degrees = ends_with(field->name, "_e5");
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING:
         *(char **)at = wire_string(&cli->arena, view_of(text));
@@ -87,9 +112,14 @@ static bool set_element(struct cli *cli, const ProtobufCFieldDescriptor *field, 
     default:
         break;
     }
-    if (!(is_instant ? parse_instant(text, &number) : text_i64(view_of(text), &number) == E_OK)) {
+    bool read = is_instant   ? parse_instant(text, &number)
+                : is_degrees ? parse_degrees(text, &number)
+                             : text_i64(view_of(text), &number) == E_OK;
+    if (!read) {
         cli_fail(CLI_USAGE, "%s cannot be '%s': write %s", field->name, text,
-                 is_instant ? "an instant as 2026-11-03T08:30:00Z" : "a whole number");
+                 is_instant   ? "an instant as 2026-11-03T08:30:00Z"
+                 : is_degrees ? "degrees as 43.60426"
+                              : "a whole number");
         return false;
     }
     switch (field->type) {
@@ -161,7 +191,7 @@ static const ProtobufCFieldDescriptor *field_of_option(const ProtobufCMessage *m
     for (char *c = name; *c != '\0'; c++) {
         *c = *c == '-' ? '_' : *c;
     }
-    static const char *const suffixes[] = {"", "_id", "_utc_ms", "_cents"};
+    static const char *const suffixes[] = {"", "_id", "_utc_ms", "_cents", "_e5"};
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
         char full[80];
         snprintf(full, sizeof full, "%s%s", name, suffixes[i]);
@@ -296,6 +326,7 @@ static bool set_positional(struct cli *cli, const struct command *command,
         }
         const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(
             request->descriptor, arena_string(&cli->arena, name));
+        assert(field != NULL);
         do {
             if (!set_field(cli, request, field, argv[at++])) {
                 return false;

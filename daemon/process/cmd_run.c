@@ -82,8 +82,9 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     if (err != E_OK) {
         return err;
     }
-    pages_init(&pages, hub, settings);
-    err = verify_ends(hub_service(hub)->db, (uint64_t)settings->verify_entries, fault);
+    err = pages_init(&pages, hub, settings, fault);
+    uint64_t verified = (uint64_t)settings->verify_entries;
+    err = err != E_OK ? err : verify_ends(hub_service(hub)->db, verified, fault);
     err = err != E_OK ? err : verify_keys(hub_service(hub)->db, state, fault);
     err = err != E_OK ? err : hub_start(hub, pages.routes, pages.route_count, &pages, fault);
     if (err == E_OK) {

@@ -1,7 +1,9 @@
 #include "process/pages.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 
+#include "core/entry/entry.h"
 #include "passerelle/v1/desk.pb-c.h"
 #include "process/verify.h"
 #include "service/service.h"
@@ -125,6 +127,13 @@ static void add_feeds(struct buf *out, struct db *db)
     }
 }
 
+/* What a value of an enum is called behind the name of the enum. */
+static const char *word_of(const ProtobufCEnumDescriptor *descriptor, int value, const char *prefix)
+{
+    const ProtobufCEnumValue *found = protobuf_c_enum_descriptor_get_value(descriptor, value);
+    return found == NULL ? "unknown" : found->name + strlen(prefix);
+}
+
 DB_SQL(new_refusals, "SELECT refusal_no, code FROM refusal WHERE refusal_no > :after "
                      "ORDER BY refusal_no");
 
@@ -141,16 +150,82 @@ static void add_refusals(struct buf *out, struct pages *pages, struct db *db)
     }
     const char *help = "Check-ins refused, by code.";
     for (size_t i = 0; i < ARRAY_LEN(pages->refusals); i++) {
-        const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
-            &passerelle__v1__refusal_code__descriptor, (int)i);
         if (pages->refusals[i] == 0) {
             continue;
         }
         char labels[96];
-        snprintf(labels, sizeof labels, "code=\"%s\"", value == NULL ? "unknown" : value->name);
+        snprintf(labels, sizeof labels, "code=\"%s\"",
+                 word_of(&passerelle__v1__refusal_code__descriptor, (int)i, "REFUSAL_CODE_"));
         metric_format(out, "passerelle_refusals_total", help, "counter", labels,
                       pages->refusals[i]);
         help = NULL;
+    }
+    pthread_mutex_unlock(&pages->lock);
+}
+
+DB_SQL(new_stays, "SELECT source, COUNT(*), MAX(visit_key) FROM visit "
+                  "WHERE visit_key > :after AND visit_key < :end GROUP BY source");
+
+static bool is_site_feed(const struct feed_id *feed)
+{
+    return strcmp(feed->name, FEED_NET) != 0 && strcmp(feed->name, FEED_BOOKS) != 0;
+}
+
+/* The site's counts, begun when it is met; those that are there at the start begin at its end. */
+static struct site_stays *stays_of(struct pages *pages, int64_t feed_no, uint64_t size)
+{
+    for (size_t i = 0; i < pages->stays_count; i++) {
+        if (pages->stays[i].feed_no == feed_no) {
+            return &pages->stays[i];
+        }
+    }
+    pages->stays = xrealloc(pages->stays, pages->stays_count + 1, sizeof *pages->stays);
+    struct site_stays *fresh = &pages->stays[pages->stays_count++];
+    *fresh = (struct site_stays){.feed_no = feed_no,
+                                 .last_key = feed_no << FEED_SEQ_BITS | (int64_t)size};
+    return fresh;
+}
+
+/* The keys of visits are those of entries, which only grow: each stay is counted once, when it is
+ * first seen. */
+static void count_stays(struct site_stays *site, struct db *db)
+{
+    struct query *query = db_query(db, &new_stays);
+    query_bind_int(query, "after", site->last_key);
+    query_bind_int(query, "end", (site->feed_no + 1) << FEED_SEQ_BITS);
+    while (query_next(query)) {
+        uint64_t source = (uint64_t)query_int(query, 0);
+        site->by_source[source < ARRAY_LEN(site->by_source) ? source : 0] +=
+            (uint64_t)query_int(query, 1);
+        int64_t key = query_int(query, 2);
+        site->last_key = key > site->last_key ? key : site->last_key;
+    }
+}
+
+static void add_stays(struct buf *out, struct pages *pages, struct db *db)
+{
+    const char *help = "Stays recorded at a site, by source: the share of PAPER is that of notes "
+                       "from paper.";
+    struct feed_id feed;
+    struct query *list = feed_list(db);
+    pthread_mutex_lock(&pages->lock);
+    while (feed_list_next(list, &feed)) {
+        if (!is_site_feed(&feed)) {
+            continue;
+        }
+        struct site_stays *site = stays_of(pages, feed.no, 0);
+        count_stays(site, db);
+        for (size_t i = 0; i < ARRAY_LEN(site->by_source); i++) {
+            char labels[FEED_NAME_MAX + 64];
+            if (site->by_source[i] == 0) {
+                continue;
+            }
+            snprintf(labels, sizeof labels, "site=\"%s\",source=\"%s\"", feed.name,
+                     word_of(&passerelle__v1__source__descriptor, (int)i, "SOURCE_"));
+            metric_format(out, "passerelle_stays_total", help, "counter", labels,
+                          site->by_source[i]);
+            help = NULL;
+        }
     }
     pthread_mutex_unlock(&pages->lock);
 }
@@ -174,6 +249,7 @@ static void metrics(void *context, struct exchange *x, const struct principal *w
     if (db != NULL && db_begin_read(db, &fault) == E_OK) {
         add_feeds(&out, db);
         add_refusals(&out, pages, db);
+        add_stays(&out, pages, db);
         db_end(db, NULL);
     }
     route_reply(x, 200, "text/plain; version=0.0.4; charset=utf-8", buf_content(&out));
@@ -233,10 +309,22 @@ int pages_verify(struct pages *pages, struct fault *fault)
 
 /* ---- life ---- */
 
-void pages_init(struct pages *pages, struct hub *hub, const struct settings *settings)
+int pages_init(struct pages *pages, struct hub *hub, const struct settings *settings,
+               struct fault *fault)
 {
     *pages = (struct pages){.hub = hub};
     pthread_mutex_init(&pages->lock, NULL);
+    struct db *db = hub_service(hub)->db;
+    int err = db_begin_read(db, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    struct feed_id feed;
+    struct query *list = feed_list(db);
+    while (feed_list_next(list, &feed)) {
+        stays_of(pages, feed.no, feed_head(db, feed.no).size);
+    }
+    err = db_end(db, fault);
     pages->routes[pages->route_count++] =
         (struct route){.path = "/healthz", .roles = ROLES_ALL, .loopback = true, .get = healthz};
     pages->routes[pages->route_count++] =
@@ -249,6 +337,7 @@ void pages_init(struct pages *pages, struct hub *hub, const struct settings *set
             .get = metrics,
         };
     }
+    return err;
 }
 
 void pages_release(struct pages *pages)
@@ -258,5 +347,6 @@ void pages_release(struct pages *pages)
         pthread_join(pages->verifier, NULL);
         pages->verifying = false;
     }
+    free(pages->stays);
     pthread_mutex_destroy(&pages->lock);
 }

@@ -9,6 +9,13 @@
 
 enum { PAGES_MAX = 3 };
 
+/* Stays that a site's feed got since the start, by where they came from. */
+struct site_stays {
+    int64_t feed_no;
+    int64_t last_key; /* of the feed's visits, those up to this one are counted */
+    uint64_t by_source[4];
+};
+
 struct pages {
     struct hub *hub;
     struct route routes[PAGES_MAX];
@@ -17,15 +24,19 @@ struct pages {
     /* The verification of everything, which runs behind the start. */
     _Atomic size_t verified, feeds;
     _Atomic bool verify_over, verify_stop;
-    pthread_mutex_t lock; /* of the next, and of the refusals that were counted */
+    pthread_mutex_t lock; /* of the next, and of the refusals and stays that were counted */
     struct fault damage;
+    struct site_stays *stays;
+    size_t stays_count;
     int64_t refusal_no;
     uint64_t refusals[64];
     pthread_t verifier;
     bool verifying;
 };
 
-void pages_init(struct pages *pages, struct hub *hub, const struct settings *settings);
+/* Before the hub is started. */
+must_check int pages_init(struct pages *pages, struct hub *hub, const struct settings *settings,
+                          struct fault *fault);
 /* Verifies all feeds in a thread of its own, then says so. */
 must_check int pages_verify(struct pages *pages, struct fault *fault);
 /* Joins that thread. */
