@@ -7,7 +7,11 @@
  * does not know. Signing another entry under such a number would be a fork of our own making
  * (DESIGN 7). Nothing in a backup can prove that this did not happen, so every feed begins a new
  * epoch: a new origin and a new key, and an entry in `net` that names the old origin, size and
- * root. Whoever holds a newer checkpoint of the old origin can show what was lost. */
+ * root. Whoever holds a newer checkpoint of the old origin can show what was lost.
+ *
+ * With --entries the feeds get, before that, what an exported folder has behind the backup's end:
+ * then less is lost, or nothing. The new epochs begin all the same, since nothing proves that the
+ * folder is the last word either. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -16,6 +20,7 @@
 
 #include "process/backup.h"
 #include "process/command.h"
+#include "process/entries.h"
 #include "process/progress.h"
 #include "process/verify.h"
 #include "service/journal.h"
@@ -121,9 +126,11 @@ static int settle_settings(struct state *state, struct fault *fault)
 }
 
 /* The database is put where the settings of a fresh folder say, whatever those of the backup do. */
-static int restore_into(struct state *state, const char *backup, size_t *feeds,
-                        struct fault *fault)
+static int restore_into(struct state *state, const char *backup, const char *entries,
+                        size_t *feeds, uint64_t *taken, struct fault *fault)
 {
+    uint64_t seed;
+    env_random(&state->env, &seed, sizeof seed);
     struct db *db = NULL;
     struct db_options options = {.path = state->database, .mode = DB_WRITE};
     if (mkdir(state->dir, 0700) != 0 || mkdir(state->keys, 0700) != 0) {
@@ -144,6 +151,9 @@ static int restore_into(struct state *state, const char *backup, size_t *feeds,
     err = err != E_OK ? err : verify(state, db, fault);
     err = err != E_OK ? err : backup_unpack(state, db, fault);
     err = err != E_OK ? err : settle_settings(state, fault);
+    if (err == E_OK && entries != NULL) {
+        err = entries_take(db, entries, seed, taken, fault);
+    }
     err = err != E_OK ? err : begin_epochs(state, db, feeds, fault);
     db_free(db);
     return err;
@@ -160,18 +170,21 @@ static int remove_one(const char *path, const struct stat *stat, int type, struc
 static int run(int argc, char **argv)
 {
     const char *words[2];
+    const char *entries = NULL;
+    const struct option_spec specs[] = {{.name = "--entries", .value = &entries}};
     struct settings settings;
     struct state state;
     struct arena arena = ARENA_INIT;
     struct fault fault = FAULT_NONE;
     size_t feeds = 0;
-    if (!command_options(&command_restore, argc, argv, NULL, 0, words, 2)) {
+    uint64_t taken = 0;
+    if (!command_options(&command_restore, argc, argv, specs, ARRAY_LEN(specs), words, 2)) {
         return EXIT_USAGE;
     }
     settings_defaults(&settings);
     const char *beside = arena_printf(&arena, "%s.new-%ld", words[1], (long)getpid());
     state_init(&state, beside, &settings);
-    int err = restore_into(&state, words[0], &feeds, &fault);
+    int err = restore_into(&state, words[0], entries, &feeds, &taken, &fault);
     if (err == E_OK && rename(beside, words[1]) != 0) {
         err = fault_set(&fault, errno == ENOTEMPTY || errno == EEXIST ? E_EXISTS : E_IO,
                         "%s is not an empty folder: restore into a new one, look at it, then put "
@@ -186,6 +199,10 @@ static int run(int argc, char **argv)
     if (err != E_OK) {
         return command_fail(&fault);
     }
+    if (entries != NULL) {
+        printf("%llu entries made after the backup were taken from %s.\n",
+               (unsigned long long)taken, entries);
+    }
     printf("%s is restored to %s. All of it verifies. %zu feeds begin a new epoch: new keys and\n"
            "origins, since the old ones may have signed more than this backup knows.\n"
            "Never start the old state again. Next: passerelled run %s\n",
@@ -195,13 +212,18 @@ static int run(int argc, char **argv)
 
 const struct command command_restore = {
     .name = "restore",
-    .usage = "FILE DIR",
+    .usage = "FILE DIR [--entries FOLDER]",
     .summary = "Makes a state folder from a backup, if all of it verifies.",
     .help = "\n"
             "DIR must not be there yet, or be empty; FILE is left as it is. Every feed goes on\n"
             "under a new origin and key, so that no size is ever signed twice. Entries made after\n"
             "the backup are not in it: what sites, members and auditors hold shows which.\n\n"
+            "  --entries FOLDER   takes these entries from an export (passerelle ledger export):\n"
+            "                     every entry and signature in it must verify, and it must begin\n"
+            "                     as the backup does; names and reasons are in no export\n\n"
             "Examples:\n"
-            "  passerelled restore /backup/2026-11-03.passerelle /var/lib/passerelle\n",
+            "  passerelled restore /backup/2026-11-03.passerelle /var/lib/passerelle\n"
+            "  passerelled restore /backup/2026-11-03.passerelle /var/lib/passerelle \\\n"
+            "      --entries /audit/feeds\n",
     .run = run,
 };
