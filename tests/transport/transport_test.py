@@ -588,7 +588,10 @@ class Limits(Base):
         late = self.link()
         status, headers, body = late.reply()
         self.assertEqual((status, json.loads(body)["code"]), (503, "unavailable"))
-        self.assertIn("retry-after", headers)
+        self.assertEqual(headers["retry-after"], "5")
+        detail = json.loads(body)["details"][0]
+        self.assertEqual((detail["type"], base64.b64decode(detail["value"] + "==")),
+                         ("google.rpc.RetryInfo", bytes([0x0a, 2, 8, 5])))
         self.assertTrue(late.is_closed())
         for link in busy:
             self.assertEqual(link.reply()[0], 200)

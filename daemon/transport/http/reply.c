@@ -109,9 +109,12 @@ void reply_send(struct exchange *x)
 
 void reply_refuse(struct conn *conn)
 {
-    static const char body[] = "{\"code\":\"unavailable\",\"message\":\"All connections are "
-                               "in use: try again in a few seconds.\"}";
-    char reply[512];
+    /* As connect/error.c would say it: this room knows no messages. */
+    static const char body[] =
+        "{\"code\":\"unavailable\",\"message\":\"All connections are in use: try again in a few "
+        "seconds.\",\"details\":[{\"type\":\"google.rpc.RetryInfo\",\"value\":\"CgIIBQ\","
+        "\"debug\":{\"retryDelay\":\"5s\"}}]}";
+    char reply[640];
     int len = snprintf(reply, sizeof reply,
                        "HTTP/1.1 503 Service Unavailable\r\nDate: %s\r\nConnection: close\r\n"
                        "Retry-After: 5\r\nContent-Type: application/json\r\n"
