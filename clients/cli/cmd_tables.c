@@ -1,5 +1,5 @@
-/* Parts of tables, one by one: a tariff version, the stops of a site. They are shown as the CSV that
- * they are changed by. */
+/* Parts of tables, one by one: a tariff version, the stops of a site. They are shown as the CSV by
+ * which they are changed. */
 #include "base/text.h"
 #include "cli/commands.h"
 #include "core/records/records.h"
@@ -128,8 +128,9 @@ int cmd_site_stops(struct cli *cli, const struct command *command, int argc, cha
             return CLI_FAILED;
         }
         status = only_site(csv, argv[1], argv[0]);
-        return status != CLI_OK ? status
-                                : network_import_file(cli, argv[1], PASSERELLE__V1__TABLE__TABLE_STOPS, dry);
+        return status != CLI_OK
+                   ? status
+                   : network_import_file(cli, argv[1], PASSERELLE__V1__TABLE__TABLE_STOPS, dry);
     }
     const Passerelle__V1__Site *site = find_site(cli, argv[0], &status);
     if (site == NULL || !none) {
