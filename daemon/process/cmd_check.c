@@ -57,7 +57,7 @@ static void count_entries(void *context, uint64_t done)
 static int compare_projections(struct check *check, const char *path, struct fault *fault)
 {
     struct db *copy = NULL;
-    struct db_options options = {.path = path, .mode = DB_WRITE};
+    struct db_options options = {.path = path, .mode = DB_WRITE, .bulk = true};
     uint8_t before[32], after[32];
     int err = db_copy_to(check->db, path, fault);
     err = err != E_OK ? err : db_open(&copy, &options, fault);

@@ -15,7 +15,7 @@ static int rebuild(struct state *state, bool *same, char hex[65], struct fault *
 {
     struct db *db = NULL;
     struct progress progress;
-    struct db_options options = {.path = state->database, .mode = DB_WRITE};
+    struct db_options options = {.path = state->database, .mode = DB_WRITE, .bulk = true};
     uint8_t before[32], after[32];
     int err = db_open(&db, &options, fault);
     err = err != E_OK ? err : migrate_run(db, fault);

@@ -178,6 +178,29 @@ START_TEST(the_first_error_sticks_and_undo_forgets)
 }
 END_TEST
 
+START_TEST(indexes_are_dropped_and_made_again)
+{
+    struct db *db = with_table();
+    struct buf again = BUF_INIT, rest = BUF_INIT;
+    ck_assert_int_eq(db_begin(db, NULL), E_OK);
+    db_exec(db, "CREATE INDEX t_name ON t (name); CREATE INDEX t_bytes ON t (bytes) WHERE id > 3");
+    db_drop_indexes(db, "t", "t_name", &again);
+    ck_assert_str_eq(again.data, "CREATE INDEX t_bytes ON t (bytes) WHERE id > 3;");
+    db_drop_indexes(db, "t", "t_name", &rest);
+    ck_assert_uint_eq(rest.len, 0);
+    add(db, 7, "seven");
+    db_exec(db, again.data);
+    db_drop_indexes(db, "t", NULL, &rest);
+    ck_assert_str_eq(rest.data, "CREATE INDEX t_name ON t (name);"
+                                "CREATE INDEX t_bytes ON t (bytes) WHERE id > 3;");
+    ck_assert_str_eq(ids(db), "7 ");
+    ck_assert_int_eq(db_commit(db, NULL), E_OK);
+    buf_release(&again);
+    buf_release(&rest);
+    db_free(db);
+}
+END_TEST
+
 START_TEST(readers_see_one_state)
 {
     struct db *db = with_table();
@@ -315,6 +338,7 @@ int main(void)
     tcase_add_test(tc, statements_can_be_walked);
     tcase_add_test(tc, values_round_trip);
     tcase_add_test(tc, the_first_error_sticks_and_undo_forgets);
+    tcase_add_test(tc, indexes_are_dropped_and_made_again);
     tcase_add_test(tc, readers_see_one_state);
     tcase_add_test(tc, a_second_writer_waits_then_is_told);
     tcase_add_test(tc, opening_refuses_with_a_sentence);

@@ -57,6 +57,7 @@ struct db_options {
     int64_t cache_kib;  /* page cache; 0: 8,192 when writing, 2,048 when reading */
     int64_t page_bytes; /* for a new file; 0: 4,096 */
     int64_t busy_ms;    /* how long to wait for another process's lock; 0: 5,000 */
+    bool bulk; /* for a command that rewrites much: a cache of 262,144, large sorts on the disk */
 };
 
 /* Opens, and asks for WAL, synchronous=FULL, no automatic checkpoint. E_NOT_FOUND, E_DENIED, E_IO,
@@ -111,6 +112,7 @@ struct view query_text(const struct query *query, int column);
 struct view query_blob(const struct query *query, int column);
 int query_columns(const struct query *query);
 bool query_is_null(const struct query *query, int column);
+bool query_is_int(const struct query *query, int column);
 /* Stops early; harmless when the query has ended. */
 void query_end(struct query *query);
 struct db *query_db(const struct query *query);
@@ -119,6 +121,10 @@ int64_t query_run(struct query *query);
 
 /* Runs several statements of DDL or maintenance from text, `@rowid` replaced. Sticky error. */
 void db_exec(struct db *db, const char *sql);
+/* Drops the indexes that were made by CREATE INDEX on a table, all but `keep` (may be NULL), and
+ * adds to `again` the text that makes them again: filling a large table and indexing it afterwards
+ * is several times faster. */
+void db_drop_indexes(struct db *db, const char *table, const char *keep, struct buf *again);
 
 /* ---- the file ---- */
 

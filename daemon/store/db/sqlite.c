@@ -177,7 +177,10 @@ static int apply_options(struct db *db, const struct db_options *options)
 {
     bool reads = options->mode == DB_READ;
     int64_t page = options->page_bytes == 0 ? 4096 : options->page_bytes;
-    int64_t cache = options->cache_kib != 0 ? options->cache_kib : reads ? 2048 : 8192;
+    int64_t cache = options->cache_kib != 0 ? options->cache_kib
+                    : options->bulk         ? 256 * 1024
+                    : reads                 ? 2048
+                                            : 8192;
     char sql[512];
 
     sqlite3_extended_result_codes(db->handle, 1);
@@ -189,9 +192,9 @@ static int apply_options(struct db *db, const struct db_options *options)
      * the file is the one that fails on what is no database. */
     snprintf(sql, sizeof sql,
              "PRAGMA page_size=%lld; PRAGMA cache_size=-%lld; PRAGMA foreign_keys=OFF;"
-             "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA cell_size_check=ON;"
+             "PRAGMA temp_store=%s; PRAGMA mmap_size=0; PRAGMA cell_size_check=ON;"
              "%s PRAGMA synchronous=FULL; PRAGMA application_id;",
-             (long long)page, (long long)cache, reads ? "" : "PRAGMA journal_mode=WAL;");
+             (long long)page, (long long)cache, options->bulk ? "FILE" : "MEMORY", reads ? "" : "PRAGMA journal_mode=WAL;");
     int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
     /* One hook serves both: it replaces the automatic checkpoint. */
     sqlite3_wal_hook(db->handle, note_wal, db);
@@ -553,6 +556,12 @@ bool query_is_null(const struct query *query, int column)
            sqlite3_column_type(query->stmt, column) == SQLITE_NULL;
 }
 
+bool query_is_int(const struct query *query, int column)
+{
+    return has_row(query, column) &&
+           sqlite3_column_type(query->stmt, column) == SQLITE_INTEGER;
+}
+
 void query_end(struct query *query)
 {
     if (query->stmt != NULL && query->active) {
@@ -588,6 +597,36 @@ void db_exec(struct db *db, const char *sql)
         stick(db, rc);
     }
     buf_release(&text);
+}
+
+void db_drop_indexes(struct db *db, const char *table, const char *keep, struct buf *again)
+{
+    sqlite3_stmt *stmt = NULL;
+    struct buf drop = BUF_INIT;
+
+    assert(db->in_transaction);
+    if (db->fault.code != E_OK) {
+        return;
+    }
+    int rc = prepare(db,
+                     "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1 "
+                     "AND sql IS NOT NULL AND name IS NOT ?2",
+                     &stmt);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 2, keep, -1, SQLITE_STATIC);
+        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+            buf_printf(&drop, "DROP INDEX %s;", sqlite3_column_text(stmt, 0));
+            buf_printf(again, "%s;", sqlite3_column_text(stmt, 1));
+        }
+    }
+    sqlite3_finalize(stmt);
+    if (rc != SQLITE_OK && rc != SQLITE_DONE) {
+        stick(db, rc);
+    } else if (drop.len > 0) {
+        db_exec(db, drop.data);
+    }
+    buf_release(&drop);
 }
 
 /* ---- the file ---- */

@@ -19,6 +19,9 @@ struct view_position {
  * nothing. An entry of a newer version's type changes nothing. Errors stick in `db`. */
 void view_apply(struct db *db, struct view_position at, const struct entry *entry);
 
+/* Drops the indexes that a replay does not need; `again` gets the text that makes them. */
+void view_drop_indexes(struct db *db, struct buf *again);
+
 /* Empties every projection, before a replay. */
 void view_drop_all(struct db *db);
 

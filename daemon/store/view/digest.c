@@ -52,6 +52,13 @@ static const struct {
     ROW(visit),          ROW(hub_checkpoint_seen),
 };
 
+void view_drop_indexes(struct db *db, struct buf *again)
+{
+    for (size_t i = 0; i < ARRAY_LEN(projections); i++) {
+        db_drop_indexes(db, projections[i].name, "visit_id", again); /* entries change by it */
+    }
+}
+
 void view_drop_all(struct db *db)
 {
     for (size_t i = 0; i < ARRAY_LEN(projections); i++) {
@@ -59,29 +66,42 @@ void view_drop_all(struct db *db)
     }
 }
 
-/* Each value as its length and its bytes, so that no two rows read alike. NULL has length -1. */
-static void digest_value(struct sha256 *sha, const struct query *query, int column)
+enum { INTEGER, BYTES, NOTHING };
+
+/* Each value with its kind, and bytes with their length, so that no two rows read alike. */
+static void add_value(struct buf *row, const struct query *query, int column)
 {
-    struct view value = query_blob(query, column);
-    uint64_t len = query_is_null(query, column) ? UINT64_MAX : value.len;
-    sha256_add(sha, &len, sizeof len);
-    sha256_add(sha, value.data, value.len);
+    if (query_is_int(query, column)) {
+        buf_byte(row, INTEGER);
+        buf_u64be(row, (uint64_t)query_int(query, column));
+    } else if (query_is_null(query, column)) {
+        buf_byte(row, NOTHING);
+    } else {
+        struct view value = query_blob(query, column);
+        buf_byte(row, BYTES);
+        buf_u64be(row, value.len);
+        buf_view(row, value);
+    }
 }
 
 int view_digest(struct db *db, uint8_t out[static 32], struct fault *fault)
 {
     struct sha256 sha;
+    struct buf row = BUF_INIT;
     sha256_init(&sha);
     for (size_t i = 0; i < ARRAY_LEN(projections); i++) {
         sha256_add(&sha, projections[i].name, strlen(projections[i].name));
         struct query *query = db_query(db, projections[i].select);
         while (query_next(query)) {
             int columns = query_columns(query);
+            buf_clear(&row);
             for (int column = 0; column < columns; column++) {
-                digest_value(&sha, query, column);
+                add_value(&row, query, column);
             }
+            sha256_add(&sha, row.data, row.len);
         }
     }
+    buf_release(&row);
     int err = db_error(db, fault);
     sha256_end(&sha, out);
     return err;

@@ -90,6 +90,8 @@ int view_rebuild(struct db *db, uint64_t seed, void (*progress)(void *, uint64_t
     struct env_test chance = {.seed = seed};
     struct env env;
     env_test_init(&env, &chance);
+    struct buf indexes = BUF_INIT;
+    view_drop_indexes(db, &indexes);
     view_drop_all(db);
     load_cursors(&r);
     int err = E_OK;
@@ -105,9 +107,14 @@ int view_rebuild(struct db *db, uint64_t seed, void (*progress)(void *, uint64_t
         }
         err = advance(&r, cursor, seed == 0 ? CHUNK : CHUNK_SHUFFLED);
     }
+    if (err == E_OK && indexes.len > 0) {
+        db_exec(db, indexes.data);
+        err = db_error(db, fault);
+    }
     if (progress != NULL) {
         progress(context, r.done);
     }
+    buf_release(&indexes);
     arena_release(&r.arena);
     free(r.cursors);
     return err;
