@@ -39,7 +39,7 @@ static int find_visit(struct service *service, struct call *call, const char *si
         .out_utc_ms = open ? 0 : visit_out_utc_ms(service, change->site, &alone, row),
         .is_void = row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_VOID,
         .is_corrected = row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CORRECTED,
-        .is_last_scan = visits_last_open(service->db, change->site->feed_no) == row->visit_key,
+        .is_last_scan = open && !visits_open_since(service->db, row->visit_key),
         .policy = service->desk->policy,
     };
     return 0;

@@ -27,7 +27,8 @@ DB_SQL(select_next_day, "SELECT day FROM visit WHERE day >= :from AND state IN (
                         "ORDER BY day LIMIT 1");
 DB_SQL(select_still_open,
        "SELECT feed.name, visit.visit_id FROM visit JOIN feed ON feed.feed_no = visit.feed_no "
-       "WHERE visit.state = 1 AND visit.day <= :last ORDER BY visit.visit_key LIMIT :max");
+       "WHERE visit.state = 1 AND visit.in_utc_ms < :end "
+       "ORDER BY visit.in_utc_ms, visit.visit_key LIMIT :max");
 
 bool period_is_closed(struct db *db, struct month month)
 {
@@ -191,7 +192,7 @@ static void block_by_visits(struct service *service, struct arena *arena, struct
                             Passerelle__V1__Period *period)
 {
     struct query *query = db_query(service->db, &select_still_open);
-    query_bind_int(query, "last", month_last(month).number);
+    query_bind_int(query, "end", day_start_utc_ms(day_plus(month_last(month), 1)));
     query_bind_int(query, "max", BLOCKERS_MAX);
     while (query_next(query)) {
         struct uuid visit;

@@ -1,5 +1,7 @@
 #include "store/view/visits.h"
 
+#include "store/feed/feed.h"
+
 #define COLUMNS                                                                                    \
     "SELECT visit_key, last_key, feed_no, visit_id, holder_id, pass_id, resource, medium, "        \
     "source, "                                                                                     \
@@ -74,16 +76,8 @@ void visits_of_holder(struct db *db, struct view holder_id, struct day from, str
     walk(query, each, context);
 }
 
-DB_SQL(select_open, COLUMNS "WHERE feed_no = :feed_no AND state = 1 ORDER BY visit_key");
-
-void visits_open(struct db *db, int64_t feed_no, visits_each *each, void *context)
-{
-    struct query *query = db_query(db, &select_open);
-    query_bind_int(query, "feed_no", feed_no);
-    walk(query, each, context);
-}
-
-DB_SQL(select_open_before, COLUMNS "WHERE state = 1 AND in_utc_ms < :utc_ms ORDER BY visit_key");
+DB_SQL(select_open_before, COLUMNS "WHERE state = 1 AND in_utc_ms < :utc_ms "
+                                   "ORDER BY in_utc_ms, visit_key");
 
 void visits_open_before(struct db *db, int64_t utc_ms, visits_each *each, void *context)
 {
@@ -113,22 +107,6 @@ void visits_of_days(struct db *db, struct day from, struct day to, visits_each *
     walk(query, each, context);
 }
 
-DB_SQL(count_open, "SELECT resource, COUNT(*) FROM visit WHERE feed_no = :feed_no AND state = 1 "
-                   "GROUP BY resource");
-
-void visits_occupancy(struct db *db, int64_t feed_no, uint32_t open[4])
-{
-    memset(open, 0, 4 * sizeof *open);
-    struct query *query = db_query(db, &count_open);
-    query_bind_int(query, "feed_no", feed_no);
-    while (query_next(query)) {
-        int64_t resource = query_int(query, 0);
-        if (resource > 0 && resource < 4) {
-            open[resource] = (uint32_t)query_int(query, 1);
-        }
-    }
-}
-
 DB_SQL(count_present,
        "SELECT v.resource, COUNT(*) FROM visit v WHERE v.feed_no = :feed_no AND v.state = 1 "
        "AND v.day = :day AND (v.resource <> 1 OR NOT EXISTS (SELECT 1 FROM visit o "
@@ -152,17 +130,15 @@ void visits_present(struct db *db, int64_t feed_no, struct day day, uint32_t pre
     }
 }
 
-DB_SQL(select_last_open, "SELECT visit_key FROM visit WHERE feed_no = :feed_no AND state = 1 "
-                         "ORDER BY visit_key DESC LIMIT 1");
+DB_SQL(select_open_since, "SELECT 1 FROM visit WHERE visit_key > :key AND visit_key < :end "
+                          "AND state = 1 LIMIT 1");
 
-int64_t visits_last_open(struct db *db, int64_t feed_no)
+bool visits_open_since(struct db *db, int64_t visit_key)
 {
-    int64_t key = 0;
-    struct query *query = db_query(db, &select_last_open);
-    query_bind_int(query, "feed_no", feed_no);
-    if (query_next(query)) {
-        key = query_int(query, 0);
-        query_end(query);
-    }
-    return key;
+    struct query *query = db_query(db, &select_open_since);
+    query_bind_int(query, "key", visit_key);
+    query_bind_int(query, "end", ((visit_key >> FEED_SEQ_BITS) + 1) << FEED_SEQ_BITS);
+    bool found = query_next(query);
+    query_end(query);
+    return found;
 }

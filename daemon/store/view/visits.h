@@ -37,9 +37,8 @@ typedef bool visits_each(void *context, const struct visit_row *row);
 /* A holder's visits on the days from..to, all feeds and states, by (day, visit_key). */
 void visits_of_holder(struct db *db, struct view holder_id, struct day from, struct day to,
                       visits_each *each, void *context);
-/* Open visits of a feed, by visit_key. */
-void visits_open(struct db *db, int64_t feed_no, visits_each *each, void *context);
-/* All open visits that began before the instant, any feed: for the clock that closes them. */
+/* All open visits that began before the instant, any feed, by time: for the clock that closes
+ * them. */
 void visits_open_before(struct db *db, int64_t utc_ms, visits_each *each, void *context);
 /* Visits of a feed on a day, all states, by arrival. */
 void visits_on_day(struct db *db, int64_t feed_no, struct day day, visits_each *each,
@@ -50,9 +49,7 @@ void visits_of_days(struct db *db, struct day from, struct day to, visits_each *
 /* How many of a feed are in on that day, by resource: present[1..3]. Who has checked in at another
  * desk since is not (RULES 4). */
 void visits_present(struct db *db, int64_t feed_no, struct day day, uint32_t present[4]);
-/* The visit that a feed let in last and that is still open; 0: none. */
-int64_t visits_last_open(struct db *db, int64_t feed_no);
-/* How many of a feed are open, by resource: open[1..3]. */
-void visits_occupancy(struct db *db, int64_t feed_no, uint32_t open[4]);
+/* Whether the feed of this visit let somebody in after it who is still in. */
+bool visits_open_since(struct db *db, int64_t visit_key);
 
 #endif
