@@ -6,6 +6,8 @@
 
 #include "base/arena.h"
 
+enum { AHEAD_MIN = 512 }; /* frames for which another copy is worth its two syncs */
+
 struct checkpointer {
     struct db *writer_db;
     struct db *own_db; /* the thread's */
@@ -140,7 +142,11 @@ unsigned checkpointer_after_commit(struct checkpointer *checkpointer, int64_t fr
         return 1;
     }
     if (frames >= checkpointer->soft_at && checkpointer->started) {
-        checkpointer->soft_at = frames + checkpointer->soft_frames;
+        /* Again when two thirds of what is left have been written, so that little is left to copy
+         * in the pause. */
+        int64_t ahead = (checkpointer->hard_at - frames) * 2 / 3;
+        checkpointer->soft_at =
+            frames + (ahead > AHEAD_MIN ? ahead : checkpointer->soft_frames);
         wake(checkpointer);
     }
     return 0;
