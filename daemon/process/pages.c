@@ -2,10 +2,12 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/entry/entry.h"
 #include "passerelle/v1/desk.pb-c.h"
 #include "process/verify.h"
+#include "process/worker.h"
 #include "service/service.h"
 #include "store/feed/feed.h"
 
@@ -277,6 +279,7 @@ static void *verify_main(void *argument)
     struct fault fault = FAULT_NONE;
     struct db *db = NULL;
     size_t damaged = 0;
+    nice(WORKER_NICE);
     const struct log *log = hub_node(pages->hub)->log;
     int err = hub_reader(pages->hub, &db, &fault);
     err = err != E_OK ? err : verify_all(db, &progress, &damaged, &fault);

@@ -1,6 +1,7 @@
 #include "process/worker.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "service/engine.h"
 
@@ -40,6 +41,7 @@ static void *worker_main(void *argument)
     struct worker *worker = argument;
     struct call *call;
     bool stopping;
+    nice(WORKER_NICE);
     while ((call = take(worker, &stopping)) != NULL) {
         call->next = NULL;
         if (call->deadline_ns != 0 &&

@@ -8,6 +8,10 @@
 
 struct worker;
 
+/* How much less of a core a thread gets than one that answers somebody who waits at a door, as
+ * nice() counts: ten to one. Linux lowers the thread that asks, not the process. */
+enum { WORKER_NICE = 10 };
+
 /* Starts the thread. `db` is taken on success; `node` and `writer` are borrowed. */
 must_check int worker_start(struct worker **out, struct node *node, struct db *db,
                             struct writer *writer, size_t queue_max, struct fault *fault);

@@ -13,11 +13,15 @@ void base45_encode(struct view bytes, struct buf *out)
     }
 }
 
-static int digit(char c)
-{
-    const char *found = c == '\0' ? NULL : strchr(alphabet, c);
-    return found == NULL ? -1 : (int)(found - alphabet);
-}
+/* Each letter's place in the alphabet, from 1; 0: it is none. */
+static const uint8_t places[UINT8_MAX + 1] = {
+    ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    ['G'] = 17, ['H'] = 18, ['I'] = 19, ['J'] = 20, ['K'] = 21, ['L'] = 22, ['M'] = 23, ['N'] = 24,
+    ['O'] = 25, ['P'] = 26, ['Q'] = 27, ['R'] = 28, ['S'] = 29, ['T'] = 30, ['U'] = 31, ['V'] = 32,
+    ['W'] = 33, ['X'] = 34, ['Y'] = 35, ['Z'] = 36, [' '] = 37, ['$'] = 38, ['%'] = 39, ['*'] = 40,
+    ['+'] = 41, ['-'] = 42, ['.'] = 43, ['/'] = 44, [':'] = 45,
+};
 
 int base45_decode(struct view text, struct buf *out)
 {
@@ -29,11 +33,11 @@ int base45_decode(struct view text, struct buf *out)
         bool pair = i + 2 < text.len;
         int value = 0;
         for (size_t k = pair ? 3 : 2; k > 0; k--) {
-            int one = digit(text.data[i + k - 1]);
-            if (one < 0) {
+            int place = places[(uint8_t)text.data[i + k - 1]];
+            if (place == 0) {
                 goto invalid;
             }
-            value = value * 45 + one;
+            value = value * 45 + place - 1;
         }
         if (value > (pair ? UINT16_MAX : UINT8_MAX)) {
             goto invalid;

@@ -382,5 +382,11 @@ int check_in_apply(struct service *service, struct call *call)
 void check_in_complete(struct service *service, struct call *call)
 {
     Passerelle__V1__CheckInResponse *response = (void *)call->response;
-    desk_name_visit(service, call, response->visit);
+    const struct check_in *in = call->decision; /* NULL: the answer is one that was stored */
+    if (in != NULL && response->visit != NULL) {
+        response->visit->display_name =
+            desk_display_name(service, call->arena, view_of(in->holder->holder_id));
+    } else {
+        desk_name_visit(service, call, response->visit);
+    }
 }
