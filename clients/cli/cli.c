@@ -135,34 +135,42 @@ char *cli_request_id(struct cli *cli)
     return wire_string(&cli->arena, view_of(text));
 }
 
-bool cli_read_file(struct cli *cli, const char *path, size_t max, struct view *out)
+bool cli_add_file(const char *path, size_t max, struct buf *out)
 {
+    enum { BLOCK = 65536 };
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
         cli_fail(CLI_FAILED, "%s cannot be read: %s", path, strerror(errno));
         return false;
     }
-    struct buf content = BUF_INIT_MAX(max);
-    char block[65536];
-    size_t got;
-    while ((got = fread(block, 1, sizeof block, file)) > 0) {
-        buf_add(&content, block, got);
+    size_t before = out->len;
+    size_t got = 1;
+    char *room;
+    while (got > 0 && out->len - before <= max && (room = buf_reserve(out, BLOCK)) != NULL) {
+        got = fread(room, 1, BLOCK, file);
+        buf_wrote(out, got);
     }
     const char *why = ferror(file) != 0 ? strerror(errno) : NULL;
+    bool large = buf_error(out) != E_OK || out->len - before > max;
     fclose(file);
-    if (why != NULL || buf_error(&content) != E_OK) {
-        if (why != NULL) {
-            cli_fail(CLI_FAILED, "%s cannot be read: %s", path, why);
-        } else {
-            cli_fail(CLI_FAILED, "%s has more than %zu MiB: cut it into several files", path,
-                     max >> 20);
-        }
-        buf_release(&content);
-        return false;
+    if (why != NULL) {
+        cli_fail(CLI_FAILED, "%s cannot be read: %s", path, why);
+    } else if (large) {
+        cli_fail(CLI_FAILED, "%s has more than %zu MiB: cut it into several files", path,
+                 max >> 20);
     }
-    *out = arena_copy(&cli->arena, buf_content(&content));
+    return why == NULL && !large;
+}
+
+bool cli_read_file(struct cli *cli, const char *path, size_t max, struct view *out)
+{
+    struct buf content = BUF_INIT;
+    bool good = cli_add_file(path, max, &content);
+    if (good) {
+        *out = arena_copy(&cli->arena, buf_content(&content));
+    }
     buf_release(&content);
-    return true;
+    return good;
 }
 
 void cli_print_json(const ProtobufCMessage *message)

@@ -90,6 +90,8 @@ int cli_call_failed(const char *what, enum code code, const struct peer_error *e
 char *cli_request_id(struct cli *cli);
 /* Reads a whole file (at most `max` bytes) into the arena; false after it said why. */
 bool cli_read_file(struct cli *cli, const char *path, size_t max, struct view *out);
+/* Adds the content of a file to a buffer. */
+bool cli_add_file(const char *path, size_t max, struct buf *out);
 /* Prints the message as JSON on stdout. */
 void cli_print_json(const ProtobufCMessage *message);
 /* The same in one line, for answers of several parts. */

@@ -333,12 +333,10 @@ static int read_feed(struct cli *cli, const char *dir, struct feed_bytes *feed)
     feed->count = size_of(feed->checkpoint);
     for (uint64_t n = 0; n < feed->count; n += BUNDLE) {
         uint64_t width = feed->count - n < BUNDLE ? feed->count - n : BUNDLE;
-        struct view bundle;
-        if (!cli_read_file(cli, bundle_path(cli, feed_dir, n / BUNDLE, width), 32 * 1024 * 1024,
-                           &bundle)) {
+        if (!cli_add_file(bundle_path(cli, feed_dir, n / BUNDLE, width), 32 * 1024 * 1024,
+                          &feed->entries)) {
             return CLI_REFUSED;
         }
-        buf_view(&feed->entries, bundle);
     }
     return CLI_OK;
 }
