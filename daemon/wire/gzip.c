@@ -34,7 +34,7 @@ int gzip_compress(struct gzip *gzip, struct view bytes, struct buf *out)
         return E_LIMIT;
     }
     if (!gzip->deflates) {
-        if (deflateInit2(stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, WINDOW_GZIP, MEMORY_LEVEL,
+        if (deflateInit2(stream, Z_BEST_SPEED, Z_DEFLATED, WINDOW_GZIP, MEMORY_LEVEL,
                          Z_DEFAULT_STRATEGY) != Z_OK) {
             die("zlib cannot make a deflate stream");
         }
