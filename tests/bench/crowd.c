@@ -95,7 +95,7 @@ void crowd_open(struct crowd_network *network, const char *dir, enum db_mode mod
         crowd_give_up("%s", dir == NULL ? "say which --state" : fault.text);
     }
     struct db_options options = {
-        .path = network->state.database, .mode = mode, .cache_kib = mode == DB_READ ? 0 : 65536};
+        .path = network->state.database, .mode = mode, .bulk = mode != DB_READ};
     if (db_open(&network->db, &options, &fault) != E_OK ||
         db_begin_read(network->db, &fault) != E_OK) {
         crowd_give_up("%s", fault.text);

@@ -11,6 +11,7 @@
 #include "service/keyring.h"
 #include "store/migrate/migrate.h"
 #include "store/view/registry.h"
+#include "store/view/apply.h"
 #include "wire/pack.h"
 
 enum { AT_ONCE = 4096, STAY_DAYS = 60, PLACES = 1000000 };
@@ -304,10 +305,14 @@ int main(int argc, char **argv)
             crowd_give_up("%s: no such option", argv[i]);
         }
     }
+    struct buf indexes = BUF_INIT;
     open_work(&work, dir);
     begin(&work);
+    view_drop_indexes(work.service.db, &indexes);
     fill(&work, passes, entries, sites);
+    db_exec(work.service.db, indexes.data);
     commit(&work);
+    buf_release(&indexes);
     printf("passes=%llu sites=%llu entries=%llu\n", (unsigned long long)passes,
            (unsigned long long)sites, (unsigned long long)work.entries);
     journal_free(work.service.journal);
