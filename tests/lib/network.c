@@ -32,7 +32,7 @@ static void must(int err, const struct fault *fault, const char *what)
 static void open_database(struct network *network, enum db_mode mode)
 {
     struct fault fault = FAULT_NONE;
-    char path[96];
+    char path[192];
     snprintf(path, sizeof path, "%s/hub.db", network->dir);
     struct db_options options = {.path = path, .mode = mode};
     must(db_open(&network->service.db, &options, &fault), &fault, "open");
@@ -56,12 +56,13 @@ static void close_database(struct network *network)
 
 void network_init(struct network *network, bool demo, uint64_t seed)
 {
-    *network = (struct network){
-        .dir = "/tmp/passerelle-test-XXXXXX",
-        .clock = {.now_utc_ms = 1793689200000, .seed = seed},
-    };
+    const char *tmp = getenv("TMPDIR");
+    *network = (struct network){.clock = {.now_utc_ms = 1793689200000, .seed = seed}};
+    int len = snprintf(network->dir, sizeof network->dir, "%s/passerelle-test-XXXXXX",
+                       tmp == NULL ? "/tmp" : tmp);
+    ck_assert_int_lt(len, (int)sizeof network->dir);
     ck_assert_ptr_nonnull(mkdtemp(network->dir));
-    char keys[96];
+    char keys[192];
     snprintf(keys, sizeof keys, "%s/keys", network->dir);
     ck_assert_int_eq(mkdir(keys, 0700), 0);
     env_test_init(&network->env, &network->clock);

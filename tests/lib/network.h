@@ -8,7 +8,7 @@
 #include "service/service.h"
 
 struct network {
-    char dir[64]; /* removed by network_release() */
+    char dir[160]; /* removed by network_release() */
     struct env env;
     struct env_test clock; /* clock.now_utc_ms moves business and real time */
     struct node node;
