@@ -180,8 +180,9 @@ static void emit(struct world *w, const char *name, Passerelle__V1__DocumentKind
     document.vat_cents = sign * vat.cents;
     document.gross_cents = sign * (net.cents + vat.cents);
     char *number = arena_printf(&w->arena, "T-%s", name);
-    struct invoice_reference preceding[] = {{VIEW_LIT("FA-552100554-2026-000001"), day_of(2026, 10, 3)},
-                                            {VIEW_LIT("FA-552100554-2026-000007"), day_of(2026, 9, 2)}};
+    struct invoice_reference preceding[] = {
+        {VIEW_LIT("FA-552100554-2026-000001"), day_of(2026, 10, 3)},
+        {VIEW_LIT("FA-552100554-2026-000007"), day_of(2026, 9, 2)}};
     struct paper_terms terms = {.number = view_of(number),
                                 .due_days = PAPER_DUE_DAYS,
                                 .preceding = preceding,
@@ -204,8 +205,10 @@ static void emit(struct world *w, const char *name, Passerelle__V1__DocumentKind
 #define HOUR PASSERELLE__V1__UNIT__UNIT_HOUR
 
 static const struct row mixed[] = {
-    {LINE(CARNET), 3, 16403, "2026-10", 0, 0},   {LINE(SUBSCRIPTION), 7, 4900, "2026-10", 0, 0},
-    {LINE(CHARGE), 12, 1050, "2026-10", DESK, HALF}, {LINE(CHARGE), 1, 1801, "2026-09", DESK, WHOLE},
+    {LINE(CARNET), 3, 16403, "2026-10", 0, 0},
+    {LINE(SUBSCRIPTION), 7, 4900, "2026-10", 0, 0},
+    {LINE(CHARGE), 12, 1050, "2026-10", DESK, HALF},
+    {LINE(CHARGE), 1, 1801, "2026-09", DESK, WHOLE},
     {LINE(CHARGE), 2, 1800, "2026-10", ROOM, HOUR},
 };
 static const struct row carnets_only[] = {{LINE(CARNET), 2, 16403, "2026-10", 0, 0},
@@ -306,13 +309,16 @@ static void extremes(case_fn each, void *context)
     EMIT("hostile", EMPLOYER_INVOICE, false, "2026-11-03", mixed);
     w.site.name = TEXT("]]><script>alert('1')</script><!-- ");
     EMIT("hostile-host", HOST_INVOICE, false, "2026-11-03", hosted);
-    w.seller.legal_name = TEXT("Établissement public de coopération intercommunale des hautes vallées "
-                               "pyrénéennes de l’Ariège, du Comminges et du Couserans réunis, Foix");
-    w.employer.legal_name = TEXT("Wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
-                                 "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW");
+    w.seller.legal_name =
+        TEXT("Établissement public de coopération intercommunale des hautes vallées "
+             "pyrénéennes de l’Ariège, du Comminges et du Couserans réunis, Foix");
+    w.employer.legal_name =
+        TEXT("Wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww"
+             "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW");
     w.site.name = w.employer.legal_name;
     EMIT("long-names", EMPLOYER_INVOICE, false, "2026-11-03", mixed);
     EMIT("long-site", HOST_INVOICE, false, "2026-11-03", hosted);
+    w.site.name = TEXT("Les Hauts de Lacaune");
     struct row *rows = ARENA_ARRAY(&w.arena, LINES, struct row);
     for (int64_t i = 0; i < LINES; i++) {
         rows[i] = (struct row){LINE(HOST), i % 17 + 1, i % 1000, "2026-10", DESK, HALF};

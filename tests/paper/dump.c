@@ -6,6 +6,7 @@
 
 #include "core/close/document.h"
 #include "core/paper/cii.h"
+#include "core/paper/facturx.h"
 #include "core/paper/html.h"
 #include "core/paper/series.h"
 #include "core/paper/ubl.h"
@@ -44,20 +45,24 @@ static void write_all(struct dump *dump, const char *name, bool employer,
                       const struct invoice *invoice, const struct evidence *evidence)
 {
     struct buf bytes = BUF_INIT;
+    struct buf cii = BUF_INIT;
     if (!invoice->pro_forma) {
-        must(cii_write(invoice, &bytes), name);
-        write_file(dump, "cii", name, "xml", &bytes);
-        buf_clear(&bytes);
+        must(cii_write(invoice, &cii), name);
+        write_file(dump, "cii", name, "xml", &cii);
         must(ubl_write(invoice, &bytes), name);
         write_file(dump, "ubl", name, "xml", &bytes);
         buf_clear(&bytes);
     }
+    facturx_write(invoice, buf_content(&cii), &bytes);
+    write_file(dump, "pdf", name, "pdf", &bytes);
+    buf_clear(&bytes);
     html_write(invoice, &bytes);
     write_file(dump, "html", name, "html", &bytes);
     buf_clear(&bytes);
     evidence_json(invoice, employer, evidence, &bytes);
     write_file(dump, "json", name, "json", &bytes);
     buf_release(&bytes);
+    buf_release(&cii);
     fprintf(dump->list, "%s\t%d\t%d\t%zu\t%lld\t%lld\t%lld\t%lld\n", name, (int)invoice->type,
             (int)invoice->pro_forma, invoice->line_count, (long long)invoice->net.cents,
             (long long)invoice->vat.cents, (long long)invoice->gross.cents,
@@ -88,7 +93,8 @@ static const void *record_of(struct dump *dump, Passerelle__V1__Table table, con
 /* The CSV files say nothing of creditors and mandates: values of our own. */
 static bool find_member(void *context, const char *id, struct paper_member *out)
 {
-    const struct record_member *record = record_of(context, PASSERELLE__V1__TABLE__TABLE_MEMBERS, id);
+    const struct record_member *record =
+        record_of(context, PASSERELLE__V1__TABLE__TABLE_MEMBERS, id);
     if (record == NULL) {
         return false;
     }
@@ -201,9 +207,9 @@ static void read_records(struct dump *dump)
         size_t len;
         struct fault fault = FAULT_NONE;
         char *csv = reference_file(REFERENCE_DIR, files[i].name, &len);
-        must(memory_read(&dump->memory, files[i].table, view_bytes(csv, len), refused, NULL,
-                         &fault),
-             fault.text);
+        must(
+            memory_read(&dump->memory, files[i].table, view_bytes(csv, len), refused, NULL, &fault),
+            fault.text);
         free(csv);
     }
 }

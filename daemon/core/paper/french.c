@@ -59,8 +59,8 @@ void french_rate(struct vat_rate rate, char text[static FRENCH_TEXT_MAX])
 
 static const char *month_name(int month)
 {
-    static const char *const names[] = {"janvier", "février", "mars",      "avril",
-                                        "mai",     "juin",    "juillet",   "août",
+    static const char *const names[] = {"janvier",   "février", "mars",     "avril",
+                                        "mai",       "juin",    "juillet",  "août",
                                         "septembre", "octobre", "novembre", "décembre"};
     assert(month >= 1 && month <= 12);
     return names[month - 1];

@@ -24,11 +24,11 @@ extern const struct legal_vat_row legal_vat_rows[];
 extern const size_t legal_vat_row_count;
 
 enum legal_mention {
-    MENTION_RECOVERY,       /* note PMT */
-    MENTION_LATE,           /* note PMD, private buyer */
-    MENTION_LATE_PUBLIC,    /* note PMD, public buyer */
-    MENTION_DISCOUNT,       /* note AAB */
-    MENTION_SELF_BILLING,   /* the law that allows self-billing, to stand in brackets */
+    MENTION_RECOVERY,     /* note PMT */
+    MENTION_LATE,         /* note PMD, private buyer */
+    MENTION_LATE_PUBLIC,  /* note PMD, public buyer */
+    MENTION_DISCOUNT,     /* note AAB */
+    MENTION_SELF_BILLING, /* the law that allows self-billing, to stand in brackets */
     MENTION_PRO_FORMA,
 };
 struct legal_mention_row {

@@ -96,10 +96,9 @@ static int find_parties(struct making *m)
         m->out->buyer = party_of_member(m->buyer.member);
     }
     if (m->out->seller.siren.len != 9 || m->out->buyer.siren.len != 9) {
-        return fault_set(m->fault, E_INVALID,
-                         "%s has no SIREN, and no invoice can be without: record it",
-                         m->out->seller.siren.len != 9 ? document->seller_member_id
-                                                       : document->buyer_id);
+        return fault_set(
+            m->fault, E_INVALID, "%s has no SIREN, and no invoice can be without: record it",
+            m->out->seller.siren.len != 9 ? document->seller_member_id : document->buyer_id);
     }
     return E_OK;
 }
@@ -194,7 +193,7 @@ static int tax(struct making *m)
 
 /* What the carnets of a line have in common. */
 struct sold {
-    uint32_t units; /* 0: they differ */
+    uint32_t units;  /* 0: they differ */
     struct day last; /* on which one was bought */
     bool any;
 };
@@ -308,8 +307,7 @@ static int fill_lines(struct making *m, struct cents *carnets, struct day *paid_
         line->quantity = document->credit_note ? -from->quantity : from->quantity;
         line->price = CENTS(from->price_cents);
         if (month_parse(view_of(from->month), &line->month) != E_OK || line->quantity <= 0 ||
-            line->price.cents < 0 ||
-            cents_times(line->price, line->quantity, &line->net) != E_OK ||
+            line->price.cents < 0 || cents_times(line->price, line->quantity, &line->net) != E_OK ||
             cents_accumulate(&out->net, line->net) != E_OK) {
             return corrupt(m, "a line that cannot be");
         }
@@ -373,8 +371,7 @@ static void pay(struct making *m, struct day paid_on)
 {
     struct invoice *out = m->out;
     struct invoice_payment *payment = &out->payment;
-    const Passerelle__V1__SepaMandate *mandate =
-        m->employer == NULL ? NULL : m->employer->mandate;
+    const Passerelle__V1__SepaMandate *mandate = m->employer == NULL ? NULL : m->employer->mandate;
     out->due = day_plus(out->issued, m->terms->due_days);
     if (strcmp(out->process, "S2") == 0) {
         out->due = paid_on; /* BR-FR-CO-09: the day of the payment */
@@ -385,10 +382,10 @@ static void pay(struct making *m, struct day paid_on)
         payment->terms = VIEW_LIT("Rien ne reste à payer");
         return;
     }
-    payment->terms = m->employer == NULL
-                         ? VIEW_LIT("Réglé par compensation dans le règlement mensuel du réseau")
-                         : view_of(arena_printf(m->arena, "Paiement à %d jours",
-                                                m->terms->due_days));
+    payment->terms =
+        m->employer == NULL
+            ? VIEW_LIT("Réglé par compensation dans le règlement mensuel du réseau")
+            : view_of(arena_printf(m->arena, "Paiement à %d jours", m->terms->due_days));
     if (invoice_is_credit(out)) {
         payment->means = PAYMENT_CLEARING;
         if (m->employer != NULL) {

@@ -16,7 +16,7 @@ struct paper_member {
     const Passerelle__V1__Member *member;
     const Passerelle__V1__BankAccount *account; /* NULL: none on record */
     struct view sepa_creditor_id;               /* ICS; empty: it debits nobody */
-    bool mandate;             /* it lets issuers write its invoices (CGI 289 I-2, CIBS L. 216-33) */
+    bool mandate; /* it lets issuers write its invoices (CGI 289 I-2, CIBS L. 216-33) */
     struct day mandate_signed_on;
     uint32_t mandate_contest_days; /* in which it may contest one */
     bool mandate_revoked;

@@ -6,8 +6,8 @@
 
 #define NO_BREAK "\xc2\xa0"
 
-const char *const sheet_heads[SHEET_CELLS] = {"N°",           "Désignation", "Période",   "Quantité",
-                                              "Prix unitaire HT", "TVA",     "Montant HT"};
+const char *const sheet_heads[SHEET_CELLS] = {
+    "N°", "Désignation", "Période", "Quantité", "Prix unitaire HT", "TVA", "Montant HT"};
 const bool sheet_right[SHEET_CELLS] = {true, false, false, true, true, true, true};
 
 static void add(struct sheet_rows *rows, const char *label, struct view value)
@@ -173,10 +173,10 @@ void sheet_line(const struct invoice *invoice, size_t i, struct arena *arena,
     french_amount(line->net, net);
     french_month(line->month, month);
     cells[0] = view_of(arena_printf(arena, "%zu", i + 1));
-    cells[1] = line->note.len == 0 ? line->name
-                                   : view_of(arena_printf(arena, "%.*s (%.*s)",
-                                                          VIEW_FMT(line->name),
-                                                          VIEW_FMT(line->note)));
+    cells[1] = line->note.len == 0
+                   ? line->name
+                   : view_of(arena_printf(arena, "%.*s (%.*s)", VIEW_FMT(line->name),
+                                          VIEW_FMT(line->note)));
     cells[2] = arena_copy(arena, view_of(month));
     cells[3] = arena_copy(arena, view_of(count));
     cells[4] = arena_copy(arena, view_of(price));

@@ -20,8 +20,8 @@ struct sheet_rows {
 
 struct sheet {
     const char *title;
-    struct sheet_rows facts;   /* number, dates, references */
-    struct sheet_rows seller;  /* the first is its name */
+    struct sheet_rows facts;  /* number, dates, references */
+    struct sheet_rows seller; /* the first is its name */
     struct sheet_rows buyer;
     struct sheet_rows totals;
     struct sheet_rows payment;
