@@ -108,6 +108,8 @@ def sums(i, no):
         return no("BR-DEC-09", False)
     no("BR-CO-10", number(i["sum"]) == sum(lines))
     no("BR-CO-13", net == number(i["sum"]))
+    if any(number(tax["basis"]) is None or number(tax["amount"]) is None for tax in i["taxes"]):
+        return no("BR-DEC-19", False)
     no("BR-CO-14", vat == sum(number(tax["amount"]) for tax in i["taxes"]))
     no("BR-CO-15", gross == net + vat)
     no("BR-CO-16", payable == gross - paid)
@@ -183,7 +185,7 @@ def dates(i, no):
         no("BR-30", not line["from"] or not line["to"] or line["from"] <= line["to"])
         no("PEPPOL-R110", not line["from"] or i["from"] <= line["from"] and line["to"] <= i["to"])
     no("BR-CO-25", (number(i["payable"]) or 0) <= 0 or i["due"] or i["terms"])
-    no("BR-FR-CO-07_BT-9", not i["due"] or i["process"] in {"B2", "S2", "M2"} or i["due"] >= i["issued"])
+    no("BR-FR-CO-07_BT-9", not i["due"] or i["process"] in {"B2", "S2", "M2"} or i["due"] >= (i["issued"] or ""))
 
 
 def payment(i, no):
