@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Reads what paper-dump writes with readers that nobody here wrote: schemas by xmllint, the rules of
-EN 16931 and of the French platforms (rules.py), PDF by qpdf and poppler; compares the sums with
-expected.json. Usage: check.py PAPER_DUMP REFERENCE_DIR SOURCE_ROOT"""
+EN 16931 and of the French platforms (rules.py), PDF by qpdf, poppler and factur-x-kit; compares the
+sums with expected.json. Usage: check.py PAPER_DUMP REFERENCE_DIR SOURCE_ROOT"""
 import glob
 import html.parser
 import json
@@ -14,6 +14,8 @@ import xml.etree.ElementTree as ET
 
 import rules
 import terms
+
+FILE_MAX = 1_000_000  # bytes of what a reader is given that needs a minute for more
 
 problems = []
 counts = {}
@@ -239,6 +241,19 @@ def evidence(folder, rows):
         count("lists of evidence")
 
 
+def factur_x_kit(folder, rows, root):
+    """A reader of Factur-X in JavaScript, where deploy/setup --test installed it."""
+    if not os.path.isdir(f"{root}/tests/conformance/node_modules/factur-x-kit"):
+        print("skipped: factur-x-kit (deploy/setup --test installs it)")
+        return
+    paths = [f"{folder}/pdf/{row['name']}.pdf" for row in rows if not row["pro_forma"]]
+    paths = [path for path in paths if os.path.exists(path) and os.path.getsize(path) < FILE_MAX]
+    result = run("node", f"{root}/tests/conformance/facturx.mjs", *paths)
+    if result.returncode != 0:
+        say("factur-x-kit", (result.stdout + result.stderr).decode()[-2000:])
+    count("Factur-X by factur-x-kit", len(paths))
+
+
 def read_rows(folder):
     names = ("name", "number", "type", "pro_forma", "lines", "net", "vat", "gross", "paid")
     rows = []
@@ -272,6 +287,7 @@ def main():
             if os.path.exists(f"{folder}/pdf/{row['name']}.pdf"):
                 pdf(folder, row, again)
         letters(folder)
+        factur_x_kit(folder, rows, root)
         broken = run(sys.executable, f"{root}/tests/paper/test_rules.py",
                      f"{folder}/cii/case-employer-standard.xml")
         print(broken.stdout.decode().strip())
