@@ -2,6 +2,7 @@
 
 #include <check.h>
 
+#include "core/close/behind.h"
 #include "core/close/result_json.h"
 #include "tests/lib/reference.h"
 #include "tests/lib/small.h"
@@ -32,6 +33,61 @@ START_TEST(reference_month)
     ck_assert_str_eq(expected + head, "\n}\n");
     free(expected);
     buf_release(&json);
+    close_result_release(&result);
+    reference_release(&reference);
+}
+END_TEST
+
+/* What stands behind the lines of the reference month: their items add up to each line's quantity,
+ * the stays of each are in order of visit ids, and every stay that was billed stands behind a line.
+ */
+START_TEST(behind_lines)
+{
+    struct reference reference;
+    reference_load(&reference, REFERENCE_DIR);
+    struct close_result result;
+    struct close_input input = {.month = small_month("2026-10"),
+                                .stays = reference.stays,
+                                .stay_count = reference.stay_count,
+                                .carry_minimum = CLOSE_CARRY_MINIMUM};
+    struct fault fault = FAULT_NONE;
+    struct behind behind;
+    ck_assert_int_eq(close_run(&result, &reference.roster, &input, &fault), 0);
+    ck_assert_int_eq(behind_run(&behind, &reference.roster, &result.rating, reference.stays,
+                                result.lines, result.line_count),
+                     0);
+    bool *item_counted = xcalloc(result.rating.item_count + 1u, sizeof(bool));
+    bool *stay_stands = xcalloc(reference.stay_count + 1u, sizeof(bool));
+    for (uint32_t i = 0; i < result.line_count; i++) {
+        const struct line *line = &result.lines[i];
+        int64_t quantity = 0;
+        memset(item_counted, 0, result.rating.item_count);
+        for (uint32_t k = behind.first[i]; k < behind.first[i + 1]; k++) {
+            const struct stay *stay = &reference.stays[behind.stays[k]];
+            uint32_t item = result.rating.outcomes[behind.stays[k]].item;
+            stay_stands[behind.stays[k]] = true;
+            ck_assert(k == behind.first[i] || memcmp(reference.stays[behind.stays[k - 1]].visit_id,
+                                                     stay->visit_id, 16) < 0);
+            if (!item_counted[item]) {
+                item_counted[item] = true;
+                quantity += result.rating.items[item].quantity;
+            }
+        }
+        bool of_items = line->kind != LINE_CARNET && line->kind != LINE_SUBSCRIPTION;
+        ck_assert_int_eq(quantity, of_items ? line->quantity : 0);
+    }
+    for (size_t i = 0; i < reference.stay_count; i++) {
+        const struct item *item = &result.rating.items[result.rating.outcomes[i].item];
+        ck_assert(item->quantity > 0 || !stay_stands[i]);
+        uint32_t plan = reference.roster.holders[item->holder].plan;
+        uint32_t issuer = reference.roster.employers[reference.roster.plans[plan].employer].issuer;
+        if (item->quantity > 0 && issuer != reference.roster.operator_member) {
+            ck_assert(stay_stands[i]); /* the fee, at least */
+        }
+    }
+    free(item_counted);
+    free(stay_stands);
+    behind_release(&behind);
     close_result_release(&result);
     reference_release(&reference);
 }
@@ -568,6 +624,7 @@ int main(void)
     Suite *suite = suite_create("close");
     TCase *cases = tcase_create("close");
     tcase_add_test(cases, reference_month);
+    tcase_add_test(cases, behind_lines);
     tcase_add_test(cases, documents);
     tcase_add_test(cases, three_months);
     tcase_add_test(cases, shuffled);

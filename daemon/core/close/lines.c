@@ -27,17 +27,27 @@ static void line_add(struct lines *lines, struct line line)
 }
 
 /* RULES 14: what units do not cover is charged: one unit as a half-day, two as a day. */
-static void charge_count(struct tally *charges, uint32_t employer, const struct item *item)
+static bool charge_row(const struct item *item, uint32_t *row)
 {
-    uint32_t row = item->row;
     int uncovered = item->units - item->units_covered;
-    if (item->units > 0) {
-        if (uncovered == 0) {
-            return;
-        }
-        row -= uncovered == 1 && item->slot == SLOT_DAY;
-    }
-    tally_add(charges, (uint64_t)employer << NUMBER_BITS | row, item->quantity);
+    *row = item->row - (item->units > 0 && uncovered == 1 && item->slot == SLOT_DAY);
+    return item->units == 0 || uncovered > 0;
+}
+
+static void charge_emit(struct lines *lines, const struct roster *roster, struct month month,
+                        uint32_t employer, uint32_t row, int64_t quantity)
+{
+    line_add(lines, (struct line){
+                        .document = DOCUMENT_EMPLOYER,
+                        .kind = LINE_CHARGE,
+                        .slot = (uint8_t)(row % SLOT_COUNT),
+                        .party = employer,
+                        .other = roster->employers[employer].issuer,
+                        .month = month,
+                        .subject = LINE_NO_SUBJECT,
+                        .price = tariff_prices(&roster->tariff, row)->public_price,
+                        .quantity = quantity,
+                    });
 }
 
 static void charges_emit(struct lines *lines, const struct roster *roster, struct month month,
@@ -47,19 +57,8 @@ static void charges_emit(struct lines *lines, const struct roster *roster, struc
     uint64_t key;
     int64_t quantity;
     while (tally_next(charges, &at, &key, &quantity)) {
-        uint32_t employer = (uint32_t)(key >> NUMBER_BITS);
-        uint32_t row = (uint32_t)(key & NUMBER_MASK);
-        line_add(lines, (struct line){
-                            .document = DOCUMENT_EMPLOYER,
-                            .kind = LINE_CHARGE,
-                            .slot = (uint8_t)(row % SLOT_COUNT),
-                            .party = employer,
-                            .other = roster->employers[employer].issuer,
-                            .month = month,
-                            .subject = LINE_NO_SUBJECT,
-                            .price = tariff_prices(&roster->tariff, row)->public_price,
-                            .quantity = quantity,
-                        });
+        charge_emit(lines, roster, month, (uint32_t)(key >> NUMBER_BITS),
+                    (uint32_t)(key & NUMBER_MASK), quantity);
     }
 }
 
@@ -132,7 +131,10 @@ static void items_count(struct lines *lines, const struct roster *roster,
             continue;
         }
         uint32_t employer = roster->plans[roster->holders[item->holder].plan].employer;
-        charge_count(&charges, employer, item);
+        uint32_t row;
+        if (charge_row(item, &row)) {
+            tally_add(&charges, (uint64_t)employer << NUMBER_BITS | row, item->quantity);
+        }
         uint64_t key = (uint64_t)item->site << NUMBER_BITS | roster->employers[employer].issuer;
         uint32_t version = item->row / version_rows - first_version;
         assert(version < 1 << VERSION_BITS); /* a month has 31 days: at most so many versions */
@@ -188,6 +190,27 @@ void lines_add_month(struct lines *lines, const struct roster *roster, const str
     }
     free(holders);
     items_count(lines, roster, rating);
+}
+
+size_t lines_of_item(const struct roster *roster, struct month month, const struct item *item,
+                     struct line out[static LINES_OF_ITEM_MAX])
+{
+    struct lines lines = {.all = out, .alloc = LINES_OF_ITEM_MAX}; /* never more, so never moved */
+    if (item->quantity == 0) {
+        return 0;
+    }
+    uint32_t employer = roster->plans[roster->holders[item->holder].plan].employer;
+    uint32_t row;
+    if (charge_row(item, &row)) {
+        charge_emit(&lines, roster, month, employer, row, item->quantity);
+    }
+    struct line line = {.slot = item->slot,
+                        .other = roster->employers[employer].issuer,
+                        .month = month,
+                        .quantity = item->quantity};
+    share_emit(&lines, roster, line, roster->sites[item->site].member, item->site,
+               tariff_prices(&roster->tariff, item->row));
+    return lines.count;
 }
 
 int lines_take_billed(struct lines *lines, const struct line *billed, size_t count)

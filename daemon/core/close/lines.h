@@ -15,6 +15,10 @@ void lines_release(struct lines *lines);
 /* RULES 14 and 16 for everything that a month holds: its rated items, the carnets bought in it, and
  * the subscriptions that touch it. Lines with equal keys may come more than once. */
 void lines_add_month(struct lines *lines, const struct roster *roster, const struct rating *rating);
+/* The lines that one item is counted in: charge, host, fee, subsidy. */
+enum { LINES_OF_ITEM_MAX = 4 };
+size_t lines_of_item(const struct roster *roster, struct month month, const struct item *item,
+                     struct line out[static LINES_OF_ITEM_MAX]);
 /* RULES 19: takes away what was billed (and gives back what was credited). */
 must_check int lines_take_billed(struct lines *lines, const struct line *billed, size_t count);
 /* One line per key, ascending; what adds up to 0 is dropped, and what is below 0 goes into the

@@ -1,5 +1,6 @@
 #include "core/paper/evidence.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "base/text.h"
@@ -18,6 +19,7 @@ static void ids(struct buf *out, bool employer, const struct evidence *evidence)
 {
     for (size_t i = 0; i < evidence->count; i++) {
         char text[UUID_TEXT_LEN + 1];
+        assert(i == 0 || memcmp(evidence->ids[i - 1], evidence->ids[i], EVIDENCE_LEN) < 0);
         if (employer) {
             text_to_hex(evidence->ids[i], EVIDENCE_LEN, text);
         } else {

@@ -12,7 +12,7 @@ enum { EVIDENCE_LEN = 16 };
 
 /* Of one line. Carnets and subscription fees have none. */
 struct evidence {
-    const uint8_t (*ids)[EVIDENCE_LEN]; /* in the order in which they are to stand */
+    const uint8_t (*ids)[EVIDENCE_LEN]; /* ascending: their order tells nothing else */
     size_t count;
 };
 
