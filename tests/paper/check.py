@@ -235,6 +235,13 @@ def evidence(folder, rows):
         employer = row["type"] in (380, 381) and any("check_ins" in line for line in said["lines"])
         shape = r"[0-9a-f]{32}" if employer else r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
         for line in said["lines"]:
+            ids = line["check_ins" if employer else "visits"]
+            if ids != sorted(set(ids)):
+                say(path, f"line {line['line']} is not in order")
+            of_stays = not line["name"].startswith(("Carnet", "Abonnement"))
+            if not row["name"].startswith("case-") and bool(ids) != of_stays:
+                say(path, f"line {line['line']} stands on {len(ids)} stays")
+            count("stays behind lines", len(ids))
             for one in line["check_ins" if employer else "visits"]:
                 if not re.fullmatch(shape, one):
                     say(path, f"names {one}")

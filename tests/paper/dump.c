@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "core/close/behind.h"
 #include "core/close/document.h"
 #include "core/paper/cii.h"
 #include "core/paper/facturx.h"
@@ -11,10 +12,11 @@
 #include "core/paper/series.h"
 #include "core/paper/ubl.h"
 #include "core/records/memory.h"
+#include "crypt/sha256.h"
 #include "tests/lib/reference.h"
 #include "tests/paper/cases.h"
 
-enum { PAGES_EVERY = 16 };
+enum { PAGES_EVERY = 40 };
 
 struct dump {
     const char *dir;
@@ -148,9 +150,36 @@ static uint32_t next_number(struct dump *dump, const char *series)
     return *last;
 }
 
-static void reference_month(struct dump *dump, const struct close_result *result,
-                            const struct roster *roster)
+static int by_bytes(const void *left, const void *right)
 {
+    return memcmp(left, right, EVIDENCE_LEN);
+}
+
+/* Visit ids; for employers the hash of one stands for the leaf that a ledger would have. */
+static struct evidence evidence_of(const struct behind *behind, uint32_t line,
+                                   const struct stay *stays, bool employer, struct arena *arena)
+{
+    size_t count = behind->first[line + 1] - behind->first[line];
+    uint8_t(*ids)[EVIDENCE_LEN] = arena_array(arena, count, EVIDENCE_LEN);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *visit = stays[behind->stays[behind->first[line] + i]].visit_id;
+        memcpy(ids[i], visit, EVIDENCE_LEN);
+        if (employer) {
+            uint8_t hash[SHA256_LEN];
+            sha256(view_bytes(visit, EVIDENCE_LEN), hash);
+            memcpy(ids[i], hash, EVIDENCE_LEN);
+        }
+    }
+    qsort(ids, count, EVIDENCE_LEN, by_bytes);
+    return (struct evidence){(const uint8_t(*)[EVIDENCE_LEN])ids, count};
+}
+
+static void reference_month(struct dump *dump, const struct close_result *result,
+                            const struct roster *roster, const struct stay *stays)
+{
+    struct behind behind;
+    must(behind_run(&behind, roster, &result->rating, stays, result->lines, result->line_count),
+         "behind");
     const Passerelle__V1__SettlementDocument *settlement =
         document_of_result(result, roster, &dump->arena);
     struct paper_book book = {dump, find_member, find_employer, find_site, find_carnet};
@@ -189,10 +218,15 @@ static void reference_month(struct dump *dump, const struct close_result *result
         char name[128];
         snprintf(name, sizeof name, "%d-%s-%s", (int)document->kind, document->seller_member_id,
                  document->buyer_id);
-        struct evidence *none = ARENA_ARRAY(&arena, invoice.line_count, struct evidence);
-        write_all(dump, name, employer, i % PAGES_EVERY == 0, &invoice, none);
+        struct evidence *evidence = ARENA_ARRAY(&arena, invoice.line_count, struct evidence);
+        for (uint32_t k = 0; k < invoice.line_count; k++) {
+            evidence[k] =
+                evidence_of(&behind, result->documents[i].line_first + k, stays, employer, &arena);
+        }
+        write_all(dump, name, employer, i % PAGES_EVERY == 0, &invoice, evidence);
         arena_clear(&arena);
     }
+    behind_release(&behind);
     arena_release(&arena);
 }
 
@@ -232,7 +266,7 @@ static void reference(struct dump *dump)
                                 .carry_minimum = CLOSE_CARRY_MINIMUM};
     must(close_run(&result, &reference.roster, &input, &fault), fault.text);
     read_records(dump);
-    reference_month(dump, &result, &reference.roster);
+    reference_month(dump, &result, &reference.roster, reference.stays);
     memory_release(&dump->memory);
     close_result_release(&result);
     reference_release(&reference);
