@@ -282,6 +282,8 @@ static void payments(case_fn each, void *context)
     w.employer.engagement = TEXT("ENG-554686");
     w.employer.vat_id = TEXT("");
     EMIT("public-buyer", EMPLOYER_INVOICE, false, "2026-11-03", mixed);
+    w.employer.buyer_reference = TEXT("#ABC# & <X#Y>");
+    EMIT("public-hostile", EMPLOYER_INVOICE, false, "2026-11-03", mixed);
     w.account_known = false;
     w.carnet_count = 0;
     EMIT("no-iban", EMPLOYER_INVOICE, false, "2026-11-03", mixed);

@@ -75,6 +75,10 @@ def presence(i, no):
         no("BR-48", tax["rate"] or tax["category"] == "O")
 
 
+def _text(i):
+    return "".join(value for subject, value in i["notes"] if subject is None)
+
+
 def codes(i, no):
     no("BR-CL-01", i["type"] in TYPES)
     if i["syntax"] == "ubl":
@@ -83,6 +87,7 @@ def codes(i, no):
     no("BR-CL-04", i["currency"] == "EUR")
     for subject, _ in i["notes"]:
         no("BR-CL-08", subject is None or subject in SUBJECTS)
+        no("BR-CL-08", i["syntax"] != "ubl" or subject is not None or "#" not in _text(i))
     for party in (i["seller"], i["buyer"]):
         no("BR-CL-10", all(scheme in ICD for scheme, _ in party["ids"]))
         no("BR-CL-11", party["legal_id"] is None or party["legal_id"][0] in ICD)

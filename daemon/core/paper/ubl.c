@@ -29,6 +29,8 @@ static void wrapped(struct xml *xml, const char *outer, const char *inner, struc
     }
 }
 
+/* Codes stand before the text, "#PMT#..."; a text without one may hold no '#' that would look so.
+ */
 static void notes(struct xml *xml, const struct invoice *invoice)
 {
     struct buf text = BUF_INIT;
