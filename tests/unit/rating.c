@@ -436,6 +436,10 @@ START_TEST(rating_faults)
     ck_assert_int_eq(roster_check_tariff(&small.roster, small_day("2026-10-01"),
                                          small_day("2026-11-30"), &fault),
                      0);
+    /* Days before the first version have none that could lack a row. */
+    ck_assert_int_eq(roster_check_tariff(&small.roster, small_day("2025-01-01"),
+                                         small_day("2026-11-30"), &fault),
+                     0);
     ck_assert_int_eq(roster_check_tariff(&small.roster, small_day("2026-10-01"),
                                          small_day("2026-12-01"), &fault),
                      E_NOT_FOUND);

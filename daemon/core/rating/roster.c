@@ -335,7 +335,8 @@ int roster_check_tariff(const struct roster *roster, struct day from, struct day
     int before = -2;
     for (struct day day = from; day_compare(day, to) <= 0; day = day_plus(day, 1)) {
         int version = tariff_version_on(&roster->tariff, day);
-        for (uint32_t i = 0; version != before && i < roster->site_ids.count; i++) {
+        bool look = version >= 0 && version != before; /* no version lacks no row */
+        for (uint32_t i = 0; look && i < roster->site_ids.count; i++) {
             int error = site_check_tariff(roster, &roster->sites[i], version, day, fault);
             if (error != 0) {
                 return error;
