@@ -39,8 +39,9 @@ static struct view field(struct view line, const char *name)
     return VIEW_NONE;
 }
 
-/* Checks in the order of proto/pass-token.md. */
-static const char *decide(struct view text, const struct token_keyset *set, uint64_t now)
+/* Checks in the order of proto/pass-token.md; `used` is what was accepted before. */
+static const char *decide(struct view text, const struct token_keyset *set,
+                          struct proof_filter *used, uint64_t now)
 {
     struct token_scan scan = TOKEN_SCAN_INIT;
     struct token token = {.has_device = false};
@@ -66,6 +67,9 @@ static const char *decide(struct view text, const struct token_keyset *set, uint
                (proof_age(scan.proof_utc_s, (int64_t)now * 1000, 60, 0) != PROOF_FRESH ||
                 !proof_check(hash, scan.proof_utc_s, scan.proof_signature, token.device_key))) {
         result = "PROOF_STALE";
+    } else if (token.has_device &&
+               proof_filter_add(used, hash, scan.proof_utc_s, (int64_t)now - 60) != E_OK) {
+        result = "PROOF_REPLAYED";
     }
     token_scan_release(&scan);
     return result;
@@ -77,7 +81,9 @@ START_TEST(published_vectors)
     struct view rest = view_of(json);
     struct view line;
     struct token_keyset set;
+    struct proof_filter used;
     int counts[3] = {0};
+    proof_filter_init(&used, 64);
     ck_assert_int_eq(token_keyset_init(&set, VIEW_LIT("demo")), E_OK);
     while (view_cut(&rest, '\n', &line)) {
         struct view text = field(line, "text");
@@ -98,14 +104,15 @@ START_TEST(published_vectors)
         } else if (field(line, "expect").data != NULL) {
             uint64_t now;
             ck_assert_int_eq(text_u64(field(line, "now_utc_s"), &now), E_OK);
-            ck_assert_msg(view_is(field(line, "expect"), decide(text, &set, now)), "%.*s",
+            ck_assert_msg(view_is(field(line, "expect"), decide(text, &set, &used, now)), "%.*s",
                           VIEW_FMT(line));
             counts[2]++;
         }
     }
     ck_assert_int_eq(counts[0], 2);
     ck_assert_int_eq(counts[1], 14);
-    ck_assert_int_eq(counts[2], 41);
+    ck_assert_int_eq(counts[2], 42);
+    proof_filter_release(&used);
     free(json);
 }
 END_TEST

@@ -227,6 +227,8 @@ static void proof_rows(const struct token *phone, const struct token *card,
     struct view token = sign(phone, network, key, bytes);
     bare("a phone's token alone", token, now, "PROOF_MISSING");
     proven("60 s old", token, device, now - 60, now, "VALID");
+    /* Rows are shown in order to one verifier. */
+    proven("the same proof again", token, device, now - 60, now, "PROOF_REPLAYED");
     proven("61 s old", token, device, now - 61, now, "PROOF_STALE");
     proven("60 s ahead", token, device, now + 60, now, "VALID");
     proven("61 s ahead", token, device, now + 61, now, "PROOF_STALE");

@@ -16,9 +16,8 @@ function decode45(text, out = []) {
   }
   return Buffer.from(out);
 }
-const wire = [, 2, 5, 2, 2, 0, 0, 0, 0, 0, 2, 0]; // protobuf's wire type of each field
 function payload(b) {
-  let f = [], at = 0, last = 0;
+  let f = [], at = 0, last = 0, wire = [, 2, 5, 2, 2, 0, 0, 0, 0, 0, 2, 0]; // protobuf's wire type of each field
   const varint = () => {
     for (let n = 0n, s = 0n; ; s += 7n) {
       need(at < b.length && s < 35n);
@@ -37,6 +36,7 @@ function payload(b) {
   need(from <= 47482 && until <= 47482 && (!until || until >= from) && f[8] && within(f[9], 3) && (!f[10] || f[10].length === 8));
   return need((f[2] ?? 0) === sha256(network).readUInt32BE()) && { device: f[3], from, until };
 }
+const seen = new Set();
 function check(text, now) {
   const proof = need(/^P[TP]1:/.test(text)) && text[1] === 'P', bytes = decode45(text.slice(4));
   const token = bytes.subarray(0, bytes.length - (proof ? 68 : 0)), cut = token.length - 68;
@@ -50,11 +50,11 @@ function check(text, now) {
   if (!p.device || !need(proof, 'PROOF_MISSING')) return 'VALID';
   const tail = bytes.subarray(token.length), second = tail.readUInt32BE(); // as u64: four zero bytes before it
   const message = Buffer.concat([Buffer.from('passerelle-proof/v1\0'), sha256(token), Buffer.alloc(4), tail.subarray(0, 4)]);
-  return need(Math.abs(now - second) <= 60 && signed(p.device, message, tail.subarray(4)), 'PROOF_STALE') && 'VALID';
+  need(Math.abs(now - second) <= 60 && signed(p.device, message, tail.subarray(4)), 'PROOF_STALE');
+  return need(!seen.has(message.toString('hex')), 'PROOF_REPLAYED') && seen.add(message.toString('hex')) && 'VALID';
 }
 const outcome = (f) => { try { return f(); } catch (why) { if (typeof why !== 'string') throw why; return why; } };
 const failed = [...base45.filter((c) => outcome(() => decode45(c.text).toString('hex')) !== (c.hex ?? 'BAD_TOKEN')),
   ...cases.filter((c) => outcome(() => check(c.text, c.now_utc_s)) !== c.expect)];
-failed.forEach((c) => console.log('failed:', c.name ?? c.text));
-console.log(`${base45.length + cases.length - failed.length} passed, ${failed.length} failed`);
+console.log(failed.map((c) => `failed: ${c.name ?? c.text}\n`).join('') + `${base45.length + cases.length - failed.length} passed, ${failed.length} failed`);
 process.exitCode = failed.length ? 1 : 0;
