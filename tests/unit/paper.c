@@ -332,6 +332,8 @@ static void look(void *context, const char *name, bool employer, const struct in
     } else if (strcmp(name, "public-buyer") == 0) {
         ck_assert(view_is(invoice->buyer_reference, "SERV005"));
         ck_assert(view_is(invoice->engagement, "ENG-554686"));
+        html_write(invoice, &bytes);
+        has(&bytes, "<dt>Code service</dt><dd>SERV005</dd>", name);
         wanted->seen++;
     } else if (strcmp(name, "debit") == 0) {
         ck_assert_int_eq(invoice->payment.means, PAYMENT_SEPA_DEBIT);

@@ -82,6 +82,7 @@ struct invoice {
     struct invoice_note notes[INVOICE_NOTES_MAX];
     size_t note_count;
     struct view buyer_reference;               /* BT-10: for a public buyer its service code */
+    bool buyer_service;                        /* BT-10 is that code */
     struct view engagement;                    /* BT-13 */
     const struct invoice_reference *preceding; /* BG-3 */
     size_t preceding_count;

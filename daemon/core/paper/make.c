@@ -449,6 +449,7 @@ static void annotate(struct making *m)
     out->buyer_reference = view_of(m->employer->buyer_reference);
     if (m->employer->sector == SECTOR_PUBLIC && m->employer->service_code[0] != '\0') {
         out->buyer_reference = view_of(m->employer->service_code); /* Chorus Pro reads BT-10 */
+        out->buyer_service = true;
         if (m->employer->buyer_reference[0] != '\0') {
             note(m, "AAI",
                  arena_printf(m->arena, "Référence de l'acheteur : %s",

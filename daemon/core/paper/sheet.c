@@ -57,8 +57,9 @@ static void facts(const struct invoice *invoice, struct arena *arena, struct she
     }
     add_text(out, "Période", period_text(arena, invoice->from, invoice->to));
     add_text(out, "Nature", "Prestations de services");
-    add(out, "Référence de l'acheteur", invoice->buyer_reference);
-    add(out, "Engagement", invoice->engagement);
+    add(out, invoice->buyer_service ? "Code service" : "Référence de l'acheteur",
+        invoice->buyer_reference);
+    add(out, "N° d'engagement", invoice->engagement);
     for (size_t i = 0; i < invoice->preceding_count; i++) {
         if (out->count == SHEET_ROWS_MAX - 1 && invoice->preceding_count - i > 1) {
             add_text(out, "Et",
