@@ -311,6 +311,7 @@ int net_start(const struct net_config *config, struct net **out, struct fault *f
         io_open(net, i, listen_fd);
     }
     close(listen_fd);
+    *out = net; /* nothing fails from here on, and the threads look for it there */
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -321,7 +322,6 @@ int net_start(const struct net_config *config, struct net **out, struct fault *f
         net->ios[i].running = true;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    *out = net;
     return E_OK;
 }
 
