@@ -3,6 +3,7 @@
 #include "passerelle/v1/desk.pb-c.h"
 #include "passerelle/v1/directory.pb-c.h"
 #include "passerelle/v1/employer.pb-c.h"
+#include "passerelle/v1/enrol.pb-c.h"
 #include "passerelle/v1/ledger.pb-c.h"
 #include "passerelle/v1/network.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
@@ -158,6 +159,11 @@ const struct command commands[] = {
     {"site state", "SITE candidate|active|suspended|closed", "Moves a site between its states",
      "site state s010 suspended", CALLS("NetworkService", "SetSiteState", set_site_state),
      .positional = "site_id state"},
+    {"site enrol", "SITE [--valid-hours N] [--hub-address HOST:PORT] [--qr]",
+     "A join code, with which the site gets a daemon of its own", "site enrol s042 --qr",
+     .run = cmd_site_enrol},
+    {"site host", "SITE", "Brings a site's ledger back to the hub; its daemon is a stranger then",
+     "site host s042", CALLS("NetworkService", "HostSite", host_site), .positional = "site_id"},
     {"site stops", "SITE [FILE | --none] [--dry-run]",
      "The weekly stops of an itinerant site as CSV, or other ones from such a file",
      "site stops s005 stops.csv", .run = cmd_site_stops},

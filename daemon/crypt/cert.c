@@ -462,10 +462,8 @@ int cert_issue_client(const struct cert_authority *authority, const struct env *
     return err;
 }
 
-int cert_make_request(struct cert_pem *out, struct fault *fault)
+static int request_for(EVP_PKEY *key, struct buf *out, struct fault *fault)
 {
-    struct cert_pem made = CERT_PEM_INIT;
-    EVP_PKEY *key = EVP_EC_gen("P-256");
     X509_REQ *request = X509_REQ_new();
     BIO *bio = BIO_new(BIO_s_mem());
     int err = E_OK;
@@ -475,17 +473,35 @@ int cert_make_request(struct cert_pem *out, struct fault *fault)
         PEM_write_bio_X509_REQ(bio, request) != 1) {
         err = openssl_fault(fault, "making a certificate request");
     } else {
-        take_bio(bio, &made.certificate);
-        err = key_to_pem(key, &made.key, fault);
+        take_bio(bio, out);
     }
+    BIO_free(bio);
+    X509_REQ_free(request);
+    return err;
+}
+
+int cert_make_request(struct cert_pem *out, struct fault *fault)
+{
+    struct cert_pem made = CERT_PEM_INIT;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    int err = request_for(key, &made.certificate, fault);
+    err = err != E_OK ? err : key_to_pem(key, &made.key, fault);
     if (err == E_OK) {
         *out = made;
     } else {
         cert_pem_release(&made);
     }
-    BIO_free(bio);
-    X509_REQ_free(request);
     EVP_PKEY_free(key);
+    return err;
+}
+
+int cert_request_again(struct view key_pem, struct buf *request_pem, struct fault *fault)
+{
+    BIO *bio = key_pem.len > INT32_MAX ? NULL : BIO_new_mem_buf(key_pem.data, (int)key_pem.len);
+    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    int err = request_for(key, request_pem, fault);
+    EVP_PKEY_free(key);
+    BIO_free(bio);
     return err;
 }
 

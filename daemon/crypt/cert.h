@@ -67,6 +67,9 @@ must_check int cert_issue_client(const struct cert_authority *authority, const s
  * request), the authority signs it for an identity that the authority chose. Of the request only
  * the key is taken, after its signature was checked; it must be P-256. */
 must_check int cert_make_request(struct cert_pem *out, struct fault *fault);
+/* A request for a key that is there already. */
+must_check int cert_request_again(struct view key_pem, struct buf *request_pem,
+                                  struct fault *fault);
 must_check int cert_issue_requested(const struct cert_authority *authority, const struct env *env,
                                     struct view request_pem, const struct cert_identity *identity,
                                     struct cert_validity validity, struct buf *certificate_pem,

@@ -77,15 +77,22 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     struct hub *hub = NULL;
     struct pages pages;
     struct hub_options options = {.settings = settings, .state = state, .log = log};
+    struct joined joined;
     block_signals(&signals);
-    int err = hub_open(&hub, &options, fault);
+    int err = E_OK;
+    if (settings->role == SETTING_ROLE_SITE) {
+        err = joined_read(state, &joined, fault);
+        options.joined = &joined;
+    }
+    err = err != E_OK ? err : hub_open(&hub, &options, fault);
     if (err != E_OK) {
         return err;
     }
-    err = pages_init(&pages, hub, settings, fault);
+    err = pages_init(&pages, hub, state, settings, fault);
     uint64_t verified = (uint64_t)settings->verify_entries;
     err = err != E_OK ? err : verify_ends(hub_service(hub)->db, verified, fault);
     err = err != E_OK ? err : verify_keys(hub_service(hub)->db, state, fault);
+    err = err != E_OK ? err : hub_start_writer(hub, fault);
     err = err != E_OK ? err : hub_start(hub, pages.routes, pages.route_count, &pages, fault);
     if (err == E_OK) {
         err = pages_verify(&pages, fault);
@@ -135,7 +142,7 @@ static int run(int argc, char **argv)
 const struct command command_run = {
     .name = "run",
     .usage = "DIR | --config FILE",
-    .summary = "Runs the hub of the network in DIR until SIGTERM.",
+    .summary = "Runs the hub, or the daemon of the site, in DIR until SIGTERM.",
     .help = "\n"
             "Writes one line `event=ready url=https://...` to stderr when it takes requests.\n"
             "/healthz, /readyz and /metrics are plain pages at the same address.\n\n"

@@ -126,12 +126,22 @@ static int identify(struct hub *hub, struct db *db, const struct credentials *sh
                     struct principal *out, struct fault *fault)
 {
     int64_t real_utc_ms = env_real_utc_ms(hub->node.env);
+    bool site = hub->node.role == NODE_SITE;
+    if (shown->certificate == NULL && site) {
+        return fault_set(fault, E_UNAUTHENTICATED,
+                         "API keys are the hub's: show a desk's certificate here, or ask %s.",
+                         hub->node.hub_url);
+    }
     if (shown->certificate == NULL) {
         return identity_of_key(db, shown->bearer, real_utc_ms, out, fault);
     }
     struct cert_info info;
     int err = cert_inspect(shown->certificate, hub->node.network_id, &info, fault);
-    return err != E_OK ? err : identity_of_certificate(db, &info, real_utc_ms, out, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    return site ? identity_at_site(db, hub->node.site_id, &info, real_utc_ms, out, fault)
+                : identity_of_certificate(db, &info, real_utc_ms, out, fault);
 }
 
 static bool authenticate(void *context, const struct credentials *shown, struct principal *out,
@@ -173,6 +183,13 @@ static void read_here(struct hub *hub, struct call *call)
 static void submit(void *context, struct call *call)
 {
     struct hub *hub = context;
+    if (hub->node.role == NODE_SITE && !call->method->at_sites) {
+        call_fail(call, CODE_FAILED_PRECONDITION,
+                  "this is the daemon of the site %s: ask the hub at %s", hub->node.site_id,
+                  hub->node.hub_url);
+        call->done(call);
+        return;
+    }
     if (call->method->apply == NULL) {
         if (call->method->slow) {
             worker_submit(hub->worker, call);
@@ -339,9 +356,24 @@ static void read_newest(struct hub *hub)
     }
 }
 
+/* A site that has not yet heard of its network's beginning knows it by what it joined. */
+static void take_joined(struct hub *hub, const struct joined *joined)
+{
+    struct node *node = &hub->node;
+    node->role = NODE_SITE;
+    node->hub_url = hub->options.settings->hub;
+    node->demo = hub->options.state->clock.rate != 0;
+    memcpy(node->site_id, joined->site, sizeof node->site_id);
+    memcpy(node->network_id, joined->network, sizeof node->network_id);
+}
+
 /* Whose network is this? */
 static int read_network(struct hub *hub, struct fault *fault)
 {
+    if (hub->options.joined != NULL) {
+        take_joined(hub, hub->options.joined);
+        return E_OK;
+    }
     struct arena arena = ARENA_INIT;
     int err = db_begin_read(hub->service.db, fault);
     if (err == E_OK) {
@@ -428,6 +460,16 @@ struct service *hub_service(struct hub *hub)
     return &hub->service;
 }
 
+int hub_start_writer(struct hub *hub, struct fault *fault)
+{
+    return writer_start(hub->writer, fault);
+}
+
+void hub_submit_internal(struct hub *hub, struct call *call)
+{
+    writer_submit(hub->writer, call);
+}
+
 static struct tls_files tls_files(const struct hub *hub)
 {
     const struct state *state = hub->options.state;
@@ -462,10 +504,6 @@ int hub_start(struct hub *hub, const struct route *routes, size_t route_count, v
                                      (size_t)settings->slow_calls, fault);
     if (err != E_OK) {
         db_free(db);
-        return err;
-    }
-    err = writer_start(hub->writer, fault);
-    if (err != E_OK) {
         return err;
     }
     err = transport_start(&config, &transport, fault);

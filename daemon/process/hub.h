@@ -1,4 +1,4 @@
-/* The hub at work: what stands behind the transport. It owns the node, the writer with its
+/* The hub, or the daemon of a site, at work: what stands behind the transport. It owns the node, the writer with its
  * connection, the thread for long reads, and one read-only connection for each I/O thread.
  *
  * The way of a call: the transport finds its row and its caller here, then submits it. A read runs
@@ -7,6 +7,7 @@
 #ifndef PROCESS_HUB_H
 #define PROCESS_HUB_H
 
+#include "process/joined.h"
 #include "process/state.h"
 #include "service/metrics.h"
 #include "service/writer.h"
@@ -18,13 +19,18 @@ struct hub_options {
     const struct settings *settings; /* borrowed; read at the start and by hub_reload_settings() */
     const struct state *state;       /* borrowed, locked */
     const struct log *log;           /* borrowed */
+    const struct joined *joined;     /* of a site's daemon; NULL at the hub */
 };
 
 /* Opens the database, brings its schema up to date and reads whose network it is. No thread yet. */
 must_check int hub_open(struct hub **out, const struct hub_options *options, struct fault *fault);
 /* The writer's service, for checks before hub_start(). */
 struct service *hub_service(struct hub *hub);
-/* Listens and works. Routes are borrowed. */
+/* The writer, with its thread; before hub_start(), for what must be written before anybody asks. */
+must_check int hub_start_writer(struct hub *hub, struct fault *fault);
+/* Hands an internal call to the writer: no row of the table, no role. */
+void hub_submit_internal(struct hub *hub, struct call *call);
+/* Listens and works, behind hub_start_writer(). Routes are borrowed. */
 must_check int hub_start(struct hub *hub, const struct route *routes, size_t route_count,
                          void *route_context, struct fault *fault);
 uint16_t hub_port(const struct hub *hub);

@@ -4,13 +4,13 @@
 #include "process/command.h"
 
 static const struct command *const commands[] = {
-    &command_init,    &command_run,     &command_check, &command_rebuild, &command_backup,
+    &command_init,    &command_join, &command_run,     &command_check, &command_rebuild, &command_backup,
     &command_restore, &command_settings,
 };
 
 static void print_help(FILE *out)
 {
-    fputs("passerelled, the hub of a Passerelle network.\n\n"
+    fputs("passerelled, the hub of a Passerelle network, or the daemon of one of its sites.\n\n"
           "Usage: passerelled COMMAND [OPTION...]\n\n",
           out);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {

@@ -50,6 +50,21 @@ static void readyz(void *context, struct exchange *x, const struct principal *wh
     }
 }
 
+/* Everybody may have it. */
+static void ca_certificate(void *context, struct exchange *x, const struct principal *who)
+{
+    const struct pages *pages = context;
+    struct buf pem = BUF_INIT;
+    struct fault fault = FAULT_NONE;
+    (void)who;
+    if (state_read_file(pages->state->ca_certificate, &pem, &fault) != E_OK) {
+        reply(x, 503, "%s\n", fault.text);
+    } else {
+        route_reply(x, 200, "application/x-pem-file", buf_content(&pem));
+    }
+    buf_release(&pem);
+}
+
 /* ---- metrics ---- */
 
 static void add_requests(struct buf *out, const struct hub *hub)
@@ -312,10 +327,10 @@ int pages_verify(struct pages *pages, struct fault *fault)
 
 /* ---- life ---- */
 
-int pages_init(struct pages *pages, struct hub *hub, const struct settings *settings,
-               struct fault *fault)
+int pages_init(struct pages *pages, struct hub *hub, const struct state *state,
+               const struct settings *settings, struct fault *fault)
 {
-    *pages = (struct pages){.hub = hub};
+    *pages = (struct pages){.hub = hub, .state = state};
     pthread_mutex_init(&pages->lock, NULL);
     struct db *db = hub_service(hub)->db;
     int err = db_begin_read(db, fault);
@@ -332,6 +347,10 @@ int pages_init(struct pages *pages, struct hub *hub, const struct settings *sett
         (struct route){.path = "/healthz", .roles = ROLES_ALL, .loopback = true, .get = healthz};
     pages->routes[pages->route_count++] =
         (struct route){.path = "/readyz", .roles = ROLES_ALL, .loopback = true, .get = readyz};
+    if (settings->role == SETTING_ROLE_HUB) {
+        pages->routes[pages->route_count++] = (struct route){
+            .path = "/ca.crt", .roles = ROLES_ALL, .loopback = true, .get = ca_certificate};
+    }
     if (settings->metrics != SETTING_METRICS_OFF) {
         pages->routes[pages->route_count++] = (struct route){
             .path = "/metrics",

@@ -1,5 +1,6 @@
 /* Plain pages beside the services: /healthz (the process lives), /readyz (it can be used:
- * until damage is found behind the start, or it stops), /metrics (Prometheus text format 0.0.4). */
+ * until damage is found behind the start, or it stops), /ca.crt of a hub (who joins compares it with
+ * what the join code says), /metrics (Prometheus text format 0.0.4). */
 #ifndef PROCESS_PAGES_H
 #define PROCESS_PAGES_H
 
@@ -7,7 +8,7 @@
 
 #include "process/hub.h"
 
-enum { PAGES_MAX = 3 };
+enum { PAGES_MAX = 4 };
 
 /* Stays that a site's feed got since the start, by where they came from. */
 struct site_stays {
@@ -18,6 +19,7 @@ struct site_stays {
 
 struct pages {
     struct hub *hub;
+    const struct state *state;
     struct route routes[PAGES_MAX];
     size_t route_count;
     _Atomic bool draining;
@@ -35,8 +37,8 @@ struct pages {
 };
 
 /* Before the hub is started. */
-must_check int pages_init(struct pages *pages, struct hub *hub, const struct settings *settings,
-                          struct fault *fault);
+must_check int pages_init(struct pages *pages, struct hub *hub, const struct state *state,
+                          const struct settings *settings, struct fault *fault);
 /* Verifies all feeds in a thread of its own, then says so. */
 must_check int pages_verify(struct pages *pages, struct fault *fault);
 /* Joins that thread. */

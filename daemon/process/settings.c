@@ -26,7 +26,9 @@ enum { SETTINGS_FILE_BYTES_MAX = 64 * 1024 };
     }
 
 const struct setting settings_table[] = {
-    WORD(role, "hub", "hub", false, "What this daemon is in its network."),
+    WORD(role, "hub site", "hub", false,
+         "What this daemon is in its network. `passerelled join` makes a site's settings."),
+    TEXT(hub, "", "Of a site: where the hub is, https://host:port."),
     TEXT(state_folder, "",
          "Where keys, certificates, lock and database are. Empty: the folder of this file."),
     TEXT(database, "sqlite:hub.db",
@@ -291,6 +293,18 @@ static int check_database(const struct settings *settings, const char *path, str
     return E_OK;
 }
 
+static int check_hub(const struct settings *settings, const char *path, struct fault *fault)
+{
+    bool site = settings->role == SETTING_ROLE_SITE;
+    if (site == (settings->hub[0] != '\0')) {
+        return E_OK;
+    }
+    return fault_set(fault, E_INVALID,
+                     site ? "%s: a site follows its hub: write hub = https://host:port"
+                          : "%s: only a site has a hub: remove the line, or write role = site",
+                     path);
+}
+
 static int check_times(const struct settings *settings, const char *path, struct fault *fault)
 {
     if (settings->request_s > settings->head_s) {
@@ -310,6 +324,7 @@ int settings_read(struct settings *settings, const char *path, struct fault *fau
     int err = read_whole(path, &text, fault);
     err = err != E_OK ? err : settings_parse(&fresh, buf_content(&text), path, fault);
     err = err != E_OK ? err : check_database(&fresh, path, fault);
+    err = err != E_OK ? err : check_hub(&fresh, path, fault);
     err = err != E_OK ? err : check_times(&fresh, path, fault);
     buf_release(&text);
     if (err != E_OK) {

@@ -14,11 +14,12 @@
 
 enum { SETTING_TEXT_MAX = 512 };
 
-enum setting_role { SETTING_ROLE_HUB };
+enum setting_role { SETTING_ROLE_HUB, SETTING_ROLE_SITE };
 enum setting_metrics { SETTING_METRICS_LOOPBACK, SETTING_METRICS_OPERATOR, SETTING_METRICS_OFF };
 
 struct settings {
     int64_t role; /* enum setting_role */
+    char hub[SETTING_TEXT_MAX + 1];
     char state_folder[SETTING_TEXT_MAX + 1];
     char database[SETTING_TEXT_MAX + 1];
     char address[SETTING_TEXT_MAX + 1];

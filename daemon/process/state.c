@@ -27,6 +27,9 @@ void state_init(struct state *state, const char *dir, const struct settings *set
     state->ca_key = below(state, "keys/ca.key");
     state->server_certificate = below(state, "server.crt");
     state->server_key = below(state, "keys/server.key");
+    state->site_certificate = below(state, "site.crt");
+    state->site_key = below(state, "keys/site.key");
+    state->joined = below(state, "joined");
 }
 
 void state_release(struct state *state)
@@ -105,10 +108,15 @@ int state_open(struct state *state, struct settings *settings, const char *targe
     struct stat stat_of;
     bool folder = stat(target, &stat_of) == 0 && S_ISDIR(stat_of.st_mode);
     const char *config = folder ? arena_printf(&arena, "%s/hub.conf", target) : target;
+    if (folder && !state_exists(config)) {
+        config = arena_printf(&arena, "%s/site.conf", target);
+    }
     int err = E_OK;
     if (!state_exists(config)) {
         err = fault_set(fault, E_NOT_FOUND,
-                        "there is no network in %s: make one with `passerelled init`", target);
+                        "there is no network in %s: make one with `passerelled init`, or join one "
+                        "with `passerelled join`",
+                        target);
     }
     err = err != E_OK ? err : settings_read(settings, config, fault);
     if (err == E_OK) {

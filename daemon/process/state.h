@@ -1,11 +1,12 @@
 /* The state folder of one daemon: where everything is, the clock that its network runs by, and the
  * lock that keeps a second daemon out.
  *
- *   hub.conf             settings
+ *   hub.conf, site.conf  settings of a hub, of a site's daemon
  *   hub.db               the database (or where the settings say)
  *   ca.crt, server.crt   certificates; everybody may have them
  *   keys/                0600 each: ca.key, server.key, cosign.key, feed-*.key, token-*.key
  *   operator-N.crt, .key what `init` makes for people: hand them out
+ *   site.crt, joined     of a site: its certificate for the hub, and what it joined
  *   clock                only in demonstration networks: business time
  *   lock                 held while a daemon or a command works on the state */
 #ifndef PROCESS_STATE_H
@@ -21,6 +22,8 @@ struct state {
     const char *keys;
     const char *ca_certificate, *ca_key;
     const char *server_certificate, *server_key;
+    const char *site_certificate, *site_key;
+    const char *joined;
     struct env env;
     struct env_demo_clock clock; /* rate 0: business time is real time */
     int lock_fd;                 /* -1: not held */

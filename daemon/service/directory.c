@@ -135,7 +135,7 @@ static int list_charters(struct service *service, struct call *call)
 
 #define READS(rpc, request, response, function)                                                    \
     {                                                                                              \
-        .service = "DirectoryService", .name = rpc,                                                \
+        .service = "DirectoryService", .name = rpc, .at_sites = true,                              \
         .input = &passerelle__v1__##request##__descriptor,                                         \
         .output = &passerelle__v1__##response##__descriptor, .roles = ROLES_ALL,                   \
         .no_side_effects = true, .request_bytes_max = 4096, .duration_ms_max = 10000,              \

@@ -138,10 +138,41 @@ int64_t journal_append(struct service *service, struct view author, struct view 
                                .entry_key = feed->id.no << FEED_SEQ_BITS | (int64_t)seq};
     view_apply(service->db, at, &entry);
     if (is_registry(type)) {
-        journal->registry_changed = true;
-        journal->node->registry_version++;
+        journal_registry_changed(journal);
     }
     return at.entry_key;
+}
+
+void journal_registry_changed(struct journal *journal)
+{
+    journal->registry_changed = true;
+    journal->node->registry_version++;
+}
+
+int journal_take(struct service *service, struct feed *feed, uint64_t seq, struct view bytes,
+                 struct arena *arena, struct entry *entry, bool *added, struct fault *fault)
+{
+    struct fault unread = FAULT_NONE;
+    struct entry read = {.kind = NULL};
+    bool readable = entry_decode(view_of(feed->id.name), bytes, arena, &read, &unread) == E_OK &&
+                    read.envelope->seq == seq;
+    int64_t at_utc_ms = readable ? read.envelope->appended_utc_ms : 0;
+    if (at_utc_ms < feed->appended_utc_ms) {
+        at_utc_ms = feed->appended_utc_ms;
+    }
+    int err = feed_put(service->journal->feeds, feed, seq, bytes, at_utc_ms, added, fault);
+    if (err == E_OK && *added && readable) {
+        struct view_position at = {.feed_no = feed->id.no,
+                                   .entry_key = feed->id.no << FEED_SEQ_BITS | (int64_t)seq};
+        view_apply(service->db, at, &read);
+        if (is_registry(read.envelope->type)) {
+            journal_registry_changed(service->journal);
+        }
+    }
+    if (entry != NULL) {
+        *entry = readable ? read : (struct entry){.kind = NULL};
+    }
+    return err;
 }
 
 void journal_open_feed(struct service *service, struct view feed_id, struct view author)

@@ -31,6 +31,16 @@ must_check int journal_begin_epochs(struct service *service, size_t *feeds, stru
 int64_t journal_append(struct service *service, struct view author, struct view feed_id,
                        Passerelle__V1__EntryType type, const ProtobufCMessage *payload);
 
+/* Takes an entry that another node, or this one before it lost it, has written: put behind those
+ * that are here and applied; one that cannot be read keeps its place and changes nothing. An entry
+ * that is here already is fine when it is the same: *added tells. Errors are those of feed_put().
+ * `entry` (may be NULL) gets what was read, in the arena; kind NULL: nothing. */
+must_check int journal_take(struct service *service, struct feed *feed, uint64_t seq,
+                            struct view bytes, struct arena *arena, struct entry *entry,
+                            bool *added, struct fault *fault);
+/* What is kept of the registry outside feeds was changed: who caches it reads it again. */
+void journal_registry_changed(struct journal *journal);
+
 /* Whether this node appends to the feed: each has one keeper, the hub or the daemon of its site.
  * Any thread. */
 bool journal_keeps(struct service *service, struct view feed_id);

@@ -314,17 +314,17 @@ static int pump_entries(struct service *service, struct stream *stream)
     .output = &passerelle__v1__##response##__descriptor, .request_bytes_max = 4096
 
 const struct method ledger_methods[] = {
-    {ROW("ListFeeds", list_feeds_request, list_feeds_response), .roles = ROLES_ALL,
+    {ROW("ListFeeds", list_feeds_request, list_feeds_response), .at_sites = true, .roles = ROLES_ALL,
      .no_side_effects = true, .duration_ms_max = 10000, .decide = list_feeds},
-    {ROW("GetCheckpoint", get_checkpoint_request, get_checkpoint_response), .roles = ROLES_ALL,
+    {ROW("GetCheckpoint", get_checkpoint_request, get_checkpoint_response), .at_sites = true, .roles = ROLES_ALL,
      .duration_ms_max = 10000, .decide = check_checkpoint, .apply = get_checkpoint},
     {ROW("GetInclusionProof", get_inclusion_proof_request, get_inclusion_proof_response),
-     .roles = READERS, .no_side_effects = true, .duration_ms_max = 10000,
+     .at_sites = true, .roles = READERS, .no_side_effects = true, .duration_ms_max = 10000,
      .decide = get_inclusion_proof},
     {ROW("GetConsistencyProof", get_consistency_proof_request, get_consistency_proof_response),
-     .roles = ROLES_ALL, .no_side_effects = true, .duration_ms_max = 10000,
+     .at_sites = true, .roles = ROLES_ALL, .no_side_effects = true, .duration_ms_max = 10000,
      .decide = get_consistency_proof},
-    {ROW("ReadEntries", read_entries_request, read_entries_response), .roles = READERS,
+    {ROW("ReadEntries", read_entries_request, read_entries_response), .at_sites = true, .roles = READERS,
      .streams = true, .decide = open_reading, .pump = pump_entries},
     {.service = "LedgerService", .name = "PushEntries",
      .input = &passerelle__v1__push_entries_request__descriptor,

@@ -29,6 +29,7 @@ enum node_role { NODE_HUB, NODE_SITE };
 struct node {
     enum node_role role;
     char site_id[41]; /* of a site's daemon; empty at the hub */
+    const char *hub_url; /* of a site's daemon: where its hub is; NULL at the hub */
     const struct env *env;
     const struct log *log;
     char network_id[41];
@@ -43,6 +44,11 @@ struct node {
     /* Bumped by the writer whenever members, sites, contracts, keys or persons may have changed (or
      * such a change was undone): what was cached of them is read again. */
     _Atomic uint64_t registry_version;
+    /* Of a site's daemon: when it last heard from its hub, business time (0: never); whether it
+     * hears from it now; whether it has all that the hub had when it said so. */
+    _Atomic int64_t heard_utc_ms;
+    _Atomic bool connected;
+    _Atomic bool complete;
     /* Verified tokens, for all threads. NULL where nobody checks in. */
     struct turnstile *turnstile;
 };

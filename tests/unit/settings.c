@@ -24,7 +24,7 @@ static const struct {
     {"port = 8443 # no comment here\n", "write a whole number"},
     {"threads = 0\n", "from 1 to 64 threads"},
     {"log_level = loud\n", "choose one of: error warning info debug"},
-    {"role = site\n", "choose one of: hub"},
+    {"role = desk\n", "choose one of: hub site"},
     {"port = 1\nport = 2\n", "line 2: port is set a second time"},
     {"port 1\n", "write `name = value`"},
     {"address = a\x01b\n", "printable"},

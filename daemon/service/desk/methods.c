@@ -5,7 +5,7 @@
 #define READS_ROLES (WRITES_ROLES | ROLE_BIT(ROLE_AUDITOR))
 
 #define MESSAGES(rpc, message)                                                                     \
-    .service = "DeskService", .name = rpc,                                                         \
+    .service = "DeskService", .name = rpc, .at_sites = true,                                       \
     .input = &passerelle__v1__##message##_request__descriptor,                                     \
     .output = &passerelle__v1__##message##_response__descriptor
 

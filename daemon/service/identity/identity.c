@@ -44,6 +44,15 @@ static int read_row(const struct query *query, int64_t real_utc_ms, struct princ
     return E_OK;
 }
 
+static bool is_listed(struct db *db, const char *serial)
+{
+    struct query *query = db_query(db, &find_credential);
+    query_bind_text(query, "id", view_of(serial));
+    bool listed = query_next(query);
+    query_end(query);
+    return listed;
+}
+
 int identity_of_certificate(struct db *db, const struct cert_info *shown, int64_t real_utc_ms,
                             struct principal *out, struct fault *fault)
 {
@@ -78,6 +87,38 @@ int identity_of_certificate(struct db *db, const struct cert_info *shown, int64_
     snprintf(who.author, sizeof who.author, "cert-%.*s", AUTHOR_SERIAL_DIGITS, shown->serial);
     *out = who;
     return E_OK;
+}
+
+int identity_at_site(struct db *db, const char *site_id, const struct cert_info *shown,
+                     int64_t real_utc_ms, struct principal *out, struct fault *fault)
+{
+    if (strcmp(shown->who.role, role_name(ROLE_OPERATOR)) == 0 ||
+        strcmp(shown->who.role, role_name(ROLE_AUDITOR)) == 0) {
+        if (real_utc_ms >= shown->validity.not_after_utc_ms) {
+            return fault_set(fault, E_UNAUTHENTICATED, "This certificate has expired.");
+        }
+        *out = (struct principal){.role = ROLE_AUDITOR};
+        snprintf(out->party, sizeof out->party, "%s", shown->who.party);
+        snprintf(out->author, sizeof out->author, "cert-%.*s", AUTHOR_SERIAL_DIGITS, shown->serial);
+        return E_OK;
+    }
+    if (strcmp(shown->who.role, role_name(ROLE_DESK)) != 0 ||
+        strcmp(shown->who.party, site_id) != 0) {
+        return fault_set(
+            fault, E_UNAUTHENTICATED,
+            "This is the daemon of %s: it serves the desks of that site, and operators "
+            "who read. Ask the hub.",
+            site_id);
+    }
+    if (!is_listed(db, shown->serial)) {
+        int err = db_error(db, fault);
+        return err != E_OK
+                   ? err
+                   : fault_set(fault, E_UNAUTHENTICATED,
+                               "The hub has not yet told this site of this certificate: try "
+                               "again when the site is connected.");
+    }
+    return identity_of_certificate(db, shown, real_utc_ms, out, fault);
 }
 
 int identity_of_key(struct db *db, struct view bearer, int64_t real_utc_ms, struct principal *out,
@@ -125,5 +166,26 @@ void identity_put_certificate(struct db *db, const struct cert_info *issued, str
     query_bind_text(query, "label", label);
     query_bind_int(query, "created_utc_ms", real_utc_ms);
     query_bind_int(query, "expires_utc_ms", issued->validity.not_after_utc_ms);
+    query_run(query);
+}
+
+DB_SQL(put_told,
+       "INSERT INTO credential (credential_id, kind, role, party, label, created_utc_ms, "
+       "expires_utc_ms, revoked_utc_ms) VALUES (:id, :kind, :role, :party, :label, "
+       ":created_utc_ms, :expires_utc_ms, :revoked_utc_ms) ON CONFLICT (credential_id) DO UPDATE "
+       "SET role = excluded.role, party = excluded.party, label = excluded.label, "
+       "expires_utc_ms = excluded.expires_utc_ms, revoked_utc_ms = excluded.revoked_utc_ms");
+
+void identity_put_told(struct db *db, const Passerelle__V1__Credential *told)
+{
+    struct query *query = db_query(db, &put_told);
+    query_bind_text(query, "id", view_of(told->credential_id));
+    query_bind_int(query, "kind", told->kind);
+    query_bind_text(query, "role", view_of(told->role));
+    query_bind_text(query, "party", view_of(told->party));
+    query_bind_text(query, "label", view_of(told->label));
+    query_bind_int(query, "created_utc_ms", told->created_utc_ms);
+    query_bind_int(query, "expires_utc_ms", told->expires_utc_ms);
+    query_bind_int(query, "revoked_utc_ms", told->revoked_utc_ms);
     query_run(query);
 }

@@ -7,6 +7,7 @@
 #define SERVICE_IDENTITY_IDENTITY_H
 
 #include "crypt/cert.h"
+#include "passerelle/v1/network.pb-c.h"
 #include "service/service.h"
 
 extern const struct method identity_methods[];
@@ -21,6 +22,15 @@ must_check int identity_of_certificate(struct db *db, const struct cert_info *sh
                                        struct fault *fault);
 must_check int identity_of_key(struct db *db, struct view bearer, int64_t real_utc_ms,
                                struct principal *out, struct fault *fault);
+
+/* The same at the daemon of a site, whose list holds what the hub tells it: its own desks. An
+ * operator's certificate of the network counts as an auditor's there: it reads and changes nothing,
+ * since its revocation is known at the hub alone. Keys are the hub's. */
+must_check int identity_at_site(struct db *db, const char *site_id, const struct cert_info *shown,
+                                int64_t real_utc_ms, struct principal *out, struct fault *fault);
+
+/* A credential as another node tells it: replaces what was known. In a writing transaction. */
+void identity_put_told(struct db *db, const Passerelle__V1__Credential *told);
 
 /* Records a certificate that was issued, in a writing transaction. */
 void identity_put_certificate(struct db *db, const struct cert_info *issued, struct view label,

@@ -40,7 +40,11 @@ const struct method network_methods[] = {
     WRITES("PublishTariff", publish_tariff, OPERATOR, 256 * KIB, 10000),
     WRITES("PublishCharter", publish_charter, OPERATOR, 64 * KIB, 10000),
     WRITES("AcceptCharter", accept_charter, OPERATOR_MEMBER, 4 * KIB, 10000),
-    READS("GetPolicy", get_policy, EVERYONE_KNOWN, 10000),
+    {.service = "NetworkService", .name = "GetPolicy",
+     .input = &passerelle__v1__get_policy_request__descriptor,
+     .output = &passerelle__v1__get_policy_response__descriptor, .roles = EVERYONE_KNOWN,
+     .no_side_effects = true, .request_bytes_max = 4 * KIB, .duration_ms_max = 10000,
+     .at_sites = true, .decide = get_policy},
     WRITES("SetPolicy", set_policy, OPERATOR, 4 * KIB, 10000),
     READS("ListApprovals", list_approvals, OPERATOR, 10000),
 };

@@ -100,6 +100,10 @@ int peer_new(const struct peer_config *config, struct peer **out, struct fault *
         check(curl_easy_setopt(curl, CURLOPT_CAINFO, config->ca));
         check(curl_easy_setopt(curl, CURLOPT_CAPATH, NULL));
     }
+    if (config->unverified) {
+        check(curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L));
+        check(curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L));
+    }
     if (config->certificate != NULL) {
         check(curl_easy_setopt(curl, CURLOPT_SSLCERT, config->certificate));
         check(curl_easy_setopt(curl, CURLOPT_SSLKEY, config->key));

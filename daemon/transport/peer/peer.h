@@ -10,6 +10,7 @@
 struct peer_config {
     const char *url;         /* "https://hub.example:8443", no path */
     const char *ca;          /* PEM file of the network's CA; NULL = the system's */
+    bool unverified;         /* any server will do: for a page that is checked by other means */
     const char *certificate; /* PEM files of a client certificate and its key; both or neither */
     const char *key;
     const char *bearer;      /* API key, or NULL */
