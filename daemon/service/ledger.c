@@ -2,6 +2,7 @@
 
 #include "passerelle/v1/ledger.pb-c.h"
 #include "service/journal.h"
+#include "service/sync/follow.h"
 #include "service/sync/problems.h"
 #include "service/sync/push.h"
 #include "wire/pack.h"
@@ -149,8 +150,8 @@ static ProtobufCBinaryData *hashes_of(struct call *call, const struct tree_proof
 {
     ProtobufCBinaryData *hashes = ARENA_ARRAY(call->arena, proof->count, ProtobufCBinaryData);
     for (unsigned i = 0; i < proof->count; i++) {
-        hashes[i] = wire_bytes(
-            arena_copy(call->arena, view_bytes(proof->hash[i].bytes, SHA256_LEN)));
+        hashes[i] =
+            wire_bytes(arena_copy(call->arena, view_bytes(proof->hash[i].bytes, SHA256_LEN)));
     }
     return hashes;
 }
@@ -178,8 +179,8 @@ static int get_inclusion_proof(struct service *service, struct call *call)
         err = tree.reader.node(tree.reader.context, request->seq - 1, 0, leaf.bytes);
     }
     if (err != E_OK) {
-        return call_fail(call, code_of_err(err),
-                         "the tree of %s is damaged: run passerelled check", feed.name);
+        return call_fail(call, code_of_err(err), "the tree of %s is damaged: run passerelled check",
+                         feed.name);
     }
     Passerelle__V1__GetInclusionProofResponse *response = call_respond(call);
     response->index = request->seq - 1;
@@ -211,8 +212,8 @@ static int get_consistency_proof(struct service *service, struct call *call)
     struct tree_proof proof;
     int err = feed_consistency(service->db, feed.no, request->old_size, size, &proof);
     if (err != E_OK) {
-        return call_fail(call, code_of_err(err),
-                         "the tree of %s is damaged: run passerelled check", feed.name);
+        return call_fail(call, code_of_err(err), "the tree of %s is damaged: run passerelled check",
+                         feed.name);
     }
     Passerelle__V1__GetConsistencyProofResponse *response = call_respond(call);
     response->size = size;
@@ -326,11 +327,18 @@ const struct method ledger_methods[] = {
      .decide = get_consistency_proof},
     {ROW("ReadEntries", read_entries_request, read_entries_response), .at_sites = true, .roles = READERS,
      .streams = true, .decide = open_reading, .pump = pump_entries},
-    {.service = "LedgerService", .name = "PushEntries",
+    {.service = "LedgerService",
+     .name = "PushEntries",
      .input = &passerelle__v1__push_entries_request__descriptor,
-     .output = &passerelle__v1__push_entries_response__descriptor, .roles = ROLE_BIT(ROLE_SITE),
-     .request_bytes_max = PUSH_REQUEST_BYTES_MAX, .duration_ms_max = 30000,
-     .prepare = push_prepare, .decide = push_decide, .apply = push_apply},
+     .output = &passerelle__v1__push_entries_response__descriptor,
+     .roles = ROLE_BIT(ROLE_SITE),
+     .request_bytes_max = PUSH_REQUEST_BYTES_MAX,
+     .duration_ms_max = 30000,
+     .prepare = push_prepare,
+     .decide = push_decide,
+     .apply = push_apply},
+    {ROW("Follow", follow_request, follow_response), .roles = ROLE_BIT(ROLE_SITE), .streams = true,
+     .decide = follow_open, .pump = follow_pump},
     {ROW("ListProblems", list_problems_request, list_problems_response),
      .roles = ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR), .no_side_effects = true,
      .duration_ms_max = 10000, .decide = list_problems},

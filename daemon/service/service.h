@@ -17,9 +17,9 @@
 #include "service/method.h"
 #include "store/db/db.h"
 
-struct keyring; /* service/keyring.h */
-struct journal; /* service/journal.h */
-struct desk;    /* service/desk/: the writer's memory of proofs, places and counters */
+struct keyring;   /* service/keyring.h */
+struct journal;   /* service/journal.h */
+struct desk;      /* service/desk/: the writer's memory of proofs, places and counters */
 struct turnstile; /* service/desk/turnstile.h */
 
 /* What a node is in its network: the hub, or the daemon of one site. */
@@ -49,15 +49,35 @@ struct node {
     _Atomic int64_t heard_utc_ms;
     _Atomic bool connected;
     _Atomic bool complete;
+    /* A hub's: some site follows, so that each new head of `net` is signed as it comes; the size
+     * that was signed last, and the last version of knowledge. A stream compares them with what it
+     * sent and reads nothing when they are the same; both may run ahead of a commit. */
+    _Atomic bool followed;
+    _Atomic uint64_t net_published;
+    _Atomic uint64_t knowledge_version;
     /* Verified tokens, for all threads. NULL where nobody checks in. */
     struct turnstile *turnstile;
+};
+
+/* Where the keeping of knowledge for sites stands (service/sync/knowledge.h). */
+struct knowledge_memory {
+    bool began;
+    bool remote;   /* some site has a daemon of its own */
+    bool sweeping; /* all is compared with the tables, from `step` and behind `after` on */
+    bool again;    /* and then once more */
+    size_t step;
+    char after[64];
+    int32_t today;
+    uint64_t registry_version;
+    uint64_t version; /* after the last tick */
 };
 
 struct service {
     struct node *node;
     struct db *db;
-    struct journal *journal; /* NULL on readers */
-    struct desk *desk;       /* NULL on readers */
+    struct journal *journal;           /* NULL on readers */
+    struct desk *desk;                 /* NULL on readers */
+    struct knowledge_memory knowledge; /* the writer's, at a hub */
 };
 
 /* ---- what every method needs ---- */

@@ -19,6 +19,7 @@
 #include "service/journal.h"
 #include "service/keyring.h"
 #include "service/methods.h"
+#include "service/sync/sync.h"
 #include "store/feed/feed.h"
 #include "store/migrate/migrate.h"
 #include "store/view/apply.h"
@@ -145,10 +146,65 @@ void network_write(struct network *network, struct call *call)
         journal_undo(service->journal, mark);
         desk_undo(service->desk, desk);
     }
+    sync_flush(service);
     must(db_commit(service->db, &fault), &fault, "commit");
     journal_committed(service->journal);
     desk_committed(service->desk);
     network->node.commits++;
+}
+
+void network_tick(struct network *network)
+{
+    struct service *service = &network->service;
+    struct fault fault = FAULT_NONE;
+    bool more = true;
+    while (more) {
+        bool news;
+        must(db_begin(service->db, &fault), &fault, "begin");
+        more = desk_tick(service, network->clock.now_utc_ms);
+        more |= sync_tick(service, network->clock.now_utc_ms, &news);
+        must(db_commit(service->db, &fault), &fault, "commit");
+        journal_committed(service->journal);
+        desk_committed(service->desk);
+    }
+}
+
+/* ---- streams ---- */
+
+static bool keep_message(struct stream *stream, const ProtobufCMessage *message)
+{
+    struct network_stream *s = (void *)stream;
+    if (s->room == 0) {
+        return false;
+    }
+    s->room--;
+    ck_assert_uint_lt(s->count, NETWORK_STREAM_MAX);
+    s->messages[s->count++] = wire_clone(&s->network->arena, message);
+    return true;
+}
+
+struct network_stream *network_open(struct network *network, struct principal who,
+                                    const char *service, const char *method,
+                                    const ProtobufCMessage *request)
+{
+    struct network_stream *s = ARENA_NEW(&network->arena, struct network_stream);
+    s->network = network;
+    s->stream = (struct stream){.call = network_prepare(network, who, service, method, request),
+                                .emit = keep_message,
+                                .scratch = &s->scratch};
+    engine_read(&network->service, s->stream.call);
+    return s;
+}
+
+size_t network_pump(struct network_stream *s, size_t room)
+{
+    s->room = room;
+    s->count = 0;
+    if (s->stream.call->error.code == CODE_OK && !s->stream.finished) {
+        engine_pump(&s->network->service, &s->stream);
+    }
+    arena_release(&s->scratch);
+    return s->count;
 }
 
 struct call *network_prepare(struct network *network, struct principal who, const char *service,

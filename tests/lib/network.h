@@ -42,6 +42,24 @@ void network_write(struct network *network, struct call *call);
 /* The same, and the call must succeed: returns the response. */
 const void *network_must(struct network *network, struct principal who, const char *service,
                          const char *method, const ProtobufCMessage *request);
+/* The clock's work, as the writer does it, until there is none left. */
+void network_tick(struct network *network);
+
+/* A server stream: opened, then pumped; each pump leaves the messages that it sent, in the
+ * network's arena. After `room` messages the peer takes no more. */
+enum { NETWORK_STREAM_MAX = 4096 };
+struct network_stream {
+    struct stream stream; /* first */
+    struct network *network;
+    struct arena scratch;
+    size_t room;
+    size_t count;
+    const ProtobufCMessage *messages[NETWORK_STREAM_MAX];
+};
+struct network_stream *network_open(struct network *network, struct principal who,
+                                    const char *service, const char *method,
+                                    const ProtobufCMessage *request);
+size_t network_pump(struct network_stream *stream, size_t room);
 /* A fresh UUIDv7 as text, in the arena. */
 char *network_request_id(struct network *network);
 /* An initialised request message in the arena. */

@@ -8,6 +8,7 @@
 #include "core/pass/proof.h"
 #include "core/policy/spending.h"
 #include "service/desk/desk.h"
+#include "service/desk/standing.h"
 #include "service/desk/turnstile.h"
 #include "service/journal.h"
 #include "store/view/registry.h"
@@ -120,8 +121,6 @@ size_t desk_occupancy(struct arena *arena, const Passerelle__V1__Site *site,
 /* A row as message, without name; pass number looked up. */
 Passerelle__V1__Visit *desk_visit(struct service *service, struct arena *arena, const char *site_id,
                                   const struct visit_row *row, bool cut_short, int64_t out_utc_ms);
-/* "Aurèle A.", or "" when the person is not known (any more). */
-char *desk_display_name(struct service *service, struct arena *arena, struct view holder_id);
 /* Names the visitor of a visit that stands in an answer, when it is of today. */
 void desk_name_visit(struct service *service, struct call *call, Passerelle__V1__Visit *visit);
 
@@ -154,6 +153,25 @@ bool desk_money(struct service *service, struct call *call, const struct money_q
 /* The plan's sums are stale for this holder; a visit of an earlier month makes all of it stale. */
 void desk_money_changed(struct desk *desk, struct view holder_id, struct day day);
 void desk_money_forget(struct desk *desk);
+
+/* What check-ins ask for, as it is now, over all feeds of this node. */
+struct desk_used {
+    int64_t units_left; /* after reservations: in a plan's carnets, of a holder's subscription */
+    int64_t cents;      /* charged and reserved this month */
+};
+struct desk_centre {
+    const char *cost_centre;
+    int64_t cents;
+};
+/* False: nothing asks. */
+bool desk_plan_used(struct service *service, const struct desk_plan *plan, struct day today,
+                    struct desk_used *out);
+bool desk_holder_used(struct service *service, const struct desk_plan *plan, struct view holder_id,
+                      struct day today, struct desk_used *out);
+/* All plans of a contract; returns how many cost centres have used something. */
+size_t desk_contract_used(struct service *service, const struct desk_plan *const *plans,
+                          size_t plan_count, struct day today, struct arena *arena, int64_t *cents,
+                          struct desk_centre *centres, size_t max);
 
 /* ---- the methods ---- */
 

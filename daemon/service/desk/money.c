@@ -18,6 +18,7 @@ struct tally_holder {
     size_t count;
     struct spending rooms;
     struct spending sums; /* days and rooms */
+    uint32_t units_left;  /* of a subscription */
     uint32_t number;      /* in byte order of ids */
     bool stale;
 };
@@ -31,6 +32,7 @@ struct tally {
     size_t count;
     struct spending_carnet *carnets; /* as they are when the month begins */
     size_t carnet_count;
+    uint32_t units_left; /* in the carnets, on the day of the last look */
     struct spending sums;
     size_t stale; /* holders to mend */
 };
@@ -146,7 +148,8 @@ static void holder_sum(struct tally_holder *holder)
 static void holder_allot(const Passerelle__V1__Plan *plan, struct tally_holder *holder)
 {
     if (plan->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_SUBSCRIPTION) {
-        spending_of_subscription(holder->days, holder->count, plan->included_units);
+        holder->units_left =
+            spending_of_subscription(holder->days, holder->count, plan->included_units);
     } else {
         spending_of_usage(holder->days, holder->count);
     }
@@ -210,7 +213,7 @@ static void carnets_allot(struct tally *tally, struct day today, bool keep)
     qsort(days, count, sizeof *days, day_order);
     struct spending_carnet *carnets = xmalloc((tally->carnet_count + 1) * sizeof *carnets);
     memcpy(carnets, tally->carnets, tally->carnet_count * sizeof *carnets);
-    spending_of_carnets(days, count, carnets, tally->carnet_count, today);
+    tally->units_left = spending_of_carnets(days, count, carnets, tally->carnet_count, today);
     if (keep) {
         memcpy(tally->carnets, carnets, tally->carnet_count * sizeof *carnets);
     }
@@ -482,16 +485,34 @@ static bool ask_plan(struct service *service, struct call *call,
     return true;
 }
 
+/* What a check-in under this plan asks for. */
+struct asks {
+    bool units;  /* no credit, when none is left */
+    bool plan;   /* sums of the whole plan */
+    bool holder; /* the holder's cents */
+    bool contract;
+};
+
+static struct asks asks_of(const struct desk_plan *plan)
+{
+    const Passerelle__V1__Plan *record = plan->plan;
+    bool usage = record->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_USAGE;
+    bool caps = policy_has_cap(plan->policy);
+    return (struct asks){
+        .units = record->overage == PASSERELLE__V1__OVERAGE__OVERAGE_REFUSE && !usage,
+        .plan = record->contract_cap_cents > 0 || caps,
+        .holder = record->holder_cap_cents > 0 || caps,
+        .contract = caps,
+    };
+}
+
 bool desk_money(struct service *service, struct call *call, const struct money_question *question,
                 struct policy_sums *sums, bool *no_credit, const char **cost_centre)
 {
     const Passerelle__V1__Plan *plan = question->plan->plan;
-    bool usage = plan->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_USAGE;
-    bool refuses = plan->overage == PASSERELLE__V1__OVERAGE__OVERAGE_REFUSE && !usage &&
-                   question->resource == DESK_RESOURCE;
-    bool policy_caps = policy_has_cap(question->plan->policy);
-    bool of_plan = plan->contract_cap_cents > 0 || policy_caps;
-    if (!refuses && !of_plan && plan->holder_cap_cents == 0) {
+    struct asks asks = asks_of(question->plan);
+    bool refuses = asks.units && question->resource == DESK_RESOURCE;
+    if (!refuses && !asks.plan && !asks.holder) {
         return false;
     }
     struct day today = day_of_instant(question->now_utc_ms);
@@ -507,7 +528,7 @@ bool desk_money(struct service *service, struct call *call, const struct money_q
     };
     memset(asked.visit_id, 0xff, sizeof asked.visit_id);
     bool in_vain = false;
-    if (of_plan || is_carnet(plan)) {
+    if (asks.plan || is_carnet(plan)) {
         if (!ask_plan(service, call, question, &asked, sums, &in_vain, cost_centre)) {
             return false;
         }
@@ -524,4 +545,92 @@ bool desk_money(struct service *service, struct call *call, const struct money_q
     }
     *no_credit = refuses && in_vain;
     return true;
+}
+
+/* ---- what sites are told ---- */
+
+bool desk_plan_used(struct service *service, const struct desk_plan *plan, struct day today,
+                    struct desk_used *out)
+{
+    struct asks asks = asks_of(plan);
+    bool carnet = is_carnet(plan->plan);
+    if (!asks.plan && !(carnet && (asks.units || asks.holder))) {
+        return false;
+    }
+    struct tally *tally = tally_of(service, plan->plan, month_of(today));
+    if (carnet) {
+        carnets_allot(tally, today, false); /* some may have expired since */
+    }
+    *out = (struct desk_used){.units_left = carnet ? tally->units_left : 0,
+                              .cents = total(tally->sums)};
+    return true;
+}
+
+bool desk_holder_used(struct service *service, const struct desk_plan *plan, struct view holder_id,
+                      struct day today, struct desk_used *out)
+{
+    struct asks asks = asks_of(plan);
+    bool carnet = is_carnet(plan->plan);
+    *out = (struct desk_used){0};
+    if (!asks.holder && !(asks.units && !carnet)) {
+        return false;
+    }
+    struct month month = month_of(today);
+    if (asks.plan || carnet) {
+        const struct tally *tally = tally_of(service, plan->plan, month);
+        const struct tally_holder *holder = map_get(&tally->holders, holder_id);
+        if (holder != NULL) {
+            *out =
+                (struct desk_used){.units_left = holder->units_left, .cents = total(holder->sums)};
+        }
+        return holder != NULL;
+    }
+    struct arena arena = ARENA_INIT;
+    struct tally_holder holder;
+    holder_read(service, &arena, holder_id, &holder);
+    holder_fold(service, &holder, month_first(month), month_last(month), NULL);
+    holder_allot(plan->plan, &holder);
+    *out = (struct desk_used){.units_left = holder.units_left, .cents = total(holder.sums)};
+    free(holder.days);
+    arena_release(&arena);
+    return true;
+}
+
+/* A cost centre and its cents: found or added. */
+static int64_t *centre_of(struct desk_centre *centres, size_t *count, size_t max, const char *name)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (strcmp(centres[i].cost_centre, name) == 0) {
+            return &centres[i].cents;
+        }
+    }
+    if (*count == max || name[0] == '\0') {
+        return NULL;
+    }
+    centres[*count] = (struct desk_centre){.cost_centre = name};
+    return &centres[(*count)++].cents;
+}
+
+size_t desk_contract_used(struct service *service, const struct desk_plan *const *plans,
+                          size_t plan_count, struct day today, struct arena *arena, int64_t *cents,
+                          struct desk_centre *centres, size_t max)
+{
+    size_t count = 0;
+    *cents = 0;
+    for (size_t i = 0; i < plan_count; i++) {
+        const struct tally *tally = tally_of(service, plans[i]->plan, month_of(today));
+        *cents += total(tally->sums);
+        for (size_t k = 0; k < tally->count; k++) {
+            const struct tally_holder *holder = &tally->list[k];
+            int64_t used = total(holder->sums);
+            int64_t *sum = used == 0 ? NULL : centre_of(centres, &count, max, holder->cost_centre);
+            if (sum != NULL) {
+                *sum += used;
+            }
+        }
+    }
+    for (size_t i = 0; i < count; i++) { /* a tally may go before the caller has read them */
+        centres[i].cost_centre = arena_string(arena, view_of(centres[i].cost_centre));
+    }
+    return count;
 }

@@ -1,0 +1,616 @@
+#include "service/sync/knowledge.h"
+
+#include "base/map.h"
+#include "core/day/day.h"
+#include "core/ident/uuid.h"
+#include "service/desk/standing.h"
+#include "service/journal.h"
+#include "store/person/person.h"
+#include "store/view/registry.h"
+#include "store/view/visits.h"
+#include "wire/pack.h"
+
+enum {
+    ENTRIES_A_TICK = 2048,
+    SWEEP_A_TICK = 200, /* a few milliseconds */
+};
+enum { CURSOR_VERSION = 0, CURSOR_SWEPT = -1, CURSOR_DAY = -2 };
+
+#define ITEM(name) PASSERELLE__V1__KNOWLEDGE_ITEM__ITEM_##name
+#define TYPE(name) PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_##name
+
+/* ---- cursors ---- */
+
+DB_SQL(select_cursor, "SELECT seq FROM knowledge_cursor WHERE feed_no = :feed_no");
+DB_SQL(put_cursor, "INSERT INTO knowledge_cursor (feed_no, seq) VALUES (:feed_no, :seq) "
+                   "ON CONFLICT (feed_no) DO UPDATE SET seq = excluded.seq");
+
+/* -1: there is none. */
+static int64_t cursor_get(struct db *db, int64_t feed_no)
+{
+    int64_t seq = -1;
+    struct query *query = db_query(db, &select_cursor);
+    query_bind_int(query, "feed_no", feed_no);
+    if (query_next(query)) {
+        seq = query_int(query, 0);
+        query_end(query);
+    }
+    return seq;
+}
+
+static void cursor_set(struct db *db, int64_t feed_no, int64_t seq)
+{
+    struct query *query = db_query(db, &put_cursor);
+    query_bind_int(query, "feed_no", feed_no);
+    query_bind_int(query, "seq", seq);
+    query_run(query);
+}
+
+uint64_t knowledge_last_version(struct db *db)
+{
+    int64_t version = cursor_get(db, CURSOR_VERSION);
+    return version > 0 ? (uint64_t)version : 0;
+}
+
+bool knowledge_is_complete(struct db *db)
+{
+    return cursor_get(db, CURSOR_SWEPT) > 0;
+}
+
+uint64_t knowledge_counted(struct db *db, struct view site_id)
+{
+    int64_t seq = cursor_get(db, journal_feed_no(db, site_id));
+    return seq > 0 ? (uint64_t)seq : 0;
+}
+
+void knowledge_stamp(Passerelle__V1__KnowledgeItem *item, uint64_t own_seq)
+{
+    switch (item->item_case) {
+    case ITEM(PLAN_STANDING):
+        item->plan_standing->own_seq = own_seq;
+        break;
+    case ITEM(HOLDER_STANDING):
+        item->holder_standing->own_seq = own_seq;
+        break;
+    case ITEM(CONTRACT_STANDING):
+        item->contract_standing->own_seq = own_seq;
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- pieces ---- */
+
+/* One tick: what it must look at again, each once. */
+struct renewing {
+    struct service *service;
+    struct db *db;
+    struct arena arena;   /* of the tick */
+    struct arena scratch; /* of one piece */
+    struct map holders;   /* id -> struct view */
+    struct map plans;
+    struct map contracts;
+    struct map days; /* day number and holder -> struct holder_day */
+    struct day today;
+    uint64_t version;
+};
+
+DB_SQL(select_piece, "SELECT record FROM knowledge "
+                     "WHERE site_id = :site_id AND kind = :kind AND item_key = :key");
+DB_SQL(delete_piece, "DELETE FROM knowledge "
+                     "WHERE site_id = :site_id AND kind = :kind AND item_key = :key");
+DB_SQL(put_piece, "INSERT INTO knowledge (version, site_id, kind, item_key, record) "
+                  "VALUES (:version, :site_id, :kind, :key, :record)");
+
+static void bind_piece(struct query *query, const char *site_id, int kind, struct view key)
+{
+    query_bind_text(query, "site_id", view_of(site_id));
+    query_bind_int(query, "kind", kind);
+    query_bind_text(query, "key", key);
+}
+
+/* A newer piece; nothing when the same stands there, unless it must be told again: a standing that
+ * counts more entries and says the same. */
+static void piece_put(struct renewing *r, const char *site_id, struct view key,
+                      const Passerelle__V1__KnowledgeItem *item, bool again)
+{
+    struct view record = wire_pack_arena(&r->scratch, &item->base);
+    struct query *query = db_query(r->db, &select_piece);
+    bind_piece(query, site_id, (int)item->item_case, key);
+    bool known = query_next(query);
+    bool same = known && view_equal(query_blob(query, 0), record);
+    query_end(query);
+    if (same && !again) {
+        return;
+    }
+    if (known) {
+        query = db_query(r->db, &delete_piece);
+        bind_piece(query, site_id, (int)item->item_case, key);
+        query_run(query);
+    }
+    query = db_query(r->db, &put_piece);
+    bind_piece(query, site_id, (int)item->item_case, key);
+    query_bind_int(query, "version", (int64_t)++r->version);
+    query_bind_blob(query, "record", record);
+    query_run(query);
+}
+
+static bool piece_is_known(struct renewing *r, const char *site_id, int kind, struct view key)
+{
+    struct query *query = db_query(r->db, &select_piece);
+    bind_piece(query, site_id, kind, key);
+    bool known = query_next(query);
+    query_end(query);
+    return known;
+}
+
+/* ---- terms and standings ---- */
+
+static void renew_plan(struct renewing *r, struct view plan_id, bool again)
+{
+    const Passerelle__V1__Plan *known = registry_plan(r->db, &r->scratch, plan_id);
+    if (known == NULL) {
+        return;
+    }
+    Passerelle__V1__KnowledgeItem item = PASSERELLE__V1__KNOWLEDGE_ITEM__INIT;
+    Passerelle__V1__PlanTerms terms = PASSERELLE__V1__PLAN_TERMS__INIT;
+    Passerelle__V1__Plan plan = *known;
+    plan.monthly_fee_cents = 0; /* a host need not know */
+    terms.plan = &plan;
+    item.item_case = ITEM(PLAN);
+    item.plan = &terms;
+    piece_put(r, "", plan_id, &item, false);
+    item.plan_standing = standing_of_plan(r->service, &r->scratch, plan_id);
+    if (item.plan_standing != NULL) {
+        item.item_case = ITEM(PLAN_STANDING);
+        piece_put(r, "", plan_id, &item, again);
+    }
+}
+
+static void renew_contract(struct renewing *r, struct view employer_id, bool again)
+{
+    const Passerelle__V1__EmployerPolicy *policy =
+        registry_employer_policy(r->db, &r->scratch, employer_id);
+    if (policy == NULL) {
+        return;
+    }
+    Passerelle__V1__KnowledgeItem item = PASSERELLE__V1__KNOWLEDGE_ITEM__INIT;
+    item.item_case = ITEM(POLICY);
+    item.policy = (Passerelle__V1__EmployerPolicy *)(uintptr_t)policy;
+    piece_put(r, "", employer_id, &item, false);
+    item.contract_standing = standing_of_contract(r->service, &r->scratch, employer_id);
+    if (item.contract_standing != NULL) {
+        item.item_case = ITEM(CONTRACT_STANDING);
+        piece_put(r, "", employer_id, &item, again);
+    }
+}
+
+/* A holder who has used nothing needs no standing: what is not told counts as nothing. */
+static bool has_used(const Passerelle__V1__HolderStanding *standing,
+                     const Passerelle__V1__Plan *plan)
+{
+    return standing->cents != 0 || standing->days != 0 ||
+           (plan->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_SUBSCRIPTION &&
+            standing->units_left != (int64_t)plan->included_units);
+}
+
+static void renew_holder(struct renewing *r, struct view holder_id, bool again)
+{
+    const Passerelle__V1__HolderPut *right = registry_holder(r->db, &r->scratch, holder_id);
+    struct person person;
+    if (right == NULL) {
+        return;
+    }
+    person_get(r->db, &r->scratch, holder_id, &person);
+    Passerelle__V1__KnowledgeItem item = PASSERELLE__V1__KNOWLEDGE_ITEM__INIT;
+    Passerelle__V1__HolderTerms terms = PASSERELLE__V1__HOLDER_TERMS__INIT;
+    terms.holder_id = right->holder_id;
+    terms.employer_id = right->employer_id;
+    terms.plan_id = right->plan_id;
+    terms.medium = right->medium;
+    terms.active_from = right->active_from;
+    terms.active_to = right->active_to;
+    terms.cost_centre = person.cost_centre;
+    item.item_case = ITEM(HOLDER);
+    item.holder = &terms;
+    piece_put(r, "", holder_id, &item, false);
+    const Passerelle__V1__Plan *plan = registry_plan(r->db, &r->scratch, view_of(right->plan_id));
+    item.holder_standing = standing_of_holder(r->service, &r->scratch, holder_id);
+    if (item.holder_standing != NULL && plan != NULL &&
+        (again || has_used(item.holder_standing, plan) ||
+         piece_is_known(r, "", ITEM(HOLDER_STANDING), holder_id))) {
+        item.item_case = ITEM(HOLDER_STANDING);
+        piece_put(r, "", holder_id, &item, again);
+    }
+}
+
+/* ---- what is of one site ---- */
+
+DB_SQL(select_feed_name, "SELECT name FROM feed WHERE feed_no = :feed_no");
+
+/* The site whose daemon keeps that feed, into `name`; false: the hub does. */
+static bool remote_site(struct renewing *r, int64_t feed_no, char name[static FEED_NAME_MAX + 1])
+{
+    name[0] = '\0';
+    struct query *query = db_query(r->db, &select_feed_name);
+    query_bind_int(query, "feed_no", feed_no);
+    if (query_next(query)) {
+        snprintf(name, FEED_NAME_MAX + 1, "%.*s", VIEW_FMT(query_text(query, 0)));
+        query_end(query);
+    }
+    return entry_home_of_feed(view_of(name)) == ENTRY_IN_SITE &&
+           registry_feed_keeper(r->db, view_of(name)) ==
+               PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE;
+}
+
+static void uuid_text(struct view bytes, char out[static UUID_TEXT_LEN + 1])
+{
+    struct uuid uuid = {0};
+    if (bytes.len == sizeof uuid.bytes) {
+        memcpy(uuid.bytes, bytes.data, bytes.len);
+    }
+    uuid_format(uuid, out);
+}
+
+static void name_visitor(struct renewing *r, const struct visit_row *visit)
+{
+    char site_id[FEED_NAME_MAX + 1];
+    char visit_id[UUID_TEXT_LEN + 1];
+    if (day_compare(visit->day, r->today) != 0 || !remote_site(r, visit->feed_no, site_id)) {
+        return;
+    }
+    Passerelle__V1__KnowledgeItem item = PASSERELLE__V1__KNOWLEDGE_ITEM__INIT;
+    Passerelle__V1__VisitorName name = PASSERELLE__V1__VISITOR_NAME__INIT;
+    uuid_text(visit->visit_id, visit_id);
+    name.visit_id = visit_id;
+    name.display_name = desk_display_name(r->service, &r->scratch, visit->holder_id);
+    item.item_case = ITEM(VISITOR_NAME);
+    item.visitor_name = &name;
+    if (name.display_name[0] != '\0') {
+        piece_put(r, site_id, view_of(visit_id), &item, false);
+    }
+}
+
+static void renew_cut(void *context, int64_t feed_no, struct view id, int64_t cut_utc_ms)
+{
+    struct renewing *r = context;
+    char site_id[FEED_NAME_MAX + 1];
+    char visit_id[UUID_TEXT_LEN + 1];
+    uuid_text(id, visit_id);
+    if (!remote_site(r, feed_no, site_id) ||
+        (cut_utc_ms == 0 && !piece_is_known(r, site_id, ITEM(VISIT_CUT), view_of(visit_id)))) {
+        return;
+    }
+    Passerelle__V1__KnowledgeItem item = PASSERELLE__V1__KNOWLEDGE_ITEM__INIT;
+    Passerelle__V1__VisitCut cut = PASSERELLE__V1__VISIT_CUT__INIT;
+    cut.visit_id = visit_id;
+    cut.cut_utc_ms = cut_utc_ms;
+    item.item_case = ITEM(VISIT_CUT);
+    item.visit_cut = &cut;
+    piece_put(r, site_id, view_of(visit_id), &item, false);
+}
+
+DB_SQL(erase_names, "DELETE FROM knowledge WHERE kind = :kind");
+
+static void erase_names_of_yesterday(struct renewing *r)
+{
+    if (cursor_get(r->db, CURSOR_DAY) == r->today.number) {
+        return;
+    }
+    cursor_set(r->db, CURSOR_DAY, r->today.number);
+    struct query *query = db_query(r->db, &erase_names);
+    query_bind_int(query, "kind", ITEM(VISITOR_NAME));
+    query_run(query);
+}
+
+DB_SQL(select_desks,
+       "SELECT credential_id, kind, party, label, created_utc_ms, expires_utc_ms, revoked_utc_ms "
+       "FROM credential WHERE role = 'desk' ORDER BY credential_id");
+
+/* A site is told of its own desks, those that it may no more let in included. */
+static void renew_desks(struct renewing *r)
+{
+    struct query *query = db_query(r->db, &select_desks);
+    while (query_next(query)) {
+        Passerelle__V1__KnowledgeItem item = PASSERELLE__V1__KNOWLEDGE_ITEM__INIT;
+        Passerelle__V1__Credential desk = PASSERELLE__V1__CREDENTIAL__INIT;
+        desk.credential_id = wire_string(&r->scratch, query_text(query, 0));
+        desk.kind = (Passerelle__V1__CredentialKind)query_int(query, 1);
+        desk.role = wire_string(&r->scratch, VIEW_LIT("desk"));
+        desk.party = wire_string(&r->scratch, query_text(query, 2));
+        desk.label = wire_string(&r->scratch, query_text(query, 3));
+        desk.created_utc_ms = query_int(query, 4);
+        desk.expires_utc_ms = query_int(query, 5);
+        desk.revoked_utc_ms = query_int(query, 6);
+        item.item_case = ITEM(DESK);
+        item.desk = &desk;
+        if (desk.kind == PASSERELLE__V1__CREDENTIAL_KIND__CREDENTIAL_KIND_CERTIFICATE &&
+            registry_feed_keeper(r->db, view_of(desk.party)) ==
+                PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE) {
+            piece_put(r, desk.party, view_of(desk.credential_id), &item, false);
+        }
+        arena_clear(&r->scratch);
+    }
+}
+
+/* ---- entries ---- */
+
+struct holder_day {
+    struct view holder_id;
+    struct day day;
+};
+
+static void mark(struct renewing *r, struct map *set, struct view id)
+{
+    if (id.len > 0 && map_get(set, id) == NULL) {
+        struct view *copy = ARENA_NEW(&r->arena, struct view);
+        *copy = arena_copy(&r->arena, id);
+        map_put(set, id, copy);
+    }
+}
+
+/* A holder used something, or gave it back. */
+static void mark_used(struct renewing *r, struct view holder_id, struct day day)
+{
+    const Passerelle__V1__HolderPut *right = registry_holder(r->db, &r->scratch, holder_id);
+    char key[16 + 64];
+    mark(r, &r->holders, holder_id);
+    if (right != NULL) {
+        mark(r, &r->plans, view_of(right->plan_id));
+        mark(r, &r->contracts, view_of(right->employer_id));
+    }
+    int len = snprintf(key, sizeof key, "%d %.*s", (int)day.number, VIEW_FMT(holder_id));
+    struct view id = view_bytes(key, (size_t)len < sizeof key ? (size_t)len : sizeof key - 1);
+    if (map_get(&r->days, id) == NULL) {
+        struct holder_day *one = ARENA_NEW(&r->arena, struct holder_day);
+        *one = (struct holder_day){.holder_id = arena_copy(&r->arena, holder_id), .day = day};
+        map_put(&r->days, id, one);
+    }
+}
+
+static void heard_visit(struct renewing *r, int64_t feed_no, const struct entry *entry)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(entry->payload->descriptor, "visit_id");
+    struct visit_row row;
+    if (field == NULL || field->type != PROTOBUF_C_TYPE_BYTES) {
+        return;
+    }
+    const ProtobufCBinaryData *id = (const void *)((const char *)entry->payload + field->offset);
+    if (visits_by_id(r->db, &r->scratch, feed_no, wire_view(*id), &row)) {
+        mark_used(r, row.holder_id, row.day);
+        if (entry->kind->type == TYPE(VISIT_OPENED)) {
+            name_visitor(r, &row);
+        }
+    }
+}
+
+/* Returns whether more must be looked at than what the entry names. */
+static bool heard(struct renewing *r, int64_t feed_no, const struct entry *entry)
+{
+    switch (entry->kind->type) {
+    case TYPE(PLAN_PUT):
+    case TYPE(EMPLOYER_POLICY_SET):
+        return true; /* other things may be asked of each holder from now on */
+    case TYPE(HOLDER_PUT):
+        mark(r, &r->holders,
+             view_of(((const Passerelle__V1__HolderPut *)entry->payload)->holder_id));
+        return false;
+    case TYPE(CARNET_SOLD):
+        mark(r, &r->plans, view_of(((const Passerelle__V1__Carnet *)entry->payload)->plan_id));
+        return false;
+    default:
+        if (entry->kind->home == ENTRY_IN_SITE) {
+            heard_visit(r, feed_no, entry);
+        }
+        return false;
+    }
+}
+
+struct news {
+    uint64_t left;   /* entries that this tick may still read */
+    bool everything; /* a sweep is due */
+};
+
+static void read_news(struct renewing *r, const struct feed_id *feed, struct news *news)
+{
+    int64_t seq = cursor_get(r->db, feed->no);
+    uint64_t size = feed_head(r->db, feed->no).size;
+    if (seq < 0) { /* a feed that was never looked at: the sweep sees what stands in the tables */
+        cursor_set(r->db, feed->no, (int64_t)size);
+        news->everything = true;
+        return;
+    }
+    if ((uint64_t)seq >= size || news->left == 0) {
+        return;
+    }
+    uint64_t last = size - (uint64_t)seq > news->left ? (uint64_t)seq + news->left : size;
+    struct query *read = feed_read(r->db, feed->no, (uint64_t)seq + 1, last);
+    struct feed_entry raw;
+    while (feed_read_next(read, &raw)) {
+        struct entry entry;
+        struct fault unread = FAULT_NONE;
+        arena_clear(&r->scratch);
+        if (entry_decode(view_of(feed->name), raw.bytes, &r->scratch, &entry, &unread) == E_OK &&
+            entry.kind != NULL) {
+            news->everything |= heard(r, feed->no, &entry);
+        }
+    }
+    arena_clear(&r->scratch);
+    news->left -= last - (uint64_t)seq;
+    cursor_set(r->db, feed->no, (int64_t)last);
+}
+
+/* ---- the sweep ---- */
+
+struct sweep_step {
+    const struct db_sql *sql;
+    void (*renew)(struct renewing *r, struct view id, bool again);
+};
+
+DB_SQL(next_plans, "SELECT plan_id FROM plan WHERE plan_id > :after ORDER BY plan_id LIMIT :max");
+DB_SQL(next_contracts, "SELECT employer_id FROM employer WHERE employer_id > :after "
+                       "ORDER BY employer_id LIMIT :max");
+DB_SQL(next_holders, "SELECT holder_id FROM holder WHERE holder_id > :after "
+                     "ORDER BY holder_id LIMIT :max");
+
+static const struct sweep_step steps[] = {
+    {&next_plans, renew_plan}, {&next_contracts, renew_contract}, {&next_holders, renew_holder}};
+
+/* Some rows of the step at hand. */
+static void sweep(struct renewing *r, struct knowledge_memory *memory)
+{
+    const struct sweep_step *step = &steps[memory->step];
+    struct view ids[SWEEP_A_TICK];
+    size_t count = 0;
+    struct query *query = db_query(r->db, step->sql);
+    query_bind_text(query, "after", view_of(memory->after));
+    query_bind_int(query, "max", SWEEP_A_TICK);
+    while (count < SWEEP_A_TICK && query_next(query)) {
+        ids[count++] = arena_copy(&r->arena, query_text(query, 0));
+    }
+    query_end(query);
+    for (size_t i = 0; i < count; i++) {
+        step->renew(r, ids[i], false);
+        arena_clear(&r->scratch);
+    }
+    if (count == SWEEP_A_TICK) {
+        snprintf(memory->after, sizeof memory->after, "%.*s", VIEW_FMT(ids[count - 1]));
+        return;
+    }
+    memory->after[0] = '\0';
+    if (++memory->step < ARRAY_LEN(steps)) {
+        return;
+    }
+    memory->step = 0;
+    memory->sweeping = memory->again;
+    memory->again = false;
+    if (!memory->sweeping && !knowledge_is_complete(r->db)) {
+        cursor_set(r->db, CURSOR_SWEPT, 1);
+    }
+}
+
+static void ask_for_sweep(struct knowledge_memory *memory)
+{
+    memory->again = memory->again || (memory->sweeping && (memory->step > 0 || memory->after[0]));
+    memory->sweeping = true;
+}
+
+/* ---- the tick ---- */
+
+DB_SQL(count_remote,
+       "SELECT COUNT(*) FROM feed_epoch a WHERE keeper = :keeper AND NOT EXISTS (SELECT 1 FROM "
+       "feed_epoch b WHERE b.feed_id = a.feed_id AND b.entry_key > a.entry_key)");
+
+static bool some_site_is_remote(struct db *db)
+{
+    struct query *query = db_query(db, &count_remote);
+    query_bind_int(query, "keeper", PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE);
+    bool some = query_next(query) && query_int(query, 0) > 0;
+    query_end(query);
+    return some;
+}
+
+/* What changed since the last tick outside feeds: the registry (persons have no entries), the day.
+ */
+static void look_around(struct renewing *r, struct knowledge_memory *memory)
+{
+    uint64_t registry = atomic_load(&r->service->node->registry_version);
+    if (!memory->began || memory->registry_version != registry) {
+        ask_for_sweep(memory);
+    }
+    if (memory->began && memory->today != r->today.number) {
+        ask_for_sweep(memory); /* carnets expire, months and weeks begin */
+    }
+    erase_names_of_yesterday(r);
+    memory->began = true;
+    memory->registry_version = registry;
+    memory->today = r->today.number;
+}
+
+static void renew_marked(struct renewing *r)
+{
+    const struct {
+        struct map *set;
+        void (*renew)(struct renewing *r, struct view id, bool again);
+    } kinds[] = {
+        {&r->plans, renew_plan}, {&r->contracts, renew_contract}, {&r->holders, renew_holder}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        size_t at = 0;
+        for (const struct map_slot *slot; (slot = map_next(kinds[i].set, &at)) != NULL;) {
+            kinds[i].renew(r, *(const struct view *)slot->value, true);
+            arena_clear(&r->scratch);
+        }
+    }
+    size_t at = 0;
+    for (const struct map_slot *slot; (slot = map_next(&r->days, &at)) != NULL;) {
+        const struct holder_day *one = slot->value;
+        standing_cuts(r->service, one->holder_id, one->day, renew_cut, r);
+        arena_clear(&r->scratch);
+    }
+}
+
+static bool read_feeds(struct renewing *r, struct knowledge_memory *memory)
+{
+    struct feed_id feed;
+    struct news news = {.left = ENTRIES_A_TICK};
+    struct query *list = feed_list(r->db);
+    while (feed_list_next(list, &feed)) {
+        if (entry_home_of_feed(view_of(feed.name)) != ENTRY_IN_NET) {
+            read_news(r, &feed, &news);
+        }
+    }
+    if (news.everything) {
+        ask_for_sweep(memory);
+    }
+    return news.left == 0;
+}
+
+bool knowledge_tick(struct service *service, int64_t now_utc_ms)
+{
+    struct knowledge_memory *memory = &service->knowledge;
+    struct node *node = service->node;
+    uint64_t registry = atomic_load(&node->registry_version);
+    if (memory->began && memory->registry_version == registry && !memory->remote) {
+        return false;
+    }
+    memory->remote = some_site_is_remote(service->db);
+    if (!memory->remote) {
+        memory->began = true;
+        memory->registry_version = registry;
+        return false;
+    }
+    struct renewing r = {.service = service,
+                         .db = service->db,
+                         .today = day_of_instant(now_utc_ms),
+                         .version = knowledge_last_version(service->db)};
+    uint64_t before = r.version;
+    if (memory->version != before) {
+        memory->began = false; /* a start; or the last tick was undone */
+    }
+    map_init(&r.holders, 1);
+    map_init(&r.plans, 2);
+    map_init(&r.contracts, 3);
+    map_init(&r.days, 4);
+    look_around(&r, memory);
+    bool more = read_feeds(&r, memory);
+    renew_marked(&r);
+    renew_desks(&r);
+    if (memory->sweeping) {
+        sweep(&r, memory);
+        more = more || (memory->sweeping && !knowledge_is_complete(service->db));
+    }
+    if (r.version != before) {
+        cursor_set(service->db, CURSOR_VERSION, (int64_t)r.version);
+    }
+    memory->version = r.version;
+    atomic_store(&node->knowledge_version, r.version);
+    map_release(&r.holders);
+    map_release(&r.plans);
+    map_release(&r.contracts);
+    map_release(&r.days);
+    arena_release(&r.scratch);
+    arena_release(&r.arena);
+    return more;
+}

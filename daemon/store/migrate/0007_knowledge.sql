@@ -1,0 +1,7 @@
+-- Local truth of a hub: up to which entry of each feed its knowledge for sites counts. Beside feeds:
+-- 0: the last version of `knowledge`, which never goes back, whatever rows are erased; -1: 1 once
+-- all was looked at; -2: the day of the names in it.
+CREATE TABLE knowledge_cursor (
+    feed_no bigint PRIMARY KEY,
+    seq bigint NOT NULL
+);
