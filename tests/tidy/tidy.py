@@ -30,6 +30,7 @@ ROOMS = [
     ("core/records", None),
     ("core/audit", None),
     ("core/paper", None),
+    ("core/payments", None),
     ("store/db", ["base"]),
     ("store/migrate", None),
     ("store/feed", None),
@@ -52,7 +53,7 @@ DOORS = [
     ("curl/", ["transport", "clients"]),
     ("openssl/", ["crypt", "transport", "process"]),
     ("sodium", ["crypt"]),
-    ("libxml/", ["core/paper"]),
+    ("libxml/", ["core/paper", "core/payments"]),
 ]
 CORE_HEADERS = {"assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h", "stdarg.h",
                 "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h",

@@ -1,7 +1,7 @@
 /* A thin way to write XML with libxml2's writer into a buffer: UTF-8, no white space between
  * elements, the same calls give the same bytes. Keeps its first error; after it calls do nothing.
- * Private to paper/. Not shared between threads; the program calls xmlInitParser() once before it
- * starts any. */
+ * Private to paper/ and payments/. Not shared between threads; the program calls xmlInitParser()
+ * once before it starts any. */
 #ifndef CORE_PAPER_XML_H
 #define CORE_PAPER_XML_H
 
