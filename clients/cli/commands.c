@@ -144,7 +144,9 @@ const struct command commands[] = {
      .columns =
          "member_id legal_name legal_form sector siren vat_regime city is_operator is_issuer"},
     {"member put", "MEMBER --FIELD VALUE ...",
-     "Adds a member or changes it (--account-iban: two operators)", "member put m001 --city Foix",
+     "Adds a member or changes it (--account-iban: two operators)",
+     "member put m001 --self-billing-mandate-signed-on 2026-09-01 "
+     "--self-billing-mandate-contest-days 15",
      CALLS("NetworkService", "PutMember", put_member), .positional = "ID", .record = "member",
      READS("ListMembers", list_members)},
     {"site list", "[SITE] [--zone Z] [--services A|B] [--open-at TIME]", "Sites",

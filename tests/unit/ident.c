@@ -87,6 +87,14 @@ START_TEST(banks)
 {
     /* Examples of the IBAN registry. */
     static const struct ident_row rows[] = {
+        {ident_creditor, "FR72ZZZ123456", NULL},
+        {ident_creditor, "FR72ABC123456", NULL}, /* the business code does not count */
+        {ident_creditor, "DE98ZZZ09999999999", NULL},
+        {ident_creditor, "FR72ZZZ123465", "mistyped"},
+        {ident_creditor, "FR72ZZZ1234567", "13 characters"},
+        {ident_creditor, "US72ZZZ123456", "country"},
+        {ident_creditor, "fr72ZZZ123456", "capital"},
+        {ident_creditor, "", "country"},
         {ident_iban, "FR1420041010050500013M02606", NULL},
         {ident_iban, "DE89370400440532013000", NULL},
         {ident_iban, "BE68539007547034", NULL},

@@ -463,6 +463,46 @@ START_TEST(messages_are_checked_like_lines)
 }
 END_TEST
 
+/* members.csv has no column for it: a file leaves it alone. */
+START_TEST(a_members_terms_outlive_a_file)
+{
+    struct memory *memory = xcalloc(1, sizeof *memory);
+    char creditor[] = "FR72ZZZ123456", signed_on[] = "2026-09-01", wrong[] = "2026-09-31";
+    char earlier[] = "2026-08-31", none[] = "";
+    Passerelle__V1__SelfBillingMandate mandate = PASSERELLE__V1__SELF_BILLING_MANDATE__INIT;
+    memory_init(memory, 7);
+    memory->known.only_computes = false;
+    must_read(memory, TABLE(MEMBERS), "member_id=m1");
+    Passerelle__V1__Member *member = map_get(&memory->by_id[TABLE(MEMBERS)], VIEW_LIT("m1"));
+    ck_assert_ptr_nonnull(member);
+    member->sepa_creditor_id = creditor;
+    member->self_billing_mandate = &mandate;
+    mandate.signed_on = signed_on;
+    mandate.contest_days = 15;
+    ck_assert_int_eq(member_check(member, NULL), 0);
+    must_read(memory, TABLE(MEMBERS), "member_id=m1~city=Foix");
+    const Passerelle__V1__Member *after = map_get(&memory->by_id[TABLE(MEMBERS)], VIEW_LIT("m1"));
+    ck_assert_ptr_ne(after, member);
+    ck_assert_str_eq(after->city, "Foix");
+    ck_assert_str_eq(after->sepa_creditor_id, creditor);
+    ck_assert_uint_eq(after->self_billing_mandate->contest_days, 15);
+
+    mandate.signed_on = wrong;
+    ck_assert_int_eq(member_check(member, NULL), E_INVALID);
+    mandate.signed_on = signed_on;
+    mandate.revoked_on = earlier;
+    ck_assert_int_eq(member_check(member, NULL), E_INVALID);
+    mandate.revoked_on = none;
+    mandate.contest_days = 366;
+    ck_assert_int_eq(member_check(member, NULL), E_INVALID);
+    mandate.contest_days = 0;
+    creditor[2] = '3';
+    ck_assert_int_eq(member_check(member, NULL), E_INVALID);
+    memory_release(memory);
+    free(memory);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("records");
@@ -472,6 +512,7 @@ int main(void)
     tcase_add_loop_test(cases, lines_refer_to_each_other, 0, ARRAY_LEN(files));
     tcase_add_loop_test(cases, files_come_in_all_forms, 0, ARRAY_LEN(bytes));
     tcase_add_test(cases, messages_are_checked_like_lines);
+    tcase_add_test(cases, a_members_terms_outlive_a_file);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

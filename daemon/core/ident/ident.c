@@ -178,6 +178,35 @@ static bool has_shape(struct view text, const char *shape)
     return true;
 }
 
+int ident_creditor(struct view text, struct fault *fault)
+{
+    enum { HEAD = 4, BUSINESS = 3, TEXT_MAX = 35 };
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.data[i]) && !is_upper(text.data[i])) {
+            return refuse(fault, "creditor identifier", text,
+                          "it has capital letters and digits only, no space");
+        }
+    }
+    bool french = view_starts(text, "FR");
+    if (iban_length(text) == 0 || (french ? text.len != 13 : text.len <= HEAD + BUSINESS) ||
+        text.len > TEXT_MAX) {
+        return refuse(fault, "creditor identifier", text,
+                      "it begins with a country of SEPA, and has 13 characters in France, 8 to 35 "
+                      "elsewhere");
+    }
+    char counted[TEXT_MAX];
+    size_t len = text.len - BUSINESS;
+    memcpy(counted, text.data, HEAD);
+    memcpy(counted + HEAD, text.data + HEAD + BUSINESS, len - HEAD);
+    struct view key = view_slice(text, 2, HEAD);
+    if (!all_digits(key) || view_is(key, "00") || view_is(key, "01") || view_is(key, "99") ||
+        iban_remainder(view_bytes(counted, len)) != 1) {
+        return refuse(fault, "creditor identifier", text,
+                      "its check digits do not fit, something was mistyped");
+    }
+    return E_OK;
+}
+
 int ident_bic(struct view text, struct fault *fault)
 {
     if (!has_shape(text, "@@@@@@**") && !has_shape(text, "@@@@@@*****")) {

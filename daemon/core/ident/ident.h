@@ -21,6 +21,10 @@ must_check int ident_iban(struct view text, struct fault *fault);
 /* BIC (ISO 9362) as SEPA's schemas take it: 8 or 11 characters. */
 must_check int ident_bic(struct view text, struct fault *fault);
 
+/* SEPA creditor identifier (EPC262-08): the country, two check digits, three characters of the
+ * creditor's own choice that do not count in them, and a national number; 13 in all in France. */
+must_check int ident_creditor(struct view text, struct fault *fault);
+
 /* VAT number of the EU or Northern Ireland. French ones: "FR", a key of two digits, which is
  * (12 + 3 * (SIREN mod 97)) mod 97, and the SIREN (Monaco has "000......" there, without Luhn).
  * Of the others the shape alone is checked (European Commission, VIES). */

@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "core/day/opening_hours.h"
+#include "core/ident/ident.h"
 #include "core/records/columns.h"
 
 static bool is_set(const char *text)
@@ -46,6 +47,40 @@ static int bank_rules(const char *iban, const char *bic, struct fault *fault)
     return 0;
 }
 
+/* What no column of members.csv holds. */
+static int invoicing_rules(const Passerelle__V1__Member *m, struct fault *fault)
+{
+    enum { CONTEST_DAYS_MAX = 365 };
+    const Passerelle__V1__SelfBillingMandate *mandate = m->self_billing_mandate;
+    struct fault own = FAULT_NONE;
+    struct day signed_on, revoked_on;
+    if (is_set(m->sepa_creditor_id) && ident_creditor(view_of(m->sepa_creditor_id), &own) != E_OK) {
+        return fault_set(fault, E_INVALID, "sepa_creditor_id: %s", own.text);
+    }
+    if (mandate == NULL) {
+        return 0;
+    }
+    if (day_parse(view_of(mandate->signed_on), &signed_on) != E_OK) {
+        return fault_set(fault, E_INVALID,
+                         "self_billing_mandate.signed_on: \"%s\" is no day: write the day of the "
+                         "signature as 2026-10-01",
+                         mandate->signed_on);
+    }
+    if (mandate->contest_days > CONTEST_DAYS_MAX) {
+        return fault_set(fault, E_INVALID,
+                         "self_billing_mandate.contest_days: %u is out of range: give 0 to %d",
+                         mandate->contest_days, (int)CONTEST_DAYS_MAX);
+    }
+    if (is_set(mandate->revoked_on) &&
+        (day_parse(view_of(mandate->revoked_on), &revoked_on) != E_OK ||
+         day_compare(revoked_on, signed_on) < 0)) {
+        return fault_set(fault, E_INVALID,
+                         "self_billing_mandate.revoked_on: write a day as 2026-10-01, not before "
+                         "the signature");
+    }
+    return 0;
+}
+
 int member_rules(const void *record, struct fault *fault)
 {
     const struct record_member *r = record;
@@ -66,7 +101,8 @@ int member_rules(const void *record, struct fault *fault)
                          "vat_regime: public_body is for the public sector: "
                          "correct one of the two");
     }
-    return bank_rules(r->account.iban, r->account.bic, fault);
+    err = invoicing_rules(m, fault);
+    return err != 0 ? err : bank_rules(r->account.iban, r->account.bic, fault);
 }
 
 int employer_rules(const void *record, struct fault *fault)

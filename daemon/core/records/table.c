@@ -242,7 +242,12 @@ static const ProtobufCMessage *before_of(struct reading *r, void *record)
     case TABLE(MEMBERS): {
         struct record_member *m = record;
         m->account.member_id = m->member.member_id;
-        return (const void *)known->member(context, view_of(m->member.member_id));
+        const Passerelle__V1__Member *before = known->member(context, view_of(m->member.member_id));
+        if (before != NULL) {
+            m->member.sepa_creditor_id = before->sepa_creditor_id;
+            m->member.self_billing_mandate = before->self_billing_mandate;
+        }
+        return (const void *)before;
     }
     case TABLE(SITES): {
         Passerelle__V1__Site *site = record;
