@@ -169,7 +169,7 @@ START_TEST(what_was_not_signed_is_not_kept)
             request->packages[1]->first_seq += 256;
             break;
         case 3:
-            request->feed_id = (char[]){"s043"};
+            request->feed_id = arena_string(&network.arena, VIEW_LIT("s043"));
             break;
         case 4:
             request->checkpoint = arena_printf(&network.arena, "%s\n9223372036854775808\n%s",

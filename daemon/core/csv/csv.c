@@ -285,6 +285,6 @@ int csv_header_match(const struct csv_row *header, const struct csv_column *colu
 
 struct view csv_field(const struct csv_row *row, size_t index)
 {
-    assert(index < row->count || index == CSV_ABSENT);
+    assert(index == CSV_ABSENT || index < row->count);
     return index == CSV_ABSENT ? VIEW_NONE : row->fields[index];
 }
