@@ -67,8 +67,8 @@ says "PutMember" 0 approval list
 says "waits for a second operator" 5 member put new --account-iban $iban # the same one twice is not two
 as two member put new --account-iban $iban >/dev/null || fail "the second operator was not enough"
 
-run site put new1 --member-id new --name "Chez Neuve" --kind fixed --insee 09122 --lat-e5 4296000 \
-    --lon-e5 160000 --zone rural --category standard --services "wifi|printer|coffee|locker" \
+run site put new1 --member-id new --name "Chez Neuve" --kind fixed --insee 09122 --lat 42.96 \
+    --lon 1.6 --zone rural --category standard --services "wifi|printer|coffee|locker" \
     --security-level 1 --opening-hours "24/7" --desks 4 >/dev/null
 says "Chez Neuve .*candidate" 0 site list new1
 run site state new1 active >/dev/null

@@ -1,5 +1,6 @@
 #include "transport/peer/peer.h"
 
+#include <errno.h>
 #include <assert.h>
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -288,6 +289,11 @@ static enum code perform(struct answer *answer, const char *path, struct curl_sl
             code = troubles[i].code;
             advice = troubles[i].advice;
         }
+    }
+    long os_errno = 0;
+    curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_errno);
+    if (result == CURLE_SSL_CONNECT_ERROR && (peer->reached || os_errno == ECONNRESET)) {
+        code = CODE_UNAVAILABLE; /* a hub that stops, or starts, cuts handshakes too */
     }
     return fail(answer->error, code,
                 arena_printf(answer->arena, "%s did not answer (%s): %s", peer->url, why, advice));
