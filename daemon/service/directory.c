@@ -2,12 +2,42 @@
 
 #include "core/visit/stay.h"
 #include "passerelle/v1/directory.pb-c.h"
-#include "service/service.h"
+#include "service/desk/memory.h"
+#include "service/sync/take.h"
+#include "service/sync/uplink.h"
+#include "store/feed/feed.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
 
+static uint64_t feed_size(struct db *db, const char *feed_id)
+{
+    struct feed_id id;
+    return feed_find(db, view_of(feed_id), &id) == E_OK ? feed_head(db, id.no).size : 0;
+}
+
 /* 2100-01-01T00:00Z: the days of core/day end there. */
 #define INSTANT_MAX_UTC_MS INT64_C(4102444799999)
+
+static Passerelle__V1__SiteDaemon *describe_daemon(struct service *service, struct arena *arena)
+{
+    const struct node *node = service->node;
+    Passerelle__V1__SiteDaemon *daemon =
+        wire_new(arena, &passerelle__v1__site_daemon__descriptor);
+    struct uplink_status status;
+    struct take_memory memory;
+    uplink_status(node->uplink, &status);
+    take_memory(service->db, &memory);
+    daemon->site_id = wire_string(arena, view_of(node->site_id));
+    daemon->hub_url = wire_string(arena, view_of(node->hub_url));
+    daemon->link = wire_string(arena, view_of(uplink_state_name(status.state)));
+    daemon->sentence = wire_string(arena, view_of(status.sentence));
+    daemon->knowledge = desk_knowledge(service, arena);
+    daemon->net_size = feed_size(service->db, FEED_NET);
+    daemon->own_size = feed_size(service->db, node->site_id);
+    daemon->receipt_size = memory.receipt_size;
+    daemon->certificate_ends_utc_ms = status.certificate_ends_utc_ms;
+    return daemon;
+}
 
 static int get_network(struct service *service, struct call *call)
 {
@@ -20,6 +50,11 @@ static int get_network(struct service *service, struct call *call)
     response->version = wire_string(call->arena, VIEW_LIT(PASSERELLE_VERSION));
     response->members = (uint32_t)registry_count(service->db, REGISTRY_MEMBERS);
     response->sites = (uint32_t)registry_count(service->db, REGISTRY_SITES);
+    if (service->node->uplink != NULL) {
+        response->site_daemon = describe_daemon(service, call->arena);
+        response->network_id = wire_string(call->arena, view_of(service->node->network_id));
+        response->demo = service->node->demo;
+    }
     return 0;
 }
 

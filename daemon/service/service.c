@@ -13,6 +13,15 @@ int64_t service_now(const struct service *service)
     return env_now_utc_ms(service->node->env);
 }
 
+bool node_is_connected(const struct node *node)
+{
+    static const int64_t second_ns = 1000 * 1000 * 1000;
+    int64_t heard_ns = atomic_load(&node->heard_ns);
+    return node->role == NODE_HUB ||
+           (heard_ns != 0 && env_monotonic_ns(node->env) - heard_ns <
+                                 HEARTBEATS_MISSED * HEARTBEAT_S * second_ns);
+}
+
 /* ---- answers ---- */
 
 void *call_respond(struct call *call)

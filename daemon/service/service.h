@@ -20,6 +20,8 @@
 struct keyring;   /* service/keyring.h */
 struct journal;   /* service/journal.h */
 struct desk;      /* service/desk/: the writer's memory of proofs, places and counters */
+struct note_key;  /* core/merkle/note.h */
+struct uplink;    /* service/sync/uplink.h */
 struct turnstile; /* service/desk/turnstile.h */
 
 /* What a node is in its network: the hub, or the daemon of one site. */
@@ -44,10 +46,12 @@ struct node {
     /* Bumped by the writer whenever members, sites, contracts, keys or persons may have changed (or
      * such a change was undone): what was cached of them is read again. */
     _Atomic uint64_t registry_version;
-    /* Of a site's daemon: when it last heard from its hub, business time (0: never); whether it
-     * hears from it now; whether it has all that the hub had when it said so. */
+    struct uplink *uplink; /* of a site's daemon; NULL at the hub */
+    const struct note_key *cosigner; /* of a site's daemon: whose receipts count; NULL at the hub */
+    /* Of a site's daemon: when it last heard from its hub, by the business clock (0: never) and by
+     * the monotonic one (0: not since the start); whether it ever had all that the hub had. */
     _Atomic int64_t heard_utc_ms;
-    _Atomic bool connected;
+    _Atomic int64_t heard_ns;
     _Atomic bool complete;
     /* A hub's: some site follows, so that each new head of `net` is signed as it comes; the size
      * that was signed last, and the last version of knowledge. A stream compares them with what it
@@ -55,6 +59,9 @@ struct node {
     _Atomic bool followed;
     _Atomic uint64_t net_published;
     _Atomic uint64_t knowledge_version;
+    /* Until a site's daemon knows that it has the whole of its own feed, nothing is written: it may
+     * have been restored from a backup. */
+    _Atomic bool catching_up;
     /* Verified tokens, for all threads. NULL where nobody checks in. */
     struct turnstile *turnstile;
 };
@@ -79,6 +86,10 @@ struct service {
     struct desk *desk;                 /* NULL on readers */
     struct knowledge_memory knowledge; /* the writer's, at a hub */
 };
+
+enum { HEARTBEAT_S = 15, HEARTBEATS_MISSED = 3 };
+/* Whether a site's daemon heard from its hub within three heartbeats; at the hub, true. */
+bool node_is_connected(const struct node *node);
 
 /* ---- what every method needs ---- */
 

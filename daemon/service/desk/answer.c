@@ -87,9 +87,19 @@ int desk_check_reason(struct call *call, const char *reason)
 Passerelle__V1__Knowledge *desk_knowledge(struct service *service, struct arena *arena)
 {
     Passerelle__V1__Knowledge *knowledge = wire_new(arena, &passerelle__v1__knowledge__descriptor);
+    const struct node *node = service->node;
     knowledge->as_of_utc_ms = service_now(service);
     knowledge->complete = true; /* the hub is where all comes together */
-    knowledge->connected = true;
+    knowledge->connected = node_is_connected(node);
+    if (node->role == NODE_SITE) {
+        static const int64_t hour_ms = (int64_t)3600 * 1000;
+        int64_t horizon_ms =
+            (int64_t)registry_policy(service->db, arena)->horizon_hours * hour_ms;
+        int64_t heard_utc_ms = atomic_load(&node->heard_utc_ms);
+        knowledge->horizon_passed = knowledge->as_of_utc_ms - heard_utc_ms > horizon_ms;
+        knowledge->complete = atomic_load(&node->complete);
+        knowledge->as_of_utc_ms = heard_utc_ms;
+    }
     return knowledge;
 }
 

@@ -28,6 +28,8 @@ struct peer {
     int64_t timeout_ms;
     int64_t silence_ms_max;
     bool reached; /* it answered once */
+    bool (*stop)(void *context);
+    void *stop_context;
     char curl_error[CURL_ERROR_SIZE];
     struct gzip gzip;
     struct buf request; /* memory that is used again */
@@ -59,6 +61,17 @@ static void check(CURLcode code)
     if (code != CURLE_OK) {
         die("libcurl: %s", curl_easy_strerror(code));
     }
+}
+
+static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up)
+{
+    const struct peer *peer = context;
+    (void)down_total;
+    (void)down;
+    (void)up_total;
+    (void)up;
+    return peer->stop(peer->stop_context) ? 1 : 0;
 }
 
 int peer_new(const struct peer_config *config, struct peer **out, struct fault *fault)
@@ -100,6 +113,13 @@ int peer_new(const struct peer_config *config, struct peer **out, struct fault *
     if (config->ca != NULL) {
         check(curl_easy_setopt(curl, CURLOPT_CAINFO, config->ca));
         check(curl_easy_setopt(curl, CURLOPT_CAPATH, NULL));
+    }
+    if (config->stop != NULL) {
+        peer->stop = config->stop;
+        peer->stop_context = config->stop_context;
+        check(curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L));
+        check(curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress));
+        check(curl_easy_setopt(curl, CURLOPT_XFERINFODATA, peer));
     }
     if (config->unverified) {
         check(curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L));

@@ -17,6 +17,9 @@ struct peer_config {
     int64_t timeout_ms;      /* of a unary call; 0 = 30 seconds */
     int64_t silence_ms_max;  /* of a stream: three missed heartbeats; 0 = 45 seconds */
     const char *user_agent;  /* NULL = "passerelle/VERSION" */
+    /* Asked about once a second while a call or stream lasts: true breaks it off. May be NULL. */
+    bool (*stop)(void *context);
+    void *stop_context;
 };
 
 struct peer;
