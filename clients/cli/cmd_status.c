@@ -5,6 +5,38 @@
 #include "passerelle/v1/directory.pb-c.h"
 #include "wire/pack.h"
 
+/* "3 h 20 min" */
+static void print_age(int64_t ms)
+{
+    long long minutes = (long long)(ms / 60000);
+    if (minutes >= 60) {
+        printf("%lld h ", minutes / 60);
+    }
+    printf("%lld min", minutes % 60);
+}
+
+static void print_daemon(const Passerelle__V1__GetNetworkResponse *network)
+{
+    const Passerelle__V1__SiteDaemon *daemon = network->site_daemon;
+    const Passerelle__V1__Knowledge *knowledge = daemon->knowledge;
+    printf("This is the daemon of the site %s; its hub is %s: %s.\n", daemon->site_id,
+           daemon->hub_url, daemon->link);
+    if (daemon->sentence[0] != '\0') {
+        printf("  %s\n", daemon->sentence);
+    }
+    if (knowledge->as_of_utc_ms == 0) {
+        printf("It has not yet heard from the hub.\n");
+    } else {
+        printf("It %s the hub; what it knows is ", knowledge->connected ? "hears from" : "does not hear");
+        print_age(network->now_utc_ms - knowledge->as_of_utc_ms);
+        printf(" old%s%s.\n", knowledge->complete ? "" : ", and not yet complete",
+               knowledge->horizon_passed ? ": longer than the policy's horizon" : "");
+    }
+    printf("Ledger: %llu entries, %llu of them with the hub's receipt. Worst case: %llu units.\n",
+           (unsigned long long)daemon->own_size, (unsigned long long)daemon->receipt_size,
+           (unsigned long long)knowledge->worst_case_units);
+}
+
 int cmd_status(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int status = cli_options_end(command, argc, argv);
@@ -31,5 +63,8 @@ int cmd_status(struct cli *cli, const struct command *command, int argc, char **
     printf("It is %s %02d:%02d in Paris%s. %u members, %u sites.\n", day, minute / 60, minute % 60,
            network->demo ? " by the fast clock of a demonstration" : "", network->members,
            network->sites);
+    if (network->site_daemon != NULL) {
+        print_daemon(network);
+    }
     return CLI_OK;
 }

@@ -255,6 +255,10 @@ static int write_settings(struct joining *j, struct fault *fault)
                "# Settings of the daemon of %s; `passerelled settings` explains all of them.\n"
                "role = site\nhub = %s\ndatabase = sqlite:site.db\naddress = %s\nport = %s\n",
                j->code.site, j->url, j->host_count == 0 ? "127.0.0.1" : "0.0.0.0", j->port);
+    for (size_t i = 0; i < j->host_count; i++) {
+        buf_printf(&text, "%s%s%s", i == 0 ? "certificate_names = " : ",", j->hosts[i],
+                   i + 1 == j->host_count ? "\n" : "");
+    }
     struct settings settings;
     settings_defaults(&settings);
     int err = settings_parse(&settings, buf_content(&text), "the command line", fault);

@@ -6,6 +6,7 @@
 
 #include "process/command.h"
 #include "process/pages.h"
+#include "process/site.h"
 #include "process/verify.h"
 #include "service/service.h"
 
@@ -78,6 +79,7 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     struct pages pages;
     struct hub_options options = {.settings = settings, .state = state, .log = log};
     struct joined joined;
+    struct site *site = NULL;
     block_signals(&signals);
     int err = E_OK;
     if (settings->role == SETTING_ROLE_SITE) {
@@ -92,7 +94,11 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     uint64_t verified = (uint64_t)settings->verify_entries;
     err = err != E_OK ? err : verify_ends(hub_service(hub)->db, verified, fault);
     err = err != E_OK ? err : verify_keys(hub_service(hub)->db, state, fault);
+    if (err == E_OK && options.joined != NULL) {
+        err = site_new(&site, hub, state, settings, log, fault);
+    }
     err = err != E_OK ? err : hub_start_writer(hub, fault);
+    err = err != E_OK || site == NULL ? err : site_start(site, fault);
     err = err != E_OK ? err : hub_start(hub, pages.routes, pages.route_count, &pages, fault);
     if (err == E_OK) {
         err = pages_verify(&pages, fault);
@@ -101,13 +107,16 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
             serve(hub, settings, log, target, &signals);
         }
         atomic_store(&pages.draining, true);
+        site_stop(site);
         if (!hub_stop(hub, settings->drain_s * 1000)) {
             log_event(log, LOG_WARNING, "drain_cut", LOG_N("after_s", settings->drain_s));
         }
         log_write(log, LOG_INFO, "stopped", NULL, 0);
     }
     pages_release(&pages);
+    site_stop(site);
     hub_free(hub);
+    site_free(site);
     return err;
 }
 

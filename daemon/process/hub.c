@@ -14,6 +14,7 @@
 #include "service/journal.h"
 #include "service/keyring.h"
 #include "service/methods.h"
+#include "service/sync/sync.h"
 #include "store/migrate/migrate.h"
 #include "store/request/request.h"
 #include "store/view/registry.h"
@@ -52,6 +53,8 @@ struct hub {
     bool clock_behind;          /* the writer's: it was told that the clock is */
     bool ran;                   /* the writer's: there is something new in this transaction */
     bool stopped;
+    void (*on_commit)(void *context); /* may be NULL */
+    void *on_commit_context;
 };
 
 static int64_t now_ns(const struct hub *hub)
@@ -190,6 +193,13 @@ static void submit(void *context, struct call *call)
         call->done(call);
         return;
     }
+    if (call->method->apply != NULL && atomic_load(&hub->node.catching_up)) {
+        call_fail(call, CODE_UNAVAILABLE,
+                  "this daemon asks its hub whether its own ledger is whole: try again in a moment");
+        call->error.retry_after_s = 1;
+        call->done(call);
+        return;
+    }
     if (call->method->apply == NULL) {
         if (call->method->slow) {
             worker_submit(hub->worker, call);
@@ -264,6 +274,11 @@ static void undo(void *context, size_t to)
     desk_undo(service->desk, to & UINT32_MAX);
 }
 
+static void flush(void *context)
+{
+    sync_flush(&((struct hub *)context)->service);
+}
+
 static void committed(void *context)
 {
     struct hub *hub = context;
@@ -277,6 +292,9 @@ static void committed(void *context)
     }
     hub->ran = false;
     atomic_fetch_add(&hub->node.commits, 1);
+    if (hub->on_commit != NULL) {
+        hub->on_commit(hub->on_commit_context);
+    }
     atomic_store(&hub->written_ns, now_ns(hub));
     struct transport *transport = atomic_load(&hub->transport);
     if (transport != NULL) {
@@ -317,8 +335,10 @@ static bool tick(void *context, int64_t now_utc_ms)
     int64_t before_utc_ms = now_utc_ms - atomic_load(&hub->answers_days) * DAY_MS;
     bool more = request_forget(hub->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
     more |= desk_tick(&hub->service, now_utc_ms);
+    bool news = false;
+    more |= sync_tick(&hub->service, now_utc_ms, &news);
     /* Streams are woken for what the clock wrote into feeds, not each second. */
-    hub->ran = journal_mark(hub->service.journal) > 0;
+    hub->ran = news || journal_mark(hub->service.journal) > 0;
     return more;
 }
 
@@ -362,6 +382,8 @@ static void take_joined(struct hub *hub, const struct joined *joined)
     struct node *node = &hub->node;
     node->role = NODE_SITE;
     node->hub_url = hub->options.settings->hub;
+    node->cosigner = &joined->cosigner;
+    node->catching_up = true;
     node->demo = hub->options.state->clock.rate != 0;
     memcpy(node->site_id, joined->site, sizeof node->site_id);
     memcpy(node->network_id, joined->network, sizeof node->network_id);
@@ -440,7 +462,7 @@ int hub_open(struct hub **out, const struct hub_options *options, struct fault *
         .db = hub->service.db,
         .env = hub->node.env,
         .log = options->log,
-        .hooks = {.context = hub, .run = run, .mark = mark, .undo = undo, .committed = committed,
+        .hooks = {.context = hub, .run = run, .mark = mark, .undo = undo, .flush = flush, .committed = committed,
                   .abandoned = abandoned, .tick = tick},
         .queue_max = (size_t)settings->queue_calls,
         .group_max = (size_t)settings->group_calls,
@@ -463,6 +485,12 @@ struct service *hub_service(struct hub *hub)
 int hub_start_writer(struct hub *hub, struct fault *fault)
 {
     return writer_start(hub->writer, fault);
+}
+
+void hub_on_commit(struct hub *hub, void (*tell)(void *context), void *context)
+{
+    hub->on_commit = tell;
+    hub->on_commit_context = context;
 }
 
 void hub_submit_internal(struct hub *hub, struct call *call)

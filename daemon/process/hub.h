@@ -28,6 +28,9 @@ must_check int hub_open(struct hub **out, const struct hub_options *options, str
 struct service *hub_service(struct hub *hub);
 /* The writer, with its thread; before hub_start(), for what must be written before anybody asks. */
 must_check int hub_start_writer(struct hub *hub, struct fault *fault);
+/* Called behind each commit that changed something, under the writer's lock: be brief. Before
+ * hub_start_writer(). */
+void hub_on_commit(struct hub *hub, void (*tell)(void *context), void *context);
 /* Hands an internal call to the writer: no row of the table, no role. */
 void hub_submit_internal(struct hub *hub, struct call *call);
 /* Listens and works, behind hub_start_writer(). Routes are borrowed. */

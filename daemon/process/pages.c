@@ -9,6 +9,7 @@
 #include "process/verify.h"
 #include "process/worker.h"
 #include "service/service.h"
+#include "service/sync/uplink.h"
 #include "store/feed/feed.h"
 
 static void reply(struct exchange *x, int status, const char *fmt, ...) printf_like(3, 4);
@@ -247,6 +248,34 @@ static void add_stays(struct buf *out, struct pages *pages, struct db *db)
     pthread_mutex_unlock(&pages->lock);
 }
 
+/* Of a site's daemon. */
+static void add_uplink(struct buf *out, struct uplink *uplink)
+{
+    struct uplink_status status;
+    const char *help = "1 for how this site stands with its hub, 0 for the others.";
+    char labels[64];
+    uplink_status(uplink, &status);
+    for (int i = 0; i < UPLINK_STATES; i++) {
+        snprintf(labels, sizeof labels, "state=\"%s\"", uplink_state_name((enum uplink_state)i));
+        metric_format(out, "passerelle_uplink_state", help, "gauge", labels,
+                      status.state == (enum uplink_state)i);
+        help = NULL;
+    }
+    metric_format(out, "passerelle_uplink_receipt_entries",
+                  "Entries of this site that the hub has given a receipt for.", "gauge", "",
+                  status.receipt_size);
+    metric_format(out, "passerelle_uplink_pushes_total", "Pushes that the hub answered.", "counter",
+                  "", status.pushes);
+    metric_format(out, "passerelle_uplink_failures_total", "Calls and streams that failed.",
+                  "counter", "", status.failures);
+    metric_format(out, "passerelle_uplink_problems_total",
+                  "What the hub found wrong with entries of this site.", "counter", "",
+                  status.problems);
+    metric_format(out, "passerelle_uplink_recovered_entries_total",
+                  "Entries of this site that it had lost and got back from the hub.", "counter", "",
+                  status.recovered);
+}
+
 static void metrics(void *context, struct exchange *x, const struct principal *who)
 {
     struct pages *pages = context;
@@ -262,6 +291,9 @@ static void metrics(void *context, struct exchange *x, const struct principal *w
     metric_format(&out, "passerelle_slow_calls_queued", "Long reads that wait.", "gauge", "",
                   hub_slow_queued(pages->hub));
     writer_metrics_format(hub_writer(pages->hub), &out);
+    if (hub_node(pages->hub)->uplink != NULL) {
+        add_uplink(&out, hub_node(pages->hub)->uplink);
+    }
     db = hub_reader_here(pages->hub, &fault);
     if (db != NULL && db_begin_read(db, &fault) == E_OK) {
         add_feeds(&out, db);

@@ -1,6 +1,7 @@
 #include "process/verify.h"
 
 #include "base/arena.h"
+#include "process/joined.h"
 #include "service/keyring.h"
 #include "store/view/registry.h"
 
@@ -87,9 +88,14 @@ int verify_all(struct db *db, const struct verify_progress *progress, size_t *da
     return first;
 }
 
-/* Fills *kept: whether this hub keeps the feed. A feed that its site keeps has its key there. */
-static int is_kept_here(struct db *db, const struct feed_id *feed, bool *kept, struct fault *fault)
+/* Fills *kept: whether this node keeps the feed. A feed that its site keeps has its key there. */
+static int is_kept_here(struct db *db, const struct feed_id *feed, const char *site_id, bool *kept,
+                        struct fault *fault)
 {
+    if (site_id[0] != '\0') {
+        *kept = strcmp(feed->name, site_id) == 0;
+        return E_OK;
+    }
     int err = db_begin_read(db, fault);
     if (err != E_OK) {
         return err;
@@ -123,10 +129,12 @@ int verify_keys(struct db *db, struct state *state, struct fault *fault)
     struct feed_id *feeds = NULL;
     size_t count = 0;
     struct keyring *keys = keyring_new(state->keys, &state->env);
-    int err = list_feeds(db, &feeds, &count, fault);
+    struct joined joined = {.site = ""};
+    int err = state_exists(state->joined) ? joined_read(state, &joined, fault) : E_OK;
+    err = err != E_OK ? err : list_feeds(db, &feeds, &count, fault);
     for (size_t i = 0; err == E_OK && i < count; i++) {
         bool kept = false;
-        err = is_kept_here(db, &feeds[i], &kept, fault);
+        err = is_kept_here(db, &feeds[i], joined.site, &kept, fault);
         err = err != E_OK || !kept ? err : verify_key(&feeds[i], keys, state, fault);
     }
     free(feeds);

@@ -19,7 +19,7 @@ must_check int verify_ends(struct db *db, uint64_t entries, struct fault *fault)
  * counts them. E_CLOSED when `stop` said so. */
 must_check int verify_all(struct db *db, const struct verify_progress *progress, size_t *damaged,
                           struct fault *fault);
-/* Is the key file of each feed that this hub keeps there, and the one that the feed says? With
+/* Is the key file of each feed that this node keeps there, and the one that the feed says? With
  * another it would sign checkpoints that nobody accepts. E_NOT_FOUND, E_CONFLICT; whatever reading
  * the file gives. */
 must_check int verify_keys(struct db *db, struct state *state, struct fault *fault);
