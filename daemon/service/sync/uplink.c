@@ -11,7 +11,6 @@
 #include "service/sync/push.h"
 #include "service/sync/take.h"
 #include "store/feed/feed.h"
-#include "store/view/registry.h"
 #include "wire/pack.h"
 
 enum {
@@ -66,6 +65,7 @@ struct uplink {
 
     /* down */
     enum take taking;
+    uint64_t own_size;
     uint64_t told_own_size; /* when the hub said that we are caught up */
     int64_t written_ns;     /* when the last word was written down */
 
@@ -363,16 +363,20 @@ static void build_push(struct uplink *uplink, struct service *reader, struct are
                                  .request = &request->base};
 }
 
-/* Whether `net` says that another key, or the hub, keeps our feed now. Only what is complete is
- * asked: on the way there it names those of before. */
-static bool was_moved(struct uplink *uplink, struct service *reader, struct arena *arena,
-                      const struct feed_id *own)
+DB_SQL(select_later, "SELECT entry_key FROM feed_epoch WHERE feed_id = :feed_id AND entry_key > "
+                     "(SELECT MAX(entry_key) FROM feed_epoch WHERE feed_id = :feed_id AND "
+                     "origin = :origin) LIMIT 1");
+
+/* Whether `net` says that our feed went on under another key, here or at the hub. What came before
+ * our own epoch, and a `net` that does not reach it yet, say nothing. */
+static bool was_moved(struct service *reader, const struct feed_id *own)
 {
-    struct registry_epoch epoch;
-    return atomic_load(&uplink->node->complete) &&
-           registry_feed_epoch(reader->db, arena, view_of(uplink->node->site_id), &epoch) &&
-           (epoch.keeper != PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE ||
-            memcmp(epoch.public_key, own->public_key, sizeof own->public_key) != 0);
+    struct query *query = db_query(reader->db, &select_later);
+    query_bind_text(query, "feed_id", view_of(own->name));
+    query_bind_text(query, "origin", view_of(own->origin));
+    bool moved = query_next(query);
+    query_end(query);
+    return moved;
 }
 
 static void wait_step(const struct uplink *uplink, const struct lane *lane,
@@ -404,7 +408,7 @@ static void next_up(struct uplink *uplink, struct service *reader, struct arena 
         wait_step(uplink, lane, step);
         return;
     }
-    if (was_moved(uplink, reader, arena, &own)) {
+    if (was_moved(reader, &own)) {
         set_state(uplink, UPLINK_UP, UPLINK_REFUSED,
                   "another box, or the hub, keeps this site's ledger now: nothing is pushed from "
                   "here; join again with a join code to go on");
@@ -581,6 +585,7 @@ static void next_down(struct uplink *uplink, struct service *reader, struct aren
     request->net_size = size_of(reader->db, FEED_NET);
     request->own_size = size_of(reader->db, uplink->node->site_id);
     request->knowledge_version = memory.knowledge_version;
+    uplink->own_size = request->own_size;
     pthread_mutex_lock(&uplink->lock);
     uplink->status.net_size = request->net_size;
     uplink->status.own_size = request->own_size;
@@ -651,9 +656,10 @@ static void took(struct uplink *uplink, const ProtobufCMessage *response)
 {
     const Passerelle__V1__CaughtUp *here = (const void *)response;
     pthread_mutex_lock(&uplink->lock);
-    if (uplink->taking == TAKE_OWN && here->own_size > uplink->status.own_size) {
-        uplink->status.recovered += here->own_size - uplink->status.own_size;
+    if (uplink->taking == TAKE_OWN && here->own_size > uplink->own_size) {
+        uplink->status.recovered += here->own_size - uplink->own_size;
     }
+    uplink->own_size = here->own_size;
     uplink->status.net_size = here->net_size;
     uplink->status.own_size = here->own_size;
     pthread_mutex_unlock(&uplink->lock);

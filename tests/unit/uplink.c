@@ -1,0 +1,423 @@
+/* A site's uplink against a real hub, over a link that fails at each step: nothing is lost, nothing
+ * comes twice, and what cannot be true is not taken. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "crypt/cert.h"
+#include "lib/outpost.h"
+#include "passerelle/v1/enrol.pb-c.h"
+#include "passerelle/v1/network.pb-c.h"
+#include "service/journal.h"
+#include "service/sync/take.h"
+#include "store/feed/feed.h"
+#include "store/view/registry.h"
+#include "wire/pack.h"
+
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
+static const char site_id[] = "s042";
+
+static struct network network;
+static struct outpost outpost;
+
+static void setup(void)
+{
+    network_init(&network, true, 17);
+    network_authority(&network);
+    network_import(&network, network_reference_dir());
+    outpost_init(&outpost, &network, site_id);
+}
+
+static void teardown(void)
+{
+    network_check_tables(&network);
+    outpost_release(&outpost);
+    network_release(&network);
+}
+
+static uint64_t hub_size(const char *feed_id)
+{
+    struct feed *feed = feeds_get(journal_feeds(network.service.journal), view_of(feed_id));
+    return feed == NULL ? 0 : feed->size;
+}
+
+static void check_equal(const char *feed_id)
+{
+    struct feed *here = feeds_get(journal_feeds(outpost.service.journal), view_of(feed_id));
+    struct feed *there = feeds_get(journal_feeds(network.service.journal), view_of(feed_id));
+    struct tree_hash a = tree_frontier_root(&here->frontier);
+    struct tree_hash b = tree_frontier_root(&there->frontier);
+    ck_assert_uint_eq(here->size, there->size);
+    ck_assert(tree_hash_equal(&a, &b));
+}
+
+static void check_no_problem(void)
+{
+    const Passerelle__V1__ListProblemsResponse *list =
+        network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "LedgerService", "ListProblems",
+                     network_new(&network, &passerelle__v1__list_problems_request__descriptor));
+    ck_assert_msg(list->n_problems == 0, "%s",
+                  list->n_problems == 0 ? "" : list->problems[0]->sentence);
+}
+
+static void check_settled(void)
+{
+    struct take_memory memory;
+    struct fault fault = FAULT_NONE;
+    check_equal(FEED_NET);
+    check_equal(site_id);
+    check_no_problem();
+    ck_assert_int_eq(db_begin_read(outpost.service.db, &fault), E_OK);
+    take_memory(outpost.service.db, &memory);
+    ck_assert_int_eq(db_end(outpost.service.db, &fault), E_OK);
+    ck_assert_uint_eq(memory.receipt_size, outpost_size(&outpost, site_id));
+    ck_assert(memory.complete);
+    struct uplink_status status = outpost_status(&outpost);
+    ck_assert_msg(status.state == UPLINK_GOOD, "%s: %s", uplink_state_name(status.state),
+                  status.sentence);
+    ck_assert(!outpost.node.catching_up);
+}
+
+/* Something new in `net`. */
+static void change_net(const char *name)
+{
+    Passerelle__V1__SetSiteStateRequest *request =
+        network_new(&network, &passerelle__v1__set_site_state_request__descriptor);
+    request->request_id = network_request_id(&network);
+    request->site_id = arena_string(&network.arena, view_of(name));
+    request->state = PASSERELLE__V1__SITE_STATE__SITE_STATE_SUSPENDED;
+    network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "NetworkService", "SetSiteState",
+                 &request->base);
+}
+
+START_TEST(test_both_ways)
+{
+    outpost_settle(&outpost);
+    check_settled();
+    for (uint64_t i = 1; i <= 700; i++) {
+        outpost_stay(&outpost, i);
+    }
+    change_net("s007");
+    outpost_settle(&outpost);
+    check_settled();
+    ck_assert_uint_ge(outpost_size(&outpost, site_id), 700);
+    /* The head of net that it saw stands in its own feed, and moves with the hour. */
+    uint64_t before = outpost_size(&outpost, site_id);
+    change_net("s008");
+    outpost_settle(&outpost);
+    ck_assert_uint_eq(outpost_size(&outpost, site_id), before);
+    network.clock.now_utc_ms += 3600000;
+    change_net("s010");
+    outpost_settle(&outpost);
+    ck_assert_uint_eq(outpost_size(&outpost, site_id), before + 1);
+    check_settled();
+    outpost_reopen(&outpost);
+    outpost_settle(&outpost);
+    check_settled();
+}
+END_TEST
+
+/* The link breaks at the n-th message in each way, then heals. */
+START_TEST(test_faults)
+{
+    static const enum outpost_fault faults[] = {LINK_DOWN, LINK_LOST_ANSWER, LINK_BUSY};
+    for (size_t kind = 0; kind < ARRAY_LEN(faults); kind++) {
+        for (int after = 0; after < 14; after++) {
+            outpost.fault = faults[kind];
+            outpost.fault_after = after;
+            outpost.fault_calls = 1 + after % 3;
+            uint64_t count = after % 7 == 3 ? 300 : 5;
+            for (uint64_t i = 0; i < count; i++) {
+                outpost_stay(&outpost, kind * 100000 + (uint64_t)after * 1000 + i);
+            }
+            outpost_run(&outpost, 30000);
+            outpost.fault = LINK_GOOD;
+            if (after % 4 == 0) {
+                outpost_reopen(&outpost);
+            }
+            outpost_run(&outpost, 60000);
+            check_settled();
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_revoked)
+{
+    outpost_settle(&outpost);
+    outpost.fault = LINK_REVOKED;
+    outpost_stay(&outpost, 1);
+    outpost_settle(&outpost);
+    struct uplink_status status = outpost_status(&outpost);
+    ck_assert_int_eq(status.state, UPLINK_REFUSED);
+    ck_assert_ptr_nonnull(strstr(status.sentence, "revoked"));
+    ck_assert(!outpost.node.catching_up);
+    uint64_t failures = status.failures;
+    outpost_run(&outpost, 60000);
+    ck_assert_uint_le(outpost_status(&outpost).failures, failures + 8);
+    outpost.fault = LINK_GOOD;
+    outpost_run(&outpost, 70000);
+    check_settled();
+}
+END_TEST
+
+START_TEST(test_hosted_again)
+{
+    outpost_settle(&outpost);
+    Passerelle__V1__HostSiteRequest *request =
+        network_new(&network, &passerelle__v1__host_site_request__descriptor);
+    request->request_id = network_request_id(&network);
+    request->site_id = outpost.site_id;
+    network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "NetworkService", "HostSite",
+                 &request->base);
+    uint64_t size = hub_size(site_id);
+    outpost_stay(&outpost, 1);
+    outpost_run(&outpost, 1000);
+    struct uplink_status status = outpost_status(&outpost);
+    ck_assert_int_eq(status.state, UPLINK_REFUSED);
+    ck_assert_ptr_nonnull(strstr(status.sentence, "join again"));
+    ck_assert_uint_eq(hub_size(site_id), size);
+}
+END_TEST
+
+START_TEST(test_rolled_back)
+{
+    outpost_settle(&outpost);
+    outpost_backup(&outpost);
+    for (uint64_t i = 1; i <= 600; i++) {
+        outpost_stay(&outpost, i);
+    }
+    outpost_settle(&outpost);
+    check_settled();
+    uint64_t size = hub_size(site_id);
+    outpost_restore(&outpost);
+    ck_assert_uint_lt(outpost_size(&outpost, site_id), size);
+    ck_assert(outpost.node.catching_up);
+    outpost_settle(&outpost);
+    check_settled();
+    ck_assert_uint_eq(hub_size(site_id), size);
+    ck_assert_uint_ge(outpost_status(&outpost).recovered, 600);
+    outpost_stay(&outpost, 1000);
+    outpost_settle(&outpost);
+    check_settled();
+}
+END_TEST
+
+/* Restored without a link, it went on: nothing is taken, both say so, an operator acts. */
+START_TEST(test_diverged)
+{
+    outpost_settle(&outpost);
+    outpost_backup(&outpost);
+    for (uint64_t i = 1; i <= 5; i++) {
+        outpost_stay(&outpost, i);
+    }
+    outpost_settle(&outpost);
+    uint64_t size = hub_size(site_id);
+    outpost_restore(&outpost);
+    outpost.fault = LINK_DOWN;
+    outpost_settle(&outpost);
+    ck_assert(!outpost.node.catching_up); /* it decides alone */
+    outpost_stay(&outpost, 77);
+    outpost_stay(&outpost, 78);
+    uint64_t own = outpost_size(&outpost, site_id);
+    outpost.fault = LINK_GOOD;
+    outpost_run(&outpost, 60000);
+    struct uplink_status status = outpost_status(&outpost);
+    ck_assert_int_eq(status.state, UPLINK_DIVERGED);
+    ck_assert_uint_eq(outpost_size(&outpost, site_id), own);
+    ck_assert_uint_eq(hub_size(site_id), size);
+}
+END_TEST
+
+/* ---- what the hub must not tell ---- */
+
+static int tampered;
+
+static void flip_entry(Passerelle__V1__FollowResponse *message)
+{
+    if (message->event_case == PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_NET) {
+        message->net->package->entries[0].data[7] ^= 1;
+        tampered++;
+    }
+}
+
+static void drop_entry(Passerelle__V1__FollowResponse *message)
+{
+    if (message->event_case == PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_NET) {
+        message->net->package->n_entries--;
+        tampered++;
+    }
+}
+
+static void flip_root(Passerelle__V1__FollowResponse *message)
+{
+    if (message->event_case == PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_NET) {
+        char *line = strchr(strchr(message->net->checkpoint, '\n') + 1, '\n') + 1;
+        line[3] = line[3] == 'A' ? 'B' : 'A';
+        tampered++;
+    }
+}
+
+static void cut_proof(Passerelle__V1__FollowResponse *message)
+{
+    if (message->event_case == PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_NET &&
+        message->net->package->n_proof > 0) {
+        message->net->package->n_proof--;
+        tampered++;
+    }
+}
+
+/* A note whose text is right and whose signature is of another key. */
+static void flip_signature(Passerelle__V1__FollowResponse *message)
+{
+    if (message->event_case == PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_NET) {
+        char *end = message->net->checkpoint + strlen(message->net->checkpoint) - 10;
+        *end = *end == 'A' ? 'B' : 'A';
+        tampered++;
+    }
+}
+
+static const struct {
+    void (*tamper)(Passerelle__V1__FollowResponse *message);
+    bool last_only; /* only the package that completes the checkpoint is refused */
+} lies[] = {
+    {flip_entry, false}, {drop_entry, false},    {flip_root, false},
+    {cut_proof, false},  {flip_signature, true},
+};
+
+START_TEST(test_lies)
+{
+    tampered = 0;
+    outpost.tamper = lies[_i].tamper;
+    outpost_settle(&outpost);
+    ck_assert_int_gt(tampered, 0);
+    ck_assert(!outpost.node.complete);
+    ck_assert_uint_lt(outpost_size(&outpost, FEED_NET), hub_size(FEED_NET));
+    if (!lies[_i].last_only) {
+        ck_assert_uint_eq(outpost_size(&outpost, FEED_NET), 0);
+    }
+    ck_assert_int_ne(outpost_status(&outpost).state, UPLINK_GOOD);
+    outpost.tamper = NULL;
+    outpost_run(&outpost, 120000);
+    check_settled();
+}
+END_TEST
+
+/* ---- certificates ---- */
+
+static void set_certificate(int64_t from_utc_ms, int64_t to_utc_ms)
+{
+    static char localhost[] = "localhost";
+    static char *names[] = {localhost};
+    struct cert_pem client = CERT_PEM_INIT, server = CERT_PEM_INIT;
+    struct fault fault = FAULT_NONE;
+    ck_assert_int_eq(cert_make_request(&client, &fault), E_OK);
+    ck_assert_int_eq(cert_make_request(&server, &fault), E_OK);
+    uplink_set_certificate(outpost.uplink, from_utc_ms, to_utc_ms, buf_content(&client.certificate),
+                           buf_content(&server.certificate), names, 1);
+    cert_pem_release(&client);
+    cert_pem_release(&server);
+}
+
+START_TEST(test_renewal)
+{
+    int64_t now = network.clock.now_utc_ms;
+    outpost_settle(&outpost);
+    set_certificate(now - 59 * DAY_MS, now + 31 * DAY_MS);
+    outpost_settle(&outpost);
+    ck_assert_ptr_null(outpost.installed);
+    set_certificate(now - 61 * DAY_MS, now + 29 * DAY_MS);
+    outpost.fault = LINK_LOST_ANSWER;
+    outpost.fault_calls = 1;
+    outpost_run(&outpost, 60000); /* the other work goes on; the next try is in an hour */
+    ck_assert_ptr_null(outpost.installed);
+    check_settled();
+    outpost_run(&outpost, 3600000);
+    ck_assert_ptr_nonnull(outpost.installed);
+    ck_assert(!outpost.gone_without_certificate);
+    const Passerelle__V1__RenewSiteResponse *renewed = (const void *)outpost.installed;
+    struct cert_info info;
+    struct fault fault = FAULT_NONE;
+    ck_assert_int_eq(cert_inspect_pem(view_of(renewed->certificate_pem), "test", &info, &fault),
+                     E_OK);
+    ck_assert_str_eq(info.who.party, site_id);
+}
+END_TEST
+
+START_TEST(test_expired)
+{
+    int64_t now = network.clock.now_utc_ms;
+    set_certificate(now - 91 * DAY_MS, now - DAY_MS);
+    outpost.fault = LINK_DOWN;
+    outpost_run(&outpost, 10000);
+    ck_assert_int_ge(outpost_status(&outpost).state, UPLINK_UNREACHABLE);
+    outpost.fault = LINK_GOOD;
+    outpost_run(&outpost, 60000);
+    ck_assert(outpost.gone_without_certificate);
+    ck_assert_ptr_nonnull(outpost.installed);
+    check_settled();
+}
+END_TEST
+
+/* ---- waits ---- */
+
+/* 120 sites lose their hub at the same moment, for a minute: they are back within 5 s, and no
+ * tenth of a second sees more than a few. */
+START_TEST(test_no_herd)
+{
+    enum { SITES = 120, TENTHS = 60 };
+    int back[TENTHS] = {0};
+    for (int i = 0; i < SITES; i++) {
+        struct uplink *uplink = uplink_new(&outpost.node);
+        struct uplink_failure failure = {.code = CODE_UNAVAILABLE, .message = "no answer"};
+        struct arena arena = ARENA_INIT;
+        struct uplink_step step;
+        int64_t start = network.clock.now_utc_ms;
+        int64_t waited_ms = 0;
+        struct fault fault = FAULT_NONE;
+        while (waited_ms < 60000) {
+            ck_assert_int_eq(db_begin_read(outpost.service.db, &fault), E_OK);
+            uplink_next(uplink, UPLINK_DOWN, &outpost.service, &arena, &step);
+            ck_assert_int_eq(db_end(outpost.service.db, &fault), E_OK);
+            if (step.act == UPLINK_FOLLOW) {
+                uplink_failed(uplink, UPLINK_DOWN, &failure);
+                continue;
+            }
+            ck_assert_int_eq(step.act, UPLINK_WAIT);
+            network.clock.now_utc_ms = step.until_ns / 1000000 + 1;
+            waited_ms = network.clock.now_utc_ms - start;
+        }
+        ck_assert_int_lt(waited_ms, 65000);
+        back[(waited_ms - 60000) / 100]++;
+        network.clock.now_utc_ms = start;
+        arena_release(&arena);
+        uplink_free(uplink);
+    }
+    for (int i = 0; i < TENTHS; i++) {
+        ck_assert_int_le(back[i], SITES / 8);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("uplink");
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, test_both_ways);
+    tcase_add_test(cases, test_faults);
+    tcase_add_test(cases, test_revoked);
+    tcase_add_test(cases, test_hosted_again);
+    tcase_add_test(cases, test_rolled_back);
+    tcase_add_test(cases, test_diverged);
+    tcase_add_loop_test(cases, test_lies, 0, (int)ARRAY_LEN(lies));
+    tcase_add_test(cases, test_renewal);
+    tcase_add_test(cases, test_expired);
+    tcase_add_test(cases, test_no_herd);
+    Suite *suite = suite_create("uplink");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
