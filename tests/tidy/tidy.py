@@ -57,7 +57,7 @@ DOORS = [
 ]
 CORE_HEADERS = {"assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h", "stdarg.h",
                 "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h",
-                "protobuf-c/protobuf-c.h", "libxml/xmlwriter.h"}
+                "protobuf-c/protobuf-c.h", "libxml/parser.h", "libxml/xmlwriter.h"}
 
 CALL = r"(?<![\w.>])(%s)\s*\("
 CLOCK_AND_CHANCE = re.compile(CALL % (
