@@ -31,6 +31,7 @@ ROOMS = [
     ("core/audit", None),
     ("core/paper", None),
     ("core/payments", None),
+    ("core/fec", None),
     ("store/db", ["base"]),
     ("store/migrate", None),
     ("store/feed", None),

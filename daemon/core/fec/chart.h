@@ -1,0 +1,50 @@
+/* Which account of a chart (PCG, the French plan comptable général) stands for what the network
+ * books. A member may bring its own: a CSV with the columns key, account, label, of which each row
+ * replaces a default. Pure; any thread. */
+#ifndef CORE_FEC_CHART_H
+#define CORE_FEC_CHART_H
+
+#include "base/arena.h"
+
+enum fec_key {
+    FEC_EMPLOYERS,       /* what employers owe */
+    FEC_CARNETS,         /* sold and not used yet: deferred income */
+    FEC_SALES,           /* passes used */
+    FEC_CARNETS_EXPIRED, /* units that nobody used */
+    FEC_HOSTS,           /* what is owed to hosts */
+    FEC_HOSTING_BOUGHT,
+    FEC_OPERATOR, /* what is owed to the operator for its fee */
+    FEC_FEE_BOUGHT,
+    FEC_ISSUERS, /* what issuers owe, for hosting or the fee */
+    FEC_HOSTING_SOLD,
+    FEC_FEE_SOLD,
+    FEC_SUBSIDY,        /* got by issuers */
+    FEC_SUBSIDY_PASSED, /* the Region's money on its way through the operator */
+    FEC_NETWORK,        /* what the network owes or is owed after netting */
+    FEC_VAT_COLLECTED,
+    FEC_VAT_PAID,
+    FEC_BANK,
+    FEC_PROFIT, /* result of earlier years, above 0 */
+    FEC_LOSS,   /* and below */
+};
+enum { FEC_KEY_COUNT = 19, FEC_ACCOUNT_MAX = 20, FEC_LABEL_MAX = 100 };
+
+struct fec_account {
+    struct view number; /* at least three digits first */
+    struct view label;
+};
+struct fec_chart {
+    struct fec_account accounts[FEC_KEY_COUNT];
+};
+
+/* The account of a key, by the default chart. */
+extern const struct fec_chart fec_chart_default;
+/* "employers"; the keys of the CSV. */
+const char *fec_key_name(enum fec_key key);
+
+/* Starts from the default. Texts are in the arena. E_INVALID with a sentence that begins with the
+ * line: an unknown key or one told twice, an account that is no account, a label that is empty. */
+must_check int fec_chart_read(struct view csv, struct arena *arena, struct fec_chart *out,
+                              struct fault *fault);
+
+#endif
