@@ -142,7 +142,7 @@ void box_append(struct box *box, int64_t appended_utc_ms, Passerelle__V1__EntryT
 }
 
 void box_stay(struct box *box, const char *holder_id, uint64_t number, int64_t in_utc_ms,
-               int64_t out_utc_ms)
+              int64_t out_utc_ms)
 {
     uint8_t id[16] = {0};
     for (int i = 0; i < 8; i++) {
@@ -258,7 +258,7 @@ static void check_receipt(struct box *box, const char *receipt)
     ck_assert(tree_hash_equal(&root, &checkpoint.root));
 }
 
-void box_push_all(struct box *box)
+const Passerelle__V1__PushEntriesResponse *box_push_all(struct box *box)
 {
     uint64_t held = box->known_size;
     for (int round = 0; round < 1000; round++) {
@@ -268,7 +268,7 @@ void box_push_all(struct box *box)
         held = response->size;
         if (response->receipt[0] != '\0' && held == box->size) {
             check_receipt(box, response->receipt);
-            return;
+            return response;
         }
     }
     ck_abort_msg("the hub never has enough");

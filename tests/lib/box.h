@@ -44,7 +44,7 @@ void box_stay(struct box *box, const char *holder_id, uint64_t number, int64_t i
 Passerelle__V1__PushEntriesRequest *box_push_request(struct box *box, uint64_t from, uint64_t size,
                                                      size_t packages);
 const struct call *box_send(struct box *box, const Passerelle__V1__PushEntriesRequest *request);
-/* Pushes until all is there, and checks the last receipt. */
-void box_push_all(struct box *box);
+/* Pushes until all is there, checks the last receipt, and returns the answer that has it. */
+const Passerelle__V1__PushEntriesResponse *box_push_all(struct box *box);
 
 #endif

@@ -55,7 +55,7 @@ static void close_database(struct network *network)
     network->service.db = NULL;
 }
 
-void network_init(struct network *network, bool demo, uint64_t seed)
+static void make_folder(struct network *network, bool demo, uint64_t seed)
 {
     const char *tmp = getenv("TMPDIR");
     *network = (struct network){.clock = {.now_utc_ms = 1793689200000, .seed = seed}};
@@ -74,6 +74,21 @@ void network_init(struct network *network, bool demo, uint64_t seed)
         .state_dir = network->dir,
     };
     network->service.node = &network->node;
+}
+
+void network_init_site(struct network *network, const char *network_id, const char *site_id,
+                       uint64_t seed)
+{
+    make_folder(network, true, seed);
+    network->node.role = NODE_SITE;
+    snprintf(network->node.network_id, sizeof network->node.network_id, "%s", network_id);
+    snprintf(network->node.site_id, sizeof network->node.site_id, "%s", site_id);
+    open_database(network, DB_CREATE);
+}
+
+void network_init(struct network *network, bool demo, uint64_t seed)
+{
+    make_folder(network, demo, seed);
     open_database(network, DB_CREATE);
     struct fault fault = FAULT_NONE;
     struct found_options options = {.network_id = "test", .name = "Test", .demo = demo};

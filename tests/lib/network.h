@@ -18,6 +18,9 @@ struct network {
 
 /* Founds the network "test" (two operators unless `demo`) at 2026-11-03T07:00:00Z. */
 void network_init(struct network *network, bool demo, uint64_t seed);
+/* An empty database of a site's daemon, without feeds. */
+void network_init_site(struct network *network, const char *network_id, const char *site_id,
+                       uint64_t seed);
 void network_release(struct network *network);
 /* Closes and opens again, as a restart of the daemon would. */
 void network_reopen(struct network *network);

@@ -165,7 +165,9 @@ static const char *visit_opened(struct audit *audit, const struct audit_entry *e
     if (pass == NULL) {
         return "its pass was never issued";
     }
-    if (!view_equal(pass->holder_id, canon_bytes(p, 3))) {
+    /* A site that had not heard of the pass names no holder. */
+    struct view holder_id = canon_bytes(p, 3).len == 0 ? pass->holder_id : canon_bytes(p, 3);
+    if (!view_equal(pass->holder_id, holder_id)) {
         return "its holder is not that of the pass";
     }
     if (pass->issued_utc_ms > entry->at_utc_ms + AUDIT_HEARD_MS) {
@@ -184,7 +186,7 @@ static const char *visit_opened(struct audit *audit, const struct audit_entry *e
         }
     }
     return add_visit(
-        audit, entry, canon_bytes(p, 1), VISIT_OPEN, canon_bytes(p, 3),
+        audit, entry, canon_bytes(p, 1), VISIT_OPEN, holder_id,
         &(struct fact_visit){.resource = resource_of(p, 4), .in_utc_ms = canon_signed(p, 5)});
 }
 

@@ -41,6 +41,24 @@ bool site_is_open(const Passerelle__V1__Site *site, const struct opening_hours *
     return opening_hours_is_open(hours, utc_ms);
 }
 
+bool site_opens_on(const Passerelle__V1__Site *site, const struct opening_hours *hours,
+                   struct day day)
+{
+    bool hours_say = opening_hours_on(hours, day)->count > 0;
+    if (site->kind == PASSERELLE__V1__SITE_KIND__SITE_KIND_EPHEMERAL &&
+        !day_within(day, site->first_day, site->last_day)) {
+        return false;
+    }
+    if (site->kind != PASSERELLE__V1__SITE_KIND__SITE_KIND_ITINERANT) {
+        return hours_say;
+    }
+    bool stops = false;
+    for (size_t i = 0; i < site->n_stops; i++) {
+        stops |= (int)site->stops[i]->weekday == (int)day_weekday(day) + 1;
+    }
+    return stops && (site->opening_hours[0] == '\0' || hours_say);
+}
+
 uint32_t site_capacity(const Passerelle__V1__Site *site, Passerelle__V1__Resource resource)
 {
     switch (resource) {

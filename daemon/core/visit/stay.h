@@ -12,6 +12,10 @@
 bool site_is_open(const Passerelle__V1__Site *site, const struct opening_hours *hours,
                   int64_t utc_ms);
 
+/* Whether it takes visitors at any time of that day, by the same rules but for its state. */
+bool site_opens_on(const Passerelle__V1__Site *site, const struct opening_hours *hours,
+                   struct day day);
+
 /* Places of a resource; 0: the site does not offer it. */
 uint32_t site_capacity(const Passerelle__V1__Site *site, Passerelle__V1__Resource resource);
 

@@ -1,7 +1,7 @@
 /* What requests and answers of the desk share. */
 #include "core/ident/uuid.h"
 #include "core/visit/stay.h"
-#include "service/desk/memory.h"
+#include "service/desk/away.h"
 #include "wire/pack.h"
 
 struct desk_site *desk_site_of_call(struct service *service, struct call *call, const char *site_id)
@@ -88,18 +88,22 @@ Passerelle__V1__Knowledge *desk_knowledge(struct service *service, struct arena 
 {
     Passerelle__V1__Knowledge *knowledge = wire_new(arena, &passerelle__v1__knowledge__descriptor);
     const struct node *node = service->node;
-    knowledge->as_of_utc_ms = service_now(service);
-    knowledge->complete = true; /* the hub is where all comes together */
+    int64_t now_utc_ms = service_now(service);
     knowledge->connected = node_is_connected(node);
-    if (node->role == NODE_SITE) {
-        static const int64_t hour_ms = (int64_t)3600 * 1000;
-        int64_t horizon_ms =
-            (int64_t)registry_policy(service->db, arena)->horizon_hours * hour_ms;
-        int64_t heard_utc_ms = atomic_load(&node->heard_utc_ms);
-        knowledge->horizon_passed = knowledge->as_of_utc_ms - heard_utc_ms > horizon_ms;
-        knowledge->complete = atomic_load(&node->complete);
-        knowledge->as_of_utc_ms = heard_utc_ms;
+    if (node->role == NODE_HUB) { /* where all comes together */
+        knowledge->as_of_utc_ms = now_utc_ms;
+        knowledge->complete = true;
+        return knowledge;
     }
+    const Passerelle__V1__NetworkPolicy *policy =
+        service->desk != NULL && service->desk->policy != NULL
+            ? service->desk->policy
+            : registry_policy(service->db, arena);
+    knowledge->as_of_utc_ms = atomic_load(&node->heard_utc_ms);
+    knowledge->complete = atomic_load(&node->complete);
+    knowledge->horizon_passed =
+        now_utc_ms - knowledge->as_of_utc_ms > (int64_t)policy->horizon_hours * HOUR_MS;
+    knowledge->worst_case_units = away_worst_case(service, arena);
     return knowledge;
 }
 
@@ -188,6 +192,20 @@ char *desk_display_name(struct service *service, struct arena *arena, struct vie
     return name;
 }
 
+DB_SQL(select_name, "SELECT display_name FROM visitor_name WHERE visit_id = :visit_id");
+
+char *desk_name_told(struct service *service, struct arena *arena, struct view visit_id)
+{
+    char *name = wire_string(arena, VIEW_LIT(""));
+    struct query *query = db_query(service->db, &select_name);
+    query_bind_blob(query, "visit_id", visit_id);
+    if (query_next(query)) {
+        name = wire_string(arena, query_text(query, 0));
+        query_end(query);
+    }
+    return name;
+}
+
 DB_SQL(select_holder_of_visit, "SELECT holder_id FROM visit WHERE visit_id = :visit_id "
                                "ORDER BY feed_no LIMIT 1");
 
@@ -197,6 +215,11 @@ void desk_name_visit(struct service *service, struct call *call, Passerelle__V1_
     struct day today = day_of_instant(service_now(service));
     if (visit == NULL || day_compare(day_of_instant(visit->in_utc_ms), today) != 0 ||
         uuid_parse(view_of(visit->visit_id), &uuid) != E_OK) {
+        return;
+    }
+    if (service->node->role == NODE_SITE) {
+        visit->display_name =
+            desk_name_told(service, call->arena, view_bytes(uuid.bytes, sizeof uuid.bytes));
         return;
     }
     struct query *query = db_query(service->db, &select_holder_of_visit);

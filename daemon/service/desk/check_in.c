@@ -5,6 +5,7 @@
 #include "core/visit/check_in.h"
 #include "core/visit/stay.h"
 #include "passerelle/v1/desk.pb-c.h"
+#include "service/desk/away.h"
 #include "service/desk/memory.h"
 #include "wire/pack.h"
 
@@ -18,6 +19,7 @@ struct check_in {
     struct registry_pass pass;
     const Passerelle__V1__HolderPut *holder;
     const struct desk_plan *plan;
+    bool by_token;               /* a pass that this site has not heard of */
     struct holder_visits visits; /* of today */
     struct check_in_facts facts;
     struct policy_verdict policy;
@@ -48,6 +50,48 @@ static void earlier(struct day *day, const char *text)
     }
 }
 
+/* Whether a pass may be one that this site has not heard of: a hub knows them all, and a site that
+ * has all and hears from its hub does too. */
+static bool knows_in_part(const struct service *service)
+{
+    return service->node->role == NODE_SITE &&
+           (!node_is_connected(service->node) || !atomic_load(&service->node->complete));
+}
+
+/* The pass as its token tells of it; whose it is stands there not. */
+static void take_token(struct call *call, struct check_in *in, const struct token *token)
+{
+    Passerelle__V1__PassIssued *issued =
+        wire_new(call->arena, &passerelle__v1__pass_issued__descriptor);
+    issued->pass_id =
+        wire_bytes(arena_copy(call->arena, view_bytes(token->pass_id, sizeof token->pass_id)));
+    issued->medium = token->has_device ? PASSERELLE__V1__MEDIUM__MEDIUM_PHONE
+                                       : PASSERELLE__V1__MEDIUM__MEDIUM_CARD;
+    issued->offline_rule = (Passerelle__V1__OfflineRule)token->offline;
+    in->pass = (struct registry_pass){.issued = issued,
+                                      .state = PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE};
+    if (token->has_device) {
+        in->pass.device_public_key =
+            arena_copy(call->arena, view_bytes(token->device_key, ED25519_PUBLIC_LEN));
+    }
+    in->has_pass = true;
+    in->by_token = true;
+    in->facts.unknown_pass = false;
+}
+
+/* `net` tells of a pass before the hub tells the terms of its holder. */
+static const Passerelle__V1__HolderPut *holder_of_pass(struct call *call,
+                                                       const Passerelle__V1__PassIssued *issued)
+{
+    Passerelle__V1__HolderPut *holder =
+        wire_new(call->arena, &passerelle__v1__holder_put__descriptor);
+    holder->holder_id = issued->holder_id;
+    holder->employer_id = issued->employer_id;
+    holder->plan_id = issued->plan_id;
+    holder->medium = issued->medium;
+    return holder;
+}
+
 static void facts_of_token(struct service *service, struct call *call, struct check_in *in)
 {
     const Passerelle__V1__CheckInRequest *request = (const void *)call->request;
@@ -74,6 +118,9 @@ static void facts_of_token(struct service *service, struct call *call, struct ch
             service->db, call->arena,
             view_bytes(scanned->token.pass_id, sizeof scanned->token.pass_id), &in->pass);
         facts->unknown_pass = !in->has_pass; /* the hub knows them all */
+        if (!in->has_pass && scanned->verdict == TOKEN_VALID && knows_in_part(service)) {
+            take_token(call, in, &scanned->token);
+        }
     }
 }
 
@@ -90,6 +137,9 @@ static void facts_of_pass(struct service *service, struct call *call, struct che
     struct check_in_facts *facts = &in->facts;
     const Passerelle__V1__PassIssued *issued = in->pass.issued;
     in->holder = registry_holder(service->db, call->arena, view_of(issued->holder_id));
+    if (in->holder == NULL && service->node->role == NODE_SITE) {
+        in->holder = holder_of_pass(call, issued);
+    }
     later(&facts->valid_from, issued->valid_from);
     earlier(&facts->valid_until, issued->valid_until);
     if (in->holder != NULL) {
@@ -120,24 +170,35 @@ static void facts_of_pass(struct service *service, struct call *call, struct che
     }
 }
 
+/* Days of this week, from `monday` on, with a visit elsewhere, as the hub told. */
+static uint32_t days_told(struct service *service, struct call *call, const struct check_in *in,
+                          struct day monday)
+{
+    struct day week;
+    const Passerelle__V1__HolderStanding *told =
+        service->node->role == NODE_SITE
+            ? told_of_holder(service, call->arena, view_of(in->holder->holder_id))
+            : NULL;
+    bool this_week = told != NULL && day_parse(view_of(told->week), &week) == E_OK &&
+                     day_compare(week, monday) == 0;
+    return this_week ? told->days : 0;
+}
+
 static uint32_t days_of_week(struct service *service, struct call *call, const struct check_in *in)
 {
     struct day today = in->facts.today;
     struct day monday = day_plus(today, -(int)day_weekday(today));
     struct holder_visits week =
         holder_visits(service, call->arena, view_of(in->holder->holder_id), monday, today);
-    uint32_t days = 1; /* today */
-    struct day last = today;
+    uint32_t days = days_told(service, call, in, monday) | 1u << (today.number - monday.number);
     for (size_t i = 0; i < week.count; i++) {
         const struct visit_row *row = &week.rows[i];
-        if ((row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN ||
-             row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED) &&
-            day_compare(row->day, last) != 0 && day_compare(row->day, today) != 0) {
-            days++;
-            last = row->day;
+        if (row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN ||
+            row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED) {
+            days |= 1u << (row->day.number - monday.number);
         }
     }
-    return days;
+    return (uint32_t)__builtin_popcount(days);
 }
 
 static unsigned entitlement_of(Passerelle__V1__Resource resource)
@@ -185,7 +246,8 @@ static void facts_of_site(struct service *service, struct call *call, struct che
         const struct visit_row *row = &in->visits.rows[i];
         if (row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN &&
             row->resource == DESK_RESOURCE && row->feed_no == in->site->feed_no &&
-            visit_cut_by(service, &in->visits, row) == NULL) {
+            (!in->by_token || view_equal(row->pass_id, wire_view(in->pass.issued->pass_id))) &&
+            visit_cut_utc_ms(service, &in->visits, row) == 0) {
             facts->already_in = true;
         }
     }
@@ -216,6 +278,58 @@ static void facts_of_money(struct service *service, struct call *call, struct ch
     }
 }
 
+/* Whether a check-in is decided without the network: it is away, or the pass is none that it knows.
+ */
+static bool is_offline(const struct service *service, const struct check_in *in)
+{
+    return in->by_token || !node_is_connected(service->node);
+}
+
+/* Units that the plan still had when the hub last told. */
+static int64_t units_told(struct service *service, struct call *call, const struct check_in *in)
+{
+    const Passerelle__V1__Plan *plan = in->plan->plan;
+    if (plan->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_CARNET) {
+        const Passerelle__V1__PlanStanding *told =
+            told_of_plan(service, call->arena, view_of(plan->plan_id));
+        return told == NULL ? 0 : told->units_left;
+    }
+    char month[8];
+    const Passerelle__V1__HolderStanding *told =
+        told_of_holder(service, call->arena, view_of(in->holder->holder_id));
+    month_format(month_of(in->facts.today), month);
+    return told != NULL && strcmp(told->month, month) == 0 ? told->units_left
+                                                           : (int64_t)plan->included_units;
+}
+
+static void facts_of_distance(struct service *service, struct call *call, struct check_in *in)
+{
+    if (!is_offline(service, in)) {
+        return;
+    }
+    const Passerelle__V1__PassIssued *issued = in->pass.issued;
+    struct view holder_id = view_of(in->holder->holder_id);
+    struct view pass_id = wire_view(issued->pass_id);
+    struct offline_facts offline = {
+        .rule = in->scanned != NULL ? (Passerelle__V1__OfflineRule)in->scanned->token.offline
+                                    : issued->offline_rule,
+        .allowance = offline_allowance(service->desk->policy, issued->medium),
+        .pass_spent = away_spent_by(service, holder_id, pass_id),
+        .site_spent = away_spent(service),
+        .site_limit = away_site_limit(service, in->site),
+    };
+    if (in->resource == DESK_RESOURCE) {
+        offline.units = away_units_asked(service, holder_id, pass_id);
+    }
+    const Passerelle__V1__Plan *plan = in->plan == NULL ? NULL : in->plan->plan;
+    if (plan != NULL && plan->overage == PASSERELLE__V1__OVERAGE__OVERAGE_REFUSE &&
+        plan->type != PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_USAGE) {
+        offline.refuses_overage = true;
+        offline.units_left = units_told(service, call, in);
+    }
+    in->facts.offline_limit = offline_objection(&offline);
+}
+
 static bool refused(struct check_in *in)
 {
     in->decision = check_in_decide(&in->facts);
@@ -241,7 +355,10 @@ static void gather_and_decide(struct service *service, struct call *call, struct
         return;
     }
     facts_of_money(service, call, in);
-    refused(in);
+    if (!refused(in)) {
+        facts_of_distance(service, call, in);
+        refused(in);
+    }
 }
 
 int check_in_decide_call(struct service *service, struct call *call)
@@ -300,6 +417,12 @@ static Passerelle__V1__Refusal *refusal_message(struct call *call,
     return refusal;
 }
 
+static Passerelle__V1__Source source_of(const struct service *service, const struct check_in *in)
+{
+    return is_offline(service, in) ? PASSERELLE__V1__SOURCE__SOURCE_OFFLINE
+                                   : PASSERELLE__V1__SOURCE__SOURCE_ONLINE;
+}
+
 static void append_opened(struct service *service, struct call *call, struct check_in *in)
 {
     uint8_t nonce[16];
@@ -311,7 +434,7 @@ static void append_opened(struct service *service, struct call *call, struct che
     opened.resource = in->resource;
     opened.in_utc_ms = in->now_utc_ms;
     opened.medium = in->pass.issued->medium;
-    opened.source = PASSERELLE__V1__SOURCE__SOURCE_ONLINE;
+    opened.source = source_of(service, in);
     if (in->scanned != NULL) {
         opened.token_hash = wire_bytes(view_bytes(in->scanned->hash, SHA256_LEN));
         if (in->scanned->has_proof) {
@@ -336,7 +459,7 @@ static void let_in(struct service *service, struct call *call, struct check_in *
         .holder_id = view_of(in->holder->holder_id),
         .resource = in->resource,
         .medium = in->pass.issued->medium,
-        .source = PASSERELLE__V1__SOURCE__SOURCE_ONLINE,
+        .source = source_of(service, in),
         .state = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN,
         .day = in->facts.today,
         .in_utc_ms = in->now_utc_ms,
@@ -383,7 +506,7 @@ void check_in_complete(struct service *service, struct call *call)
 {
     Passerelle__V1__CheckInResponse *response = (void *)call->response;
     const struct check_in *in = call->decision; /* NULL: the answer is one that was stored */
-    if (in != NULL && response->visit != NULL) {
+    if (in != NULL && response->visit != NULL && service->node->role == NODE_HUB) {
         response->visit->display_name =
             desk_display_name(service, call->arena, view_of(in->holder->holder_id));
     } else {

@@ -156,7 +156,7 @@ int check_out_apply(struct service *service, struct call *call)
         closed.proof_second = out->scanned->proof_utc_s;
         desk_proof_use(service->desk, out->scanned->hash, out->scanned->proof_utc_s);
     }
-    bool cut = visit_cut_by(service, &out->visits, &out->row) != NULL;
+    bool cut = visit_cut_utc_ms(service, &out->visits, &out->row) != 0;
     journal_append(service, view_of(call->who.author), out->site->id,
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED, &closed.base);
     desk_changed(service, out->site, out->row.holder_id, &out->row, cut ? 0 : -1, &out->visits);

@@ -35,10 +35,25 @@ static bool look(void *context, const struct visit_row *row)
     return due->count < DESK_CLOSES_MAX;
 }
 
+DB_SQL(erase_names, "DELETE FROM visitor_name WHERE day < :day");
+
+/* Names that the hub told are of today. */
+static void forget_names(struct service *service, struct day today)
+{
+    struct desk *desk = service->desk;
+    if (service->node->role == NODE_SITE && desk->names_day.number != today.number) {
+        struct query *query = db_query(service->db, &erase_names);
+        query_bind_int(query, "day", today.number);
+        query_run(query);
+        desk->names_day = today;
+    }
+}
+
 bool desk_tick(struct service *service, int64_t now_utc_ms)
 {
     struct desk *desk = service->desk;
     desk_refresh(service);
+    forget_names(service, day_of_instant(now_utc_ms));
     if (now_utc_ms < desk->next_close_utc_ms) {
         return false;
     }

@@ -37,10 +37,12 @@ static Passerelle__V1__Visit *message_of(struct service *service, struct arena *
 {
     struct holder_visits visits = holder_visits(service, arena, row->holder_id, row->day, row->day);
     Passerelle__V1__Visit *visit = desk_visit(service, arena, site->site->site_id, row,
-                                              visit_cut_by(service, &visits, row) != NULL,
+                                              visit_cut_utc_ms(service, &visits, row) != 0,
                                               visit_out_utc_ms(service, site, &visits, row));
     if (is_today) {
-        visit->display_name = desk_display_name(service, arena, row->holder_id);
+        visit->display_name = service->node->role == NODE_SITE
+                                  ? desk_name_told(service, arena, row->visit_id)
+                                  : desk_display_name(service, arena, row->holder_id);
     }
     return visit;
 }

@@ -435,12 +435,36 @@ const struct visit_row *visit_cut_by(struct service *service, const struct holde
     return first;
 }
 
+DB_SQL(select_cut, "SELECT cut_utc_ms FROM visit_cut WHERE visit_id = :visit_id");
+
+int64_t visit_cut_utc_ms(struct service *service, const struct holder_visits *visits,
+                         const struct visit_row *visit)
+{
+    const struct visit_row *by = visit_cut_by(service, visits, visit);
+    int64_t cut_utc_ms = by == NULL ? 0 : by->in_utc_ms;
+    if (service->node->role == NODE_HUB || visit->resource != DESK_RESOURCE || !counts(visit)) {
+        return cut_utc_ms;
+    }
+    struct query *query = db_query(service->db, &select_cut);
+    query_bind_blob(query, "visit_id", visit->visit_id);
+    if (query_next(query)) {
+        int64_t told_utc_ms = query_int(query, 0);
+        query_end(query);
+        /* One that left before is not ended by what came after. */
+        bool earlier = cut_utc_ms == 0 || told_utc_ms < cut_utc_ms;
+        if (earlier && (visit->out_utc_ms == 0 || told_utc_ms < visit->out_utc_ms)) {
+            return told_utc_ms;
+        }
+    }
+    return cut_utc_ms;
+}
+
 int64_t visit_out_utc_ms(struct service *service, const struct desk_site *site,
                          const struct holder_visits *visits, const struct visit_row *visit)
 {
-    const struct visit_row *cut = visit_cut_by(service, visits, visit);
-    if (cut != NULL) {
-        return cut->in_utc_ms;
+    int64_t cut_utc_ms = visit_cut_utc_ms(service, visits, visit);
+    if (cut_utc_ms != 0) {
+        return cut_utc_ms;
     }
     if (visit->out_utc_ms != 0) {
         return visit->out_utc_ms;
@@ -466,7 +490,7 @@ static void left_elsewhere(struct service *service, const struct visit_row *visi
         elsewhere->present_epoch == service->desk->epoch &&
         day_compare(elsewhere->present_day, visit->day) == 0 &&
         day_compare(other->day, visit->day) == 0) {
-        *present -= visit_cut_by(service, visits, other) == NULL;
+        *present -= visit_cut_utc_ms(service, visits, other) == 0;
     } else {
         elsewhere->present_epoch = 0;
     }

@@ -68,6 +68,7 @@ struct desk {
 
     uint64_t epoch;            /* of presence counts */
     size_t touched;            /* visits changed in this transaction */
+    struct day names_day;      /* a site's: no name of an earlier day is kept */
     int64_t next_close_utc_ms; /* no open visit ends by itself before */
     struct tally *tallies[DESK_TALLIES_MAX];
     size_t tally_next;
@@ -101,6 +102,10 @@ struct holder_visits holder_visits(struct service *service, struct arena *arena,
 /* RULES 4: the visit that cuts this one (at a desk, later that day); NULL: none. */
 const struct visit_row *visit_cut_by(struct service *service, const struct holder_visits *visits,
                                      const struct visit_row *visit);
+/* When a check-in at another desk ended it, in these visits or, at a site, as its hub told; 0:
+ * none. */
+int64_t visit_cut_utc_ms(struct service *service, const struct holder_visits *visits,
+                         const struct visit_row *visit);
 /* When it ended, or will by itself (RULES 2-4); 0 while the visitor is in. */
 int64_t visit_out_utc_ms(struct service *service, const struct desk_site *site,
                          const struct holder_visits *visits, const struct visit_row *visit);
@@ -121,6 +126,8 @@ size_t desk_occupancy(struct arena *arena, const Passerelle__V1__Site *site,
 /* A row as message, without name; pass number looked up. */
 Passerelle__V1__Visit *desk_visit(struct service *service, struct arena *arena, const char *site_id,
                                   const struct visit_row *row, bool cut_short, int64_t out_utc_ms);
+/* At a site: the name that the hub told of a visit of today, or "". */
+char *desk_name_told(struct service *service, struct arena *arena, struct view visit_id);
 /* Names the visitor of a visit that stands in an answer, when it is of today. */
 void desk_name_visit(struct service *service, struct call *call, Passerelle__V1__Visit *visit);
 
@@ -150,6 +157,9 @@ struct money_question {
 };
 bool desk_money(struct service *service, struct call *call, const struct money_question *question,
                 struct policy_sums *sums, bool *no_credit, const char **cost_centre);
+/* A stay as sums of money count it: until when it lasts by RULES 2 and 3, at what prices. */
+struct spending_stay desk_stay_of(struct service *service, const struct visit_row *row,
+                                  const struct desk_site *site, struct day today);
 /* The plan's sums are stale for this holder; a visit of an earlier month makes all of it stale. */
 void desk_money_changed(struct desk *desk, struct view holder_id, struct day day);
 void desk_money_forget(struct desk *desk);

@@ -8,7 +8,7 @@
 #include <assert.h>
 
 #include "core/policy/policy.h"
-#include "service/desk/memory.h"
+#include "service/desk/money.h"
 
 struct tally_holder {
     struct view id;
@@ -82,8 +82,8 @@ static bool is_outside(const struct tally_holder *holder, struct day day)
     return day_compare(day, holder->from) < 0 || day_compare(day, holder->to) > 0;
 }
 
-static struct spending_stay stay_of(struct service *service, const struct visit_row *row,
-                                    const struct desk_site *site, struct day today)
+struct spending_stay desk_stay_of(struct service *service, const struct visit_row *row,
+                                  const struct desk_site *site, struct day today)
 {
     struct spending_stay stay = {
         .day = row->day,
@@ -119,7 +119,7 @@ static void holder_fold(struct service *service, struct tally_holder *holder, st
         const struct desk_site *site = desk_site_of_feed(service, row->feed_no);
         if (site != NULL && (row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN ||
                              row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED)) {
-            stays[count++] = stay_of(service, row, site, today);
+            stays[count++] = desk_stay_of(service, row, site, today);
         }
     }
     if (asked != NULL) {
@@ -485,20 +485,12 @@ static bool ask_plan(struct service *service, struct call *call,
     return true;
 }
 
-/* What a check-in under this plan asks for. */
-struct asks {
-    bool units;  /* no credit, when none is left */
-    bool plan;   /* sums of the whole plan */
-    bool holder; /* the holder's cents */
-    bool contract;
-};
-
-static struct asks asks_of(const struct desk_plan *plan)
+static struct money_asks asks_of(const struct desk_plan *plan)
 {
     const Passerelle__V1__Plan *record = plan->plan;
     bool usage = record->type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_USAGE;
     bool caps = policy_has_cap(plan->policy);
-    return (struct asks){
+    return (struct money_asks){
         .units = record->overage == PASSERELLE__V1__OVERAGE__OVERAGE_REFUSE && !usage,
         .plan = record->contract_cap_cents > 0 || caps,
         .holder = record->holder_cap_cents > 0 || caps,
@@ -510,7 +502,7 @@ bool desk_money(struct service *service, struct call *call, const struct money_q
                 struct policy_sums *sums, bool *no_credit, const char **cost_centre)
 {
     const Passerelle__V1__Plan *plan = question->plan->plan;
-    struct asks asks = asks_of(question->plan);
+    struct money_asks asks = asks_of(question->plan);
     bool refuses = asks.units && question->resource == DESK_RESOURCE;
     if (!refuses && !asks.plan && !asks.holder) {
         return false;
@@ -528,7 +520,11 @@ bool desk_money(struct service *service, struct call *call, const struct money_q
     };
     memset(asked.visit_id, 0xff, sizeof asked.visit_id);
     bool in_vain = false;
-    if (asks.plan || is_carnet(plan)) {
+    if (service->node->role == NODE_SITE) {
+        if (!money_at_site(service, call, question, &asked, &asks, sums, &in_vain, cost_centre)) {
+            return false;
+        }
+    } else if (asks.plan || is_carnet(plan)) {
         if (!ask_plan(service, call, question, &asked, sums, &in_vain, cost_centre)) {
             return false;
         }
@@ -552,7 +548,7 @@ bool desk_money(struct service *service, struct call *call, const struct money_q
 bool desk_plan_used(struct service *service, const struct desk_plan *plan, struct day today,
                     struct desk_used *out)
 {
-    struct asks asks = asks_of(plan);
+    struct money_asks asks = asks_of(plan);
     bool carnet = is_carnet(plan->plan);
     if (!asks.plan && !(carnet && (asks.units || asks.holder))) {
         return false;
@@ -569,7 +565,7 @@ bool desk_plan_used(struct service *service, const struct desk_plan *plan, struc
 bool desk_holder_used(struct service *service, const struct desk_plan *plan, struct view holder_id,
                       struct day today, struct desk_used *out)
 {
-    struct asks asks = asks_of(plan);
+    struct money_asks asks = asks_of(plan);
     bool carnet = is_carnet(plan->plan);
     *out = (struct desk_used){0};
     if (!asks.holder && !(asks.units && !carnet)) {

@@ -5,3 +5,5 @@ CREATE TABLE knowledge_cursor (
     feed_no bigint PRIMARY KEY,
     seq bigint NOT NULL
 );
+-- Visits of passes that the site had not heard of: they get their holder when `net` names it.
+CREATE INDEX visit_nameless ON visit (pass_id) WHERE holder_id = '';

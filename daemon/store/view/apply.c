@@ -190,6 +190,12 @@ DB_SQL(put_pass, "INSERT INTO pass (pass_id, holder_id, plan_id, employer_id, st
 DB_SQL(replace_pass, "UPDATE pass SET state = :state, replaced_by = :replaced_by "
                      "WHERE pass_id = :pass_id AND replaced_by IS NULL");
 
+/* A site let in a pass that it had not heard of: the visit is its holder's, whichever entry comes
+ * first. */
+DB_SQL(name_visits, "UPDATE visit SET holder_id = :holder_id "
+                    "WHERE holder_id = '' AND pass_id = :pass_id");
+DB_SQL(select_holder_of_pass, "SELECT holder_id FROM pass WHERE pass_id = :pass_id");
+
 static void pass_issued(const struct application *a, const ProtobufCMessage *message)
 {
     const Passerelle__V1__PassIssued *m = (const void *)message;
@@ -201,6 +207,10 @@ static void pass_issued(const struct application *a, const ProtobufCMessage *mes
     query_bind_int(query, "state", PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE);
     bind_id(query, "number", m->number);
     query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+    query = db_query(a->db, &name_visits);
+    bind_id(query, "holder_id", m->holder_id);
+    query_bind_blob(query, "pass_id", bytes_of(m->pass_id));
     query_run(query);
     if (m->replaces_pass_id.len > 0) {
         query = db_query(a->db, &replace_pass);
@@ -451,9 +461,16 @@ static void visit_insert(const struct application *a, const struct visit_insert 
 static void visit_opened(const struct application *a, const ProtobufCMessage *message)
 {
     const Passerelle__V1__VisitOpened *m = (const void *)message;
+    struct view holder_id = view_of(m->holder_id);
+    struct query *query = NULL;
+    if (holder_id.len == 0) {
+        query = db_query(a->db, &select_holder_of_pass);
+        query_bind_blob(query, "pass_id", bytes_of(m->pass_id));
+        holder_id = query_next(query) ? query_text(query, 0) : VIEW_NONE;
+    }
     visit_insert(a, &(struct visit_insert){
                         .visit_id = bytes_of(m->visit_id),
-                        .holder_id = view_of(m->holder_id),
+                        .holder_id = holder_id,
                         .pass_id = bytes_of(m->pass_id),
                         .resource = (int)m->resource,
                         .medium = (int)m->medium,
@@ -462,6 +479,9 @@ static void visit_opened(const struct application *a, const ProtobufCMessage *me
                         .in_utc_ms = m->in_utc_ms,
                         .tariff_version = m->tariff_version,
                     });
+    if (query != NULL) {
+        query_end(query);
+    }
 }
 
 #define OF_THIS_FEED "visit_id = :visit_id AND feed_no = :feed_no"

@@ -114,6 +114,7 @@ DB_SQL(count_present,
        "AND o.state IN (1, 2) AND o.visit_key <> v.visit_key AND (o.in_utc_ms > v.in_utc_ms "
        "OR (o.in_utc_ms = v.in_utc_ms AND (SELECT name FROM feed f WHERE f.feed_no = o.feed_no) > "
        "(SELECT name FROM feed f WHERE f.feed_no = v.feed_no))))) "
+       "AND NOT EXISTS (SELECT 1 FROM visit_cut c WHERE c.visit_id = v.visit_id) "
        "GROUP BY v.resource");
 
 void visits_present(struct db *db, int64_t feed_no, struct day day, uint32_t present[4])

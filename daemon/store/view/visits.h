@@ -47,7 +47,7 @@ void visits_on_day(struct db *db, int64_t feed_no, struct day day, visits_each *
 void visits_of_days(struct db *db, struct day from, struct day to, visits_each *each,
                     void *context);
 /* How many of a feed are in on that day, by resource: present[1..3]. Who has checked in at another
- * desk since is not (RULES 4). */
+ * desk since is not (RULES 4), here or, as the hub told, elsewhere. */
 void visits_present(struct db *db, int64_t feed_no, struct day day, uint32_t present[4]);
 /* Whether the feed of this visit let somebody in after it who is still in. */
 bool visits_open_since(struct db *db, int64_t visit_key);

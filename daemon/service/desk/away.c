@@ -1,0 +1,281 @@
+#include "service/desk/away.h"
+
+#include "core/visit/stay.h"
+#include "wire/pack.h"
+
+/* More passes than that are not looked at to learn that they could use up what the site may. */
+enum { PASSES_MAX = 5000 };
+
+/* ---- standings ---- */
+
+DB_SQL(select_standing, "SELECT record FROM standing WHERE kind = :kind AND item_key = :key");
+
+static const void *told_of(struct service *service, struct arena *arena, int kind, struct view key,
+                           const ProtobufCMessageDescriptor *type)
+{
+    const void *standing = NULL;
+    struct query *query = db_query(service->db, &select_standing);
+    query_bind_int(query, "kind", kind);
+    query_bind_text(query, "key", key);
+    if (query_next(query)) {
+        standing = wire_unpack_trusted(type, query_blob(query, 0), arena);
+        query_end(query);
+    }
+    return standing;
+}
+
+const Passerelle__V1__PlanStanding *told_of_plan(struct service *service, struct arena *arena,
+                                                 struct view plan_id)
+{
+    return told_of(service, arena, PASSERELLE__V1__KNOWLEDGE_ITEM__ITEM_PLAN_STANDING, plan_id,
+                   &passerelle__v1__plan_standing__descriptor);
+}
+
+const Passerelle__V1__HolderStanding *told_of_holder(struct service *service, struct arena *arena,
+                                                     struct view holder_id)
+{
+    return told_of(service, arena, PASSERELLE__V1__KNOWLEDGE_ITEM__ITEM_HOLDER_STANDING, holder_id,
+                   &passerelle__v1__holder_standing__descriptor);
+}
+
+const Passerelle__V1__ContractStanding *
+told_of_contract(struct service *service, struct arena *arena, struct view employer_id)
+{
+    return told_of(service, arena, PASSERELLE__V1__KNOWLEDGE_ITEM__ITEM_CONTRACT_STANDING,
+                   employer_id, &passerelle__v1__contract_standing__descriptor);
+}
+
+/* ---- since the last receipt ---- */
+
+DB_SQL(select_receipt, "SELECT size, received_utc_ms FROM receipt ORDER BY size DESC LIMIT 1");
+
+struct receipt {
+    uint64_t size;
+    int64_t received_utc_ms;
+};
+
+static struct receipt last_receipt(struct db *db)
+{
+    struct receipt receipt = {0};
+    struct query *query = db_query(db, &select_receipt);
+    if (query_next(query)) {
+        receipt.size = (uint64_t)query_int(query, 0);
+        receipt.received_utc_ms = query_int(query, 1);
+        query_end(query);
+    }
+    return receipt;
+}
+
+static int64_t own_feed(struct service *service)
+{
+    return journal_feed_no(service->db, view_of(service->node->site_id));
+}
+
+static bool stands(const struct visit_row *row)
+{
+    return row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN ||
+           row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED;
+}
+
+static uint32_t units_of(struct spending_stay *stays, size_t count, struct spending_day *days)
+{
+    struct spending rooms = {0};
+    uint32_t units = 0;
+    size_t day_count = spending_fold(stays, count, days, &rooms);
+    for (size_t i = 0; i < day_count; i++) {
+        units += days[i].open ? OFFLINE_UNITS_A_DAY : days[i].units;
+    }
+    return units;
+}
+
+/* Units of the pass's desk stays at this site on the days from..to: all of them, and those that the
+ * entries up to `seq` began. An empty pass is that of stays without one, which nobody decided. */
+static void units_here(struct service *service, struct view holder_id, struct view pass_id,
+                       struct day from, struct day to, uint64_t seq, uint32_t *all,
+                       uint32_t *before)
+{
+    struct arena arena = ARENA_INIT;
+    int64_t feed_no = own_feed(service);
+    struct day today = day_of_instant(service_now(service));
+    struct holder_visits visits = holder_visits(service, &arena, holder_id, from, to);
+    struct spending_stay *stays = ARENA_ARRAY(&arena, visits.count + 1, struct spending_stay);
+    struct spending_stay *old = ARENA_ARRAY(&arena, visits.count + 1, struct spending_stay);
+    struct spending_day *days = ARENA_ARRAY(&arena, visits.count + 1, struct spending_day);
+    size_t count = 0, old_count = 0;
+    for (size_t i = 0; i < visits.count; i++) {
+        const struct visit_row *row = &visits.rows[i];
+        const struct desk_site *site = desk_site_of_feed(service, row->feed_no);
+        if (row->feed_no != feed_no || site == NULL || row->resource != DESK_RESOURCE ||
+            !stands(row) || row->pass_id.len == 0 || !view_equal(row->pass_id, pass_id)) {
+            continue;
+        }
+        stays[count++] = desk_stay_of(service, row, site, today);
+        if (((uint64_t)row->visit_key & FEED_SEQ_MAX) <= seq) {
+            old[old_count++] = stays[count - 1];
+        }
+    }
+    *all = units_of(stays, count, days);
+    *before = units_of(old, old_count, days);
+    arena_release(&arena);
+}
+
+DB_SQL(select_first_since,
+       "SELECT MIN(day) FROM visit WHERE visit_key > :from AND visit_key <= :to");
+
+/* The first day that a visit since the receipt is of; false: there is none. */
+static bool first_day_since(struct service *service, uint64_t seq, struct day *out)
+{
+    int64_t feed = own_feed(service) << FEED_SEQ_BITS;
+    struct query *query = db_query(service->db, &select_first_since);
+    query_bind_int(query, "from", feed + (int64_t)seq);
+    query_bind_int(query, "to", feed + (int64_t)FEED_SEQ_MAX);
+    bool found = query_next(query) && !query_is_null(query, 0);
+    if (found) {
+        *out = (struct day){(int32_t)query_int(query, 0)};
+    }
+    query_end(query);
+    return found;
+}
+
+static uint32_t spent_since(struct service *service, uint64_t seq, struct day first,
+                            struct view holder_id, struct view pass_id)
+{
+    uint32_t all, before;
+    struct day today = day_of_instant(service_now(service));
+    units_here(service, holder_id, pass_id, first, today, seq, &all, &before);
+    return all > before ? all - before : 0;
+}
+
+uint32_t away_spent_by(struct service *service, struct view holder_id, struct view pass_id)
+{
+    struct day first;
+    uint64_t seq = last_receipt(service->db).size;
+    return first_day_since(service, seq, &first)
+               ? spent_since(service, seq, first, holder_id, pass_id)
+               : 0;
+}
+
+DB_SQL(select_spenders, "SELECT DISTINCT holder_id, pass_id FROM visit WHERE visit_key > :from "
+                        "AND visit_key <= :to AND state IN (1, 2) AND resource = 1 "
+                        "AND pass_id IS NOT NULL");
+
+uint64_t away_spent(struct service *service)
+{
+    struct day first;
+    uint64_t seq = last_receipt(service->db).size;
+    uint64_t units = 0;
+    if (!first_day_since(service, seq, &first)) {
+        return 0;
+    }
+    int64_t feed = own_feed(service) << FEED_SEQ_BITS;
+    struct query *query = db_query(service->db, &select_spenders);
+    query_bind_int(query, "from", feed + (int64_t)seq);
+    query_bind_int(query, "to", feed + (int64_t)FEED_SEQ_MAX);
+    while (query_next(query)) {
+        units += spent_since(service, seq, first, query_text(query, 0), query_blob(query, 1));
+    }
+    return units;
+}
+
+uint32_t away_units_asked(struct service *service, struct view holder_id, struct view pass_id)
+{
+    uint32_t all, before;
+    struct day today = day_of_instant(service_now(service));
+    units_here(service, holder_id, pass_id, today, today, 0, &all, &before);
+    return all < OFFLINE_UNITS_A_DAY ? OFFLINE_UNITS_A_DAY - all : 0;
+}
+
+/* ---- limits ---- */
+
+DB_SQL(select_first_entry, "SELECT appended_utc_ms FROM entry WHERE entry_id > :from "
+                           "AND entry_id <= :to ORDER BY entry_id LIMIT 1");
+
+/* When the hub last knew all that this site had done: at the last word from it, or before the first
+ * entry that it has not acknowledged; never before the receipt that it gave. */
+static int64_t synced_utc_ms(struct service *service)
+{
+    struct receipt receipt = last_receipt(service->db);
+    int64_t synced_utc_ms = atomic_load(&service->node->heard_utc_ms);
+    int64_t feed = own_feed(service) << FEED_SEQ_BITS;
+    struct query *query = db_query(service->db, &select_first_entry);
+    query_bind_int(query, "from", feed + (int64_t)receipt.size);
+    query_bind_int(query, "to", feed + (int64_t)FEED_SEQ_MAX);
+    if (query_next(query)) {
+        int64_t first_utc_ms = query_int(query, 0);
+        synced_utc_ms = first_utc_ms < synced_utc_ms ? first_utc_ms : synced_utc_ms;
+        query_end(query);
+    }
+    return synced_utc_ms > receipt.received_utc_ms ? synced_utc_ms : receipt.received_utc_ms;
+}
+
+uint64_t away_site_limit(struct service *service, const struct desk_site *site)
+{
+    enum { DAYS_MAX = 366 };
+    struct day today = day_of_instant(service_now(service));
+    struct day day = day_of_instant(synced_utc_ms(service));
+    uint32_t open_days = 0;
+    if (today.number - day.number > DAYS_MAX) {
+        day = day_plus(today, -DAYS_MAX);
+    }
+    for (; day_compare(day, today) <= 0; day = day_plus(day, 1)) {
+        open_days += site_opens_on(site->site, &site->hours, day);
+    }
+    return offline_site_limit(site_capacity(site->site, DESK_RESOURCE), open_days);
+}
+
+struct could_come {
+    const Passerelle__V1__NetworkPolicy *policy;
+    uint64_t limit;
+    uint64_t units;
+    size_t looked;
+    struct day today;
+};
+
+static bool add_pass(void *context, const struct registry_pass *pass)
+{
+    struct could_come *c = context;
+    const Passerelle__V1__PassIssued *issued = pass->issued;
+    struct day last;
+    bool over =
+        day_parse(view_of(issued->valid_until), &last) == E_OK && day_compare(last, c->today) < 0;
+    if (pass->state == PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE &&
+        pass->replaced_by.len == 0 && !over) {
+        switch (issued->offline_rule) {
+        case PASSERELLE__V1__OFFLINE_RULE__OFFLINE_RULE_NEVER:
+            break;
+        case PASSERELLE__V1__OFFLINE_RULE__OFFLINE_RULE_ALWAYS:
+            c->units = c->limit;
+            break;
+        default:
+            c->units += offline_allowance(c->policy, issued->medium);
+            break;
+        }
+    }
+    if (++c->looked == PASSES_MAX) {
+        c->units = c->limit; /* at most that, whoever else there is */
+    }
+    return c->units < c->limit;
+}
+
+uint64_t away_worst_case(struct service *service, struct arena *arena)
+{
+    struct view site_id = view_of(service->node->site_id);
+    const struct desk_site *site = service->desk != NULL
+                                       ? desk_site(service, site_id)
+                                       : desk_site_read(service->db, arena, site_id);
+    if (site == NULL) {
+        return 0; /* it has not heard of itself, and lets nobody in */
+    }
+    struct could_come c = {.policy = service->desk != NULL && service->desk->policy != NULL
+                                         ? service->desk->policy
+                                         : registry_policy(service->db, arena),
+                           .limit = away_site_limit(service, site),
+                           .today = day_of_instant(service_now(service))};
+    struct registry_pass_filter filter = {.limit = PASSES_MAX};
+    if (c.limit > 0) {
+        registry_walk_passes(service->db, &filter, add_pass, &c);
+    }
+    /* A pass that it has not heard of may come too: the site's own limit holds for all. */
+    bool strangers = !atomic_load(&service->node->complete);
+    return strangers ? c.limit : offline_worst_case(c.units, c.limit);
+}

@@ -1,0 +1,441 @@
+/* A site's own daemon at its desk: what it decides by what its hub told, and while it hears
+ * nothing. Site s004 with a daemon of its own, all others at the hub. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "core/day/day.h"
+#include "core/ident/uuid.h"
+#include "core/pass/token.h"
+#include "core/policy/offline.h"
+#include "lib/listener.h"
+#include "passerelle/v1/desk.pb-c.h"
+#include "passerelle/v1/employer.pb-c.h"
+#include "passerelle/v1/pass.pb-c.h"
+#include "service/journal.h"
+#include "store/view/registry.h"
+#include "store/view/visits.h"
+#include "wire/pack.h"
+
+#define NEW(stem) network_new(&hub, &passerelle__v1__##stem##__descriptor)
+#define CODE(name) PASSERELLE__V1__REFUSAL_CODE__REFUSAL_CODE_##name
+#define HOUR ((int64_t)HOUR_MS)
+
+static struct network hub;
+static struct listener site;
+
+static void setup(void)
+{
+    network_init(&hub, true, 21);
+    network_authority(&hub);
+    network_import(&hub, network_reference_dir());
+    listener_begin(&site, &hub, "s004");
+    listener_wait(&site, 3 * HOUR); /* eleven in the morning: open everywhere */
+}
+
+static void teardown(void)
+{
+    listener_push(&site);
+    listener_hear(&site);
+    network_check_tables(&site.site);
+    network_check(&hub);
+    listener_release(&site);
+    network_release(&hub);
+}
+
+static char *text(const char *string)
+{
+    return wire_string(&hub.arena, view_of(string));
+}
+
+static struct principal operator(void)
+{
+    return network_who(ROLE_OPERATOR, "olive");
+}
+
+/* ---- visitors with cards ---- */
+
+/* A holder on a card, under a plan of e001; returns what its code shows. */
+static const char *card(const char *plan_id, const char *holder_id)
+{
+    Passerelle__V1__ImportHoldersRequest *put = NEW(import_holders_request);
+    put->request_id = network_request_id(&hub);
+    put->employer_id = text("e001");
+    put->csv = wire_bytes(view_of(
+        arena_printf(&hub.arena,
+                     "holder_id,employer_id,plan_id,given_name,family_name,email,cost_centre,"
+                     "medium,active_from,active_to\n%s,e001,%s,Zoé,Zèle,%s@example.org,CC1,card,"
+                     "2026-01-01,\n",
+                     holder_id, plan_id, holder_id)));
+    const Passerelle__V1__ImportHoldersResponse *imported =
+        network_must(&hub, operator(), "EmployerService", "ImportHolders", &put->base);
+    ck_assert(imported->report->done);
+    Passerelle__V1__IssuePassesRequest *issue = NEW(issue_passes_request);
+    issue->request_id = network_request_id(&hub);
+    issue->holder_ids = ARENA_ARRAY(&hub.arena, 1, char *);
+    issue->holder_ids[0] = text(holder_id);
+    issue->n_holder_ids = 1;
+    const Passerelle__V1__IssuePassesResponse *issued =
+        network_must(&hub, operator(), "PassService", "IssuePasses", &issue->base);
+    return issued->passes[0]->token;
+}
+
+static void put_plan(const char *plan_id, int type, int overage, uint32_t units,
+                     int64_t holder_cap_cents, int64_t contract_cap_cents, int rule)
+{
+    Passerelle__V1__PutPlanRequest *request = NEW(put_plan_request);
+    Passerelle__V1__Plan *plan = NEW(plan);
+    plan->plan_id = text(plan_id);
+    plan->employer_id = text("e001");
+    plan->type = (Passerelle__V1__PlanType)type;
+    plan->overage = (Passerelle__V1__Overage)overage;
+    plan->included_units = units;
+    plan->monthly_fee_cents = type == PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_SUBSCRIPTION ? 8900 : 0;
+    plan->holder_cap_cents = holder_cap_cents;
+    plan->contract_cap_cents = contract_cap_cents;
+    plan->offline_rule = (Passerelle__V1__OfflineRule)rule;
+    request->request_id = network_request_id(&hub);
+    request->plan = plan;
+    network_must(&hub, operator(), "EmployerService", "PutPlan", &request->base);
+}
+
+static void sell_carnet(const char *plan_id, const char *carnet_id, uint32_t units)
+{
+    Passerelle__V1__SellCarnetRequest *request = NEW(sell_carnet_request);
+    Passerelle__V1__Carnet *carnet = NEW(carnet);
+    carnet->carnet_id = text(carnet_id);
+    carnet->plan_id = text(plan_id);
+    carnet->units = units;
+    carnet->price_cents = 1000 * (int64_t)units;
+    carnet->valid_months = 6;
+    carnet->bought_on = text("2026-11-03");
+    request->request_id = network_request_id(&hub);
+    request->carnet = carnet;
+    network_must(&hub, operator(), "EmployerService", "SellCarnet", &request->base);
+}
+
+/* ---- desks ---- */
+
+static Passerelle__V1__CheckInRequest *ask(struct network *at, const char *site_id,
+                                           const char *token)
+{
+    Passerelle__V1__CheckInRequest *request =
+        network_new(at, &passerelle__v1__check_in_request__descriptor);
+    request->request_id = network_request_id(at);
+    request->site_id = text(site_id);
+    request->credential_case = PASSERELLE__V1__CHECK_IN_REQUEST__CREDENTIAL_SCAN;
+    request->scan = text(token);
+    return request;
+}
+
+static const Passerelle__V1__CheckInResponse *check_in(struct network *at, const char *site_id,
+                                                       const char *token)
+{
+    return network_must(at, network_who(ROLE_DESK, site_id), "DeskService", "CheckIn",
+                        &ask(at, site_id, token)->base);
+}
+
+static const Passerelle__V1__CheckInResponse *here(const char *token)
+{
+    return check_in(&site.site, "s004", token);
+}
+
+static const Passerelle__V1__Visit *let_in(const Passerelle__V1__CheckInResponse *response)
+{
+    ck_assert_msg(response->accepted, "%s",
+                  response->accepted ? "" : response->refusal->sentence_en);
+    return response->visit;
+}
+
+static void refused(const Passerelle__V1__CheckInResponse *response, int code, const char *rule)
+{
+    ck_assert_msg(!response->accepted, "let in, not refused with %d", code);
+    ck_assert_msg((int)response->refusal->code == code, "%s, not %d",
+                  response->refusal->sentence_en, code);
+    ck_assert_str_eq(response->refusal->rule, rule);
+}
+
+static void leave(struct network *at, const char *site_id, const char *visit_id)
+{
+    Passerelle__V1__CheckOutRequest *request =
+        network_new(at, &passerelle__v1__check_out_request__descriptor);
+    request->request_id = network_request_id(at);
+    request->site_id = text(site_id);
+    request->who_case = PASSERELLE__V1__CHECK_OUT_REQUEST__WHO_VISIT_ID;
+    request->visit_id = text(visit_id);
+    network_must(at, network_who(ROLE_DESK, site_id), "DeskService", "CheckOut", &request->base);
+}
+
+static const Passerelle__V1__ListVisitsResponse *list(struct network *at, const char *site_id)
+{
+    Passerelle__V1__ListVisitsRequest *request =
+        network_new(at, &passerelle__v1__list_visits_request__descriptor);
+    request->site_id = text(site_id);
+    return network_must(at, network_who(ROLE_DESK, site_id), "DeskService", "ListVisits",
+                        &request->base);
+}
+
+enum {
+    CARNET = 1,
+    SUBSCRIPTION = 2,
+    USAGE = 3,
+    CHARGE = 1,
+    REFUSE = 2,
+    ALWAYS = 1,
+    ALLOWANCE = 2,
+    NEVER = 3
+};
+
+/* ---- connected ---- */
+
+START_TEST(a_connected_site_decides_as_the_hub)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    const char *anna = card("plan-a", "zoe-1");
+    listener_hear(&site);
+    const Passerelle__V1__CheckInResponse *in = here(anna);
+    const Passerelle__V1__Visit *visit = let_in(in);
+    ck_assert(in->knowledge->connected);
+    ck_assert(in->knowledge->complete);
+    ck_assert(!in->knowledge->horizon_passed);
+    ck_assert_int_eq(in->knowledge->as_of_utc_ms, site.site.clock.now_utc_ms);
+    ck_assert_int_eq(visit->source, PASSERELLE__V1__SOURCE__SOURCE_ONLINE);
+    ck_assert_str_eq(visit->display_name, ""); /* the hub tells names, and has not heard */
+    listener_push(&site);
+    listener_hear(&site);
+    ck_assert_str_eq(list(&site.site, "s004")->visits[0]->display_name, "Zoé Z.");
+    refused(here(anna), CODE(ALREADY_IN), "");
+    refused(here(text("PT1:NONSENSE")), CODE(BAD_TOKEN), "");
+    /* Midnight: the name is gone, at both. */
+    leave(&site.site, "s004", visit->visit_id);
+    listener_wait(&site, 24 * HOUR);
+    listener_tick(&site);
+    listener_hear(&site);
+    struct fault fault = FAULT_NONE;
+    DB_SQL(count_names, "SELECT (SELECT COUNT(*) FROM visitor_name) + "
+                        "(SELECT COUNT(*) FROM knowledge WHERE kind = 7)");
+    struct db *both[] = {site.site.service.db, hub.service.db};
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(db_begin_read(both[i], &fault), E_OK);
+        struct query *query = db_query(both[i], &count_names);
+        ck_assert(query_next(query));
+        ck_assert_int_eq(query_int(query, 0), 0);
+        query_end(query);
+        ck_assert_int_eq(db_end(both[i], &fault), E_OK);
+    }
+}
+END_TEST
+
+START_TEST(no_credit_holds_across_sites)
+{
+    put_plan("plan-a", _i == 0 ? CARNET : SUBSCRIPTION, REFUSE, _i == 0 ? 0 : 3, 0, 0, ALLOWANCE);
+    if (_i == 0) {
+        sell_carnet("plan-a", "carnet-1", 3);
+    }
+    const char *anna = card("plan-a", "zoe-1");
+    listener_hear(&site);
+    const Passerelle__V1__Visit *there = let_in(check_in(&hub, "s002", anna));
+    listener_wait(&site, HOUR);
+    leave(&hub, "s002", there->visit_id); /* a half-day: one unit */
+    listener_hear(&site);
+    const Passerelle__V1__Visit *visit = let_in(here(anna)); /* reserves the other two */
+    leave(&site.site, "s004", visit->visit_id);
+    listener_wait(&site, HOUR);
+    visit = let_in(here(anna)); /* the same visit-day */
+    listener_wait(&site, 5 * HOUR);
+    leave(&site.site, "s004", visit->visit_id); /* a day: two units */
+    listener_push(&site);
+    listener_hear(&site);
+    listener_wait(&site, 20 * HOUR);
+    listener_hear(&site);
+    refused(here(anna), CODE(NO_CREDIT), "");
+    refused(check_in(&hub, "s002", anna), CODE(NO_CREDIT), "");
+}
+END_TEST
+
+START_TEST(caps_hold_across_sites)
+{
+    /* More than a day, less than two. */
+    put_plan("plan-a", USAGE, 0, 0, _i == 0 ? 2500 : 0, _i == 1 ? 2500 : 0, ALLOWANCE);
+    const char *anna = card("plan-a", "zoe-1");
+    const char *berthe = card("plan-a", "zoe-2");
+    listener_hear(&site);
+    bool full = false; /* of what the hub let in, and what the site did */
+    for (int day = 0; day < 8 && !full; day++) {
+        const Passerelle__V1__CheckInResponse *at_hub =
+            check_in(&hub, "s003", day % 2 == 0 || _i == 0 ? anna : berthe);
+        if (at_hub->accepted) {
+            listener_wait(&site, HOUR);
+            leave(&hub, "s003", at_hub->visit->visit_id);
+        }
+        listener_hear(&site);
+        const Passerelle__V1__CheckInResponse *at_site = here(anna);
+        if (!at_hub->accepted || !at_site->accepted) {
+            full = true;
+            if (!at_site->accepted) {
+                refused(at_site, CODE(CAP_REACHED), _i == 0 ? "holder_cap" : "contract_cap");
+            }
+            break;
+        }
+        leave(&site.site, "s004", at_site->visit->visit_id);
+        listener_push(&site);
+        listener_hear(&site);
+        listener_wait(&site, 23 * HOUR);
+    }
+    ck_assert(full);
+}
+END_TEST
+
+START_TEST(a_visitor_who_goes_elsewhere_is_gone)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    const char *anna = card("plan-a", "zoe-1");
+    listener_hear(&site);
+    let_in(here(anna));
+    listener_push(&site);
+    listener_hear(&site);
+    listener_wait(&site, HOUR);
+    const Passerelle__V1__Visit *there = let_in(check_in(&hub, "s002", anna));
+    listener_hear(&site);
+    const Passerelle__V1__ListVisitsResponse *visits = list(&site.site, "s004");
+    ck_assert(visits->visits[0]->cut_short);
+    ck_assert_int_eq(visits->visits[0]->out_utc_ms, there->in_utc_ms);
+    ck_assert_uint_eq(visits->occupancy[0]->taken, 0);
+    /* It never was: she is here again. */
+    Passerelle__V1__UndoRequest *undo = NEW(undo_request);
+    undo->request_id = network_request_id(&hub);
+    undo->site_id = text("s002");
+    undo->visit_id = there->visit_id;
+    network_must(&hub, network_who(ROLE_DESK, "s002"), "DeskService", "Undo", &undo->base);
+    listener_hear(&site);
+    visits = list(&site.site, "s004");
+    ck_assert(!visits->visits[0]->cut_short);
+    ck_assert_uint_eq(visits->occupancy[0]->taken, 1);
+    refused(here(anna), CODE(ALREADY_IN), "");
+}
+END_TEST
+
+/* ---- away ---- */
+
+START_TEST(a_pass_may_spend_its_allowance_away)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    const char *anna = card("plan-a", "zoe-1");
+    listener_hear(&site);
+    listener_cut(&site);
+    const Passerelle__V1__CheckInResponse *in = here(anna); /* a card has two units: a day */
+    ck_assert_int_eq(let_in(in)->source, PASSERELLE__V1__SOURCE__SOURCE_OFFLINE);
+    ck_assert(!in->knowledge->connected);
+    ck_assert_uint_gt(in->knowledge->worst_case_units, 0);
+    listener_wait(&site, 6 * HOUR);
+    leave(&site.site, "s004", in->visit->visit_id);
+    listener_wait(&site, 18 * HOUR);
+    refused(here(anna), CODE(OFFLINE_LIMIT), "pass_allowance");
+    listener_wait(&site, 48 * HOUR);
+    in = here(anna);
+    ck_assert(in->knowledge->horizon_passed);
+    listener_push(&site); /* the receipt settles it */
+    listener_hear(&site);
+    let_in(here(anna));
+}
+END_TEST
+
+START_TEST(rules_of_plans_hold_away)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, NEVER);
+    put_plan("plan-b", USAGE, 0, 0, 0, 0, ALWAYS);
+    put_plan("plan-c", CARNET, REFUSE, 0, 0, 0, ALLOWANCE);
+    const char *never = card("plan-a", "zoe-1");
+    const char *always = card("plan-b", "zoe-2");
+    const char *poor = card("plan-c", "zoe-3");
+    listener_hear(&site);
+    const char *stranger = card("plan-b", "zoe-4");
+    refused(here(stranger), CODE(BAD_TOKEN), ""); /* it hears, and nobody told of it */
+    listener_cut(&site);
+    refused(here(never), CODE(OFFLINE_LIMIT), "never");
+    refused(here(poor), CODE(NO_CREDIT), "");
+    const Passerelle__V1__Visit *visit = let_in(here(always));
+    for (int day = 0; day < 3; day++) {
+        listener_wait(&site, 5 * HOUR);
+        leave(&site.site, "s004", visit->visit_id);
+        listener_wait(&site, 19 * HOUR);
+        visit = let_in(here(always));
+    }
+    visit = let_in(here(stranger)); /* its token is good */
+    refused(here(stranger), CODE(ALREADY_IN), "");
+    listener_push(&site); /* at the hub it is its holder's */
+    struct fault fault = FAULT_NONE;
+    struct arena arena = ARENA_INIT;
+    struct visit_row row;
+    ck_assert_int_eq(db_begin_read(hub.service.db, &fault), E_OK);
+    struct uuid id;
+    ck_assert_int_eq(uuid_parse(view_of(visit->visit_id), &id), E_OK);
+    ck_assert(visits_by_id(hub.service.db, &arena,
+                           journal_feed_no(hub.service.db, VIEW_LIT("s004")),
+                           view_bytes(id.bytes, sizeof id.bytes), &row));
+    ck_assert(view_is(row.holder_id, "zoe-4"));
+    ck_assert_int_eq(db_end(hub.service.db, &fault), E_OK);
+    arena_release(&arena);
+}
+END_TEST
+
+/* However many come, the site lets at most its stated worst case be used. */
+START_TEST(the_site_keeps_to_its_worst_case)
+{
+    const char *cards[40];
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    for (int i = 0; i < 40; i++) {
+        cards[i] = card("plan-a", arena_printf(&hub.arena, "zoe-%d", i));
+    }
+    listener_hear(&site);
+    listener_cut(&site);
+    uint64_t worst = list(&site.site, "s004")->knowledge->worst_case_units;
+    ck_assert_uint_gt(worst, 0);
+    uint64_t half_days = 0;
+    bool limited = false;
+    for (int i = 0; i < 40; i++) {
+        const Passerelle__V1__CheckInResponse *in = here(cards[i]);
+        if (in->accepted) {
+            leave(&site.site, "s004", in->visit->visit_id); /* grace: it uses nothing after all */
+        }
+        limited = limited || !in->accepted;
+    }
+    ck_assert(!limited);
+    listener_wait(&site, 60 * 1000);
+    for (int i = 0; i < 40; i++) {
+        const Passerelle__V1__CheckInResponse *in = here(cards[i]);
+        ck_assert_msg(in->accepted || in->refusal->code == CODE(SITE_FULL) ||
+                          (in->refusal->code == CODE(OFFLINE_LIMIT) &&
+                           strcmp(in->refusal->rule, "site_allowance") == 0),
+                      "%s", in->accepted ? "" : in->refusal->sentence_en);
+        if (in->accepted) {
+            half_days++;
+            listener_wait(&site, 6 * 60 * 1000);
+            leave(&site.site, "s004", in->visit->visit_id);
+        }
+        limited = limited || (!in->accepted && in->refusal->code == CODE(OFFLINE_LIMIT));
+    }
+    ck_assert(limited);
+    ck_assert_uint_eq(half_days, worst - 1); /* the last unit is no whole day */
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("away");
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, a_connected_site_decides_as_the_hub);
+    tcase_add_loop_test(cases, no_credit_holds_across_sites, 0, 2);
+    tcase_add_loop_test(cases, caps_hold_across_sites, 0, 2);
+    tcase_add_test(cases, a_visitor_who_goes_elsewhere_is_gone);
+    tcase_add_test(cases, a_pass_may_spend_its_allowance_away);
+    tcase_add_test(cases, rules_of_plans_hold_away);
+    tcase_add_test(cases, the_site_keeps_to_its_worst_case);
+    Suite *suite = suite_create("away");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
