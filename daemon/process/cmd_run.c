@@ -113,7 +113,7 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
         }
         log_write(log, LOG_INFO, "stopped", NULL, 0);
     }
-    pages_release(&pages);
+    pages_unload(&pages);
     site_stop(site);
     hub_free(hub);
     site_free(site);

@@ -1,6 +1,7 @@
 /* passerelled: finds the command and runs it. */
 #include <stdarg.h>
 
+#include "core/paper/cii.h"
 #include "process/command.h"
 
 static const struct command *const commands[] = {
@@ -156,6 +157,7 @@ int main(int argc, char **argv)
                 return EXIT_DONE;
             }
         }
+        paper_start();
         return commands[i]->run(argc - 2, argv + 2);
     }
     fprintf(stderr, "passerelled: there is no command %s; `passerelled --help` lists them\n",

@@ -394,7 +394,7 @@ int pages_init(struct pages *pages, struct hub *hub, const struct state *state,
     return err;
 }
 
-void pages_release(struct pages *pages)
+void pages_unload(struct pages *pages)
 {
     atomic_store(&pages->verify_stop, true);
     if (pages->verifying) {

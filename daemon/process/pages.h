@@ -42,6 +42,6 @@ must_check int pages_init(struct pages *pages, struct hub *hub, const struct sta
 /* Verifies all feeds in a thread of its own, then says so. */
 must_check int pages_verify(struct pages *pages, struct fault *fault);
 /* Joins that thread. */
-void pages_release(struct pages *pages);
+void pages_unload(struct pages *pages);
 
 #endif

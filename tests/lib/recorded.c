@@ -88,6 +88,14 @@ static void members_record(struct table *table)
         member.member_id = text(table, "member_id");
         member.vat_regime = standard ? PASSERELLE__V1__VAT_REGIME__VAT_REGIME_STANDARD
                                      : PASSERELLE__V1__VAT_REGIME__VAT_REGIME_FRANCHISE;
+        member.legal_name = text(table, "legal_name");
+        member.siren = text(table, "siren");
+        member.siret = text(table, "siret");
+        member.vat_id = text(table, "vat_id");
+        member.address = text(table, "address");
+        member.postcode = text(table, "postcode");
+        member.city = text(table, "city");
+        member.country = text(table, "country");
         member.is_operator = number(table, "is_operator") == 1;
         member.is_issuer = number(table, "is_issuer") == 1;
         recorded_append_entry(table->network, FEED_NET,
@@ -180,6 +188,14 @@ static void employers_record(struct table *table)
         Passerelle__V1__Employer employer = PASSERELLE__V1__EMPLOYER__INIT;
         employer.employer_id = text(table, "employer_id");
         employer.issuer_member_id = text(table, "issuer_member_id");
+        employer.legal_name = text(table, "legal_name");
+        employer.siren = text(table, "siren");
+        employer.siret = text(table, "siret");
+        employer.vat_id = text(table, "vat_id");
+        employer.address = text(table, "address");
+        employer.postcode = text(table, "postcode");
+        employer.city = text(table, "city");
+        employer.country = text(table, "country");
         recorded_append_entry(table->network, FEED_BOOKS,
                               PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_EMPLOYER_PUT, &employer.base);
     }

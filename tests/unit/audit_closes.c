@@ -10,7 +10,7 @@
 #include "passerelle/v1/settlement.pb-c.h"
 #include "service/journal.h"
 #include "service/keyring.h"
-#include "service/settlement/compute.h"
+#include "service/settlement/invoices.h"
 #include "wire/pack.h"
 
 static struct principal olive;
@@ -153,6 +153,9 @@ enum harm {
     CUT_WRONG_ROOT,
     CUT_WITHOUT_FEED,
     WRONG_SUM_PAID,
+    GAP_IN_SERIES,    /* a number that is not the next */
+    INVOICE_LEFT_OUT, /* the last of the close has no number */
+    WRONG_XML,        /* the hash of another XML */
 };
 
 static void document_harm(Passerelle__V1__SettlementDocument *document, enum harm harm)
@@ -205,9 +208,18 @@ static void december_close(struct network *network, enum harm harm)
     char text[] = "2026-12";
     ck_assert_int_eq(month_parse(VIEW_LIT("2026-12"), &month), E_OK);
     recorded_begin(network);
-    ck_assert_msg(settlement_compute(network->service.db, 3, month, &network->arena, &settlement,
-                                     &fault) == E_OK,
+    ck_assert_msg(settlement_prepare(network->service.db, 3, month, &network->arena, &settlement,
+                                     &fault) == E_OK &&
+                      invoices_number(&network->service, &network->arena, &settlement, &fault) ==
+                          E_OK,
                   "%s", fault.text);
+    Passerelle__V1__InvoicesNumbered *numbered = settlement.numbered[0];
+    char *sequence = strrchr(numbered->invoices[0]->number, '-') + 1;
+    sequence[5] = harm == GAP_IN_SERIES ? '9' : sequence[5];
+    numbered->n_invoices -= harm == INVOICE_LEFT_OUT;
+    if (harm == WRONG_XML) {
+        numbered->invoices[1]->cii_sha256.data[0] ^= 1;
+    }
     document_harm(settlement.document, harm);
     struct view bytes = wire_pack_arena(&network->arena, &settlement.document->base);
     uint8_t hash[SHA256_LEN];
@@ -227,6 +239,11 @@ static void december_close(struct network *network, enum harm harm)
     closed.paid_cents = settlement.document->paid_cents + (harm == WRONG_SUM_PAID);
     recorded_append_entry(network, "books", PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PERIOD_CLOSED,
                           &closed.base);
+    for (size_t i = 0; i < settlement.numbered_count; i++) {
+        recorded_append_entry(network, "books",
+                              PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_INVOICES_NUMBERED,
+                              &settlement.numbered[i]->base);
+    }
     struct query *query = db_query(network->service.db, &put_document);
     query_bind_int(query, "month", month.number);
     query_bind_blob(query, "document", bytes);
@@ -308,6 +325,8 @@ START_TEST(each_wrong_close_is_named)
         [WRONG_HASH] = {"document_hash", ""},      [CUT_TOO_SHORT] = {"cut_root", "s001"},
         [CUT_TOO_LONG] = {"cut_size", "s001"},     [CUT_WRONG_ROOT] = {"cut_root", "s001"},
         [CUT_WITHOUT_FEED] = {"cut_feed", "s001"}, [WRONG_SUM_PAID] = {"total", ""},
+        [GAP_IN_SERIES] = {"invoice", ""},         [INVOICE_LEFT_OUT] = {"invoice", ""},
+        [WRONG_XML] = {"invoice", ""},
     };
     static struct network network;
     static struct findings findings;
@@ -487,7 +506,7 @@ TCase *audit_closes_cases(void)
     TCase *cases = tcase_create("closes");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, three_months_are_equal);
-    tcase_add_loop_test(cases, each_wrong_close_is_named, WRONG_AMOUNT, WRONG_SUM_PAID + 1);
+    tcase_add_loop_test(cases, each_wrong_close_is_named, WRONG_AMOUNT, WRONG_XML + 1);
     tcase_add_test(cases, a_document_that_was_not_signed_is_named);
     tcase_add_test(cases, a_feed_that_is_left_out_is_named);
     tcase_add_test(cases, a_visit_that_was_changed_is_named);

@@ -10,6 +10,7 @@ struct audit *audit_new(const struct audit_options *options)
     map_init(&audit->passes, options->seed);
     map_init(&audit->feeds, options->seed);
     map_init(&audit->ids, options->seed);
+    map_init(&audit->series, options->seed);
     facts_init(&audit->facts, options->seed);
     return audit;
 }
@@ -21,6 +22,7 @@ void audit_free(struct audit *audit)
         map_release(&audit->passes);
         map_release(&audit->feeds);
         map_release(&audit->ids);
+        map_release(&audit->series);
         facts_release(&audit->facts);
         arena_release(&audit->arena);
         free(audit);

@@ -63,7 +63,7 @@ struct audit_totals audit_totals(const struct audit *audit);
 struct audit_difference {
     /* "entry", "missing_feed", "cut_feed", "cut_size", "cut_root", "close", "document_hash",
      * "document_bytes", "postings", "count", "site", "line", "net", "vat", "gross", "position",
-     * "carried", "carried_in", "carnet_use", "transfer", "total" */
+     * "carried", "carried_in", "carnet_use", "transfer", "total", "invoice" */
     const char *operation;
     char month[8];      /* of the close; empty: of none */
     char position[256]; /* what it is, in words */

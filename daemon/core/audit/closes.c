@@ -599,6 +599,7 @@ struct audit_close audit_close_check(struct audit *audit, size_t index, audit_fo
         uint8_t handed_sha256[SHA256_LEN];
         sha256(close->handed_out, handed_sha256);
         bool signed_one = memcmp(handed_sha256, outcome.books_sha256, SHA256_LEN) == 0;
+        invoices_check(audit, close, ours, tell_on, &finding);
         close->standing = signed_one ? close->handed_out : arena_copy(&audit->arena, bytes);
     }
     outcome.differences = finding.count;

@@ -30,7 +30,11 @@ void facts_release(struct facts *facts)
     free(facts->net.leaves);
     free(facts->books.all);
     free(facts->books.leaves);
+    for (size_t i = 0; i < facts->close_count; i++) {
+        free(facts->closes[i].numbered);
+    }
     free(facts->closes);
+    free(facts->recorded);
     free(facts->pending);
     free(facts->visits);
     free(facts->disputes);
@@ -107,6 +111,7 @@ static const char *period_closed(struct audit *audit, const struct audit_entry *
     struct facts *facts = &audit->facts;
     struct fact_close close = {
         .seq = entry->seq,
+        .at_utc_ms = entry->at_utc_ms,
         .sha256 = arena_copy(&audit->arena, canon_bytes(p, 2)),
         .netting = canon_number(p, 3),
         .paid_cents = canon_signed(p, 5),
@@ -142,6 +147,66 @@ static const char *period_closed(struct audit *audit, const struct audit_entry *
     facts->pending_count = 0;
     ONE_MORE(facts->closes, facts->close_count, facts->close_alloc);
     facts->closes[facts->close_count++] = close;
+    return NULL;
+}
+
+/* ---- invoices ---- */
+
+static const char *invoices_numbered(struct audit *audit, const struct audit_entry *entry,
+                                     struct view bytes)
+{
+    struct facts *facts = &audit->facts;
+    struct month month;
+    const Passerelle__V1__InvoicesNumbered *m =
+        wire_unpack_trusted(&passerelle__v1__invoices_numbered__descriptor, bytes, &audit->arena);
+    if (m == NULL || month_parse(view_of(m->month), &month) != E_OK) {
+        return "it cannot be read";
+    }
+    struct fact_close *close =
+        facts->close_count > 0 ? &facts->closes[facts->close_count - 1] : NULL;
+    if (close == NULL || close->month.number != month.number) {
+        return "its month is not the one closed last";
+    }
+    uint64_t before = close->numbered_count == 0 ? close->seq : close->numbered_seq;
+    if (entry->seq != before + 1) {
+        return "it does not stand right after its close";
+    }
+    ONE_MORE(close->numbered, close->numbered_count, close->numbered_alloc);
+    close->numbered[close->numbered_count++] = m;
+    close->numbered_seq = entry->seq;
+    return NULL;
+}
+
+static const char *invoice_recorded(struct audit *audit, const struct audit_entry *entry,
+                                    const struct canon *p)
+{
+    struct facts *facts = &audit->facts;
+    struct fact_recorded recorded = {
+        .seq = entry->seq,
+        .pro_forma = arena_copy(&audit->arena, canon_bytes(p, 1)),
+        .number = arena_copy(&audit->arena, canon_bytes(p, 2)),
+        .issued_on = arena_copy(&audit->arena, canon_bytes(p, 3)),
+    };
+    bool known = false;
+    for (size_t i = 0; i < facts->close_count; i++) {
+        for (size_t k = 0; k < facts->closes[i].numbered_count; k++) {
+            const Passerelle__V1__InvoicesNumbered *part = facts->closes[i].numbered[k];
+            for (size_t n = 0; n < part->n_invoices; n++) {
+                known = known || (part->invoices[n]->pro_forma &&
+                                  view_is(recorded.pro_forma, part->invoices[n]->number));
+            }
+        }
+    }
+    if (!known) {
+        return "no close made this pro forma";
+    }
+    for (size_t i = 0; i < facts->recorded_count; i++) {
+        if (view_equal(facts->recorded[i].pro_forma, recorded.pro_forma)) {
+            return "the host's invoice for this pro forma was recorded before";
+        }
+    }
+    ONE_MORE(facts->recorded, facts->recorded_count, facts->recorded_alloc);
+    facts->recorded[facts->recorded_count++] = recorded;
     return NULL;
 }
 
@@ -190,6 +255,7 @@ const char *facts_take(struct audit *audit, const struct audit_entry *entry, con
     case T(POLICY_SET):
         record_add(audit, &audit->facts.net, entry, VIEW_NONE, bytes);
         return NULL;
+    case T(BANK_ACCOUNT_PUT):
     case T(EMPLOYER_PUT):
     case T(PLAN_PUT):
     case T(HOLDER_PUT):
@@ -200,6 +266,10 @@ const char *facts_take(struct audit *audit, const struct audit_entry *entry, con
         return period_cut(audit, bytes);
     case T(PERIOD_CLOSED):
         return period_closed(audit, entry, p);
+    case T(INVOICES_NUMBERED):
+        return invoices_numbered(audit, entry, bytes);
+    case T(INVOICE_RECORDED):
+        return invoice_recorded(audit, entry, p);
     case T(DISPUTE_OPENED):
         dispute_opened(audit, p);
         return NULL;

@@ -6,6 +6,7 @@
 #include "core/audit/audit.h"
 #include "core/audit/canon.h"
 #include "core/close/due.h"
+#include "passerelle/v1/entries.pb-c.h"
 
 /* A site hears of a change of a pass within seconds; what it let in meanwhile is no lie. */
 enum { AUDIT_HEARD_MS = 60000 };
@@ -101,6 +102,7 @@ struct fact_cut {
 struct fact_close {
     struct month month;
     uint64_t seq;
+    int64_t at_utc_ms;
     struct view sha256;
     int64_t paid_cents;
     uint64_t netting;
@@ -108,12 +110,24 @@ struct fact_close {
     size_t cut_count;
     struct view handed_out; /* the document as the hub hands it out; empty: not given */
     struct view standing;   /* the document that later closes build on */
+    /* What numbers its invoices; none: it was closed before invoices had numbers. */
+    const Passerelle__V1__InvoicesNumbered **numbered;
+    size_t numbered_count, numbered_alloc;
+    uint64_t numbered_seq; /* of the last of them */
+};
+
+/* A host's own invoice for a pro forma. */
+struct fact_recorded {
+    uint64_t seq;
+    struct view pro_forma, number, issued_on;
 };
 
 struct facts {
     struct fact_list net, books;
     struct fact_close *closes; /* in the order of books */
     size_t close_count, close_alloc;
+    struct fact_recorded *recorded; /* in the order of books */
+    size_t recorded_count, recorded_alloc;
     struct fact_cut *pending; /* the cut of `pending_month` until its close */
     size_t pending_count, pending_alloc;
     char pending_month[8];
@@ -138,6 +152,7 @@ struct audit {
     uint64_t cut_max;              /* entries of the feed at hand that a close covers */
     struct known_feed *feed;       /* at hand; NULL: net does not know it */
     struct facts facts;
+    struct map series; /* of invoices: the last number, uint32_t, as closes were checked */
 };
 
 /* The envelope of the entry at hand, already checked. */
@@ -175,6 +190,14 @@ uint32_t facts_visit_add(struct audit *audit, uint64_t seq, const struct fact_vi
 void facts_feed_end(struct audit *audit);
 /* Fills in the roots of net and books that were told. */
 void facts_roots_find(struct audit *audit);
+
+/* ---- invoices.c ---- */
+
+/* Tells where the numbers of a close's invoices are not those that follow from the feeds: a gap, a
+ * number given twice, another day or hash. Closes are checked in the order of books. */
+void invoices_check(struct audit *audit, struct fact_close *close,
+                    const Passerelle__V1__SettlementDocument *document, audit_found *found,
+                    void *context);
 
 /* ---- compare.c ---- */
 

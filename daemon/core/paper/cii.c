@@ -228,6 +228,11 @@ static void settlement(struct xml *xml, const struct invoice *invoice)
     xml_close(xml);
 }
 
+void paper_start(void)
+{
+    xmlInitParser();
+}
+
 int cii_write(const struct invoice *invoice, struct buf *out)
 {
     static const char *const spaces[][2] = {

@@ -1,5 +1,7 @@
 #include "service/settlement/compute.h"
 
+#include "core/close/behind.h"
+#include "service/settlement/invoices.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -106,10 +108,61 @@ static int history_take(void *context, struct close_history *history, struct fau
     return settlement_history(computing->loaded, computing->month, history, fault);
 }
 
+static int keys_compare(const void *left, const void *right)
+{
+    const int64_t *a = left;
+    const int64_t *b = right;
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* What stands behind the lines of each invoice, while the rating is at hand: a later look at the
+ * month would see other contracts. Lines of earlier months and credit notes have none. */
+static int evidence_gather(struct loaded *loaded, const struct close_result *result,
+                           const struct stays *stays, struct arena *arena,
+                           struct settlement *settlement, struct fault *fault)
+{
+    struct behind behind = BEHIND_INIT;
+    struct buf out = BUF_INIT;
+    int error = behind_run(&behind, &loaded->roster, &result->rating, stays->all, result->lines,
+                           result->line_count);
+    if (error != 0) {
+        return fault_set(fault, error, "more stays than a close can hold");
+    }
+    int64_t *keys = xcalloc(stays->count + 1, sizeof *keys);
+    settlement->evidence = ARENA_ARRAY(arena, result->document_count, struct view);
+    for (uint32_t i = 0; i < result->document_count; i++) {
+        const struct document *document = &result->documents[i];
+        if (document->kind == DOCUMENT_SUBSIDY) {
+            continue;
+        }
+        buf_clear(&out);
+        for (uint32_t k = 0; k < document->line_count; k++) {
+            uint32_t line = document->line_first + k;
+            size_t count = behind.first[line + 1] - behind.first[line];
+            for (size_t s = 0; s < count; s++) {
+                keys[s] = loaded->keys[behind.stays[behind.first[line] + s]];
+            }
+            qsort(keys, count, sizeof *keys, keys_compare);
+            buf_u32be(&out, (uint32_t)count);
+            for (size_t s = 0; s < count; s++) {
+                buf_u64be(&out, (uint64_t)keys[s]);
+            }
+        }
+        settlement->evidence[i] = arena_copy(arena, buf_content(&out));
+    }
+    free(keys);
+    buf_release(&out);
+    behind_release(&behind);
+    return 0;
+}
+
+/* `settlement` NULL: no evidence. */
 static int result_compute(struct loaded *loaded, struct month month, struct arena *arena,
-                          struct close_result *result, struct fault *fault)
+                          struct close_result *result, struct settlement *settlement,
+                          struct fault *fault)
 {
     struct stays stays = STAYS_INIT;
+    loaded->keeps_keys = settlement != NULL;
     struct computing computing = {loaded, month};
     struct due_source source = {stays_again, history_take, &computing};
     int error = loaded_month(loaded, month, &stays, fault);
@@ -117,19 +170,22 @@ static int result_compute(struct loaded *loaded, struct month month, struct aren
         error = due_close(&loaded->due, &loaded->roster, month, &stays, &source,
                           registry_policy(loaded->db, arena), result, fault);
     }
+    if (error == 0 && settlement != NULL) {
+        error = evidence_gather(loaded, result, &stays, arena, settlement, fault);
+    }
     stays_release(&stays);
     return error;
 }
 
-int settlement_compute(struct db *db, uint64_t seed, struct month month, struct arena *arena,
-                       struct settlement *out, struct fault *fault)
+static int compute(struct db *db, uint64_t seed, struct month month, bool closes,
+                   struct arena *arena, struct settlement *out, struct fault *fault)
 {
     struct loaded loaded;
     struct close_result result = CLOSE_RESULT_INIT;
     struct settlement settlement = {.month = month};
     int error = loaded_open(&loaded, db, seed, VIEW_NONE, fault);
     if (error == 0) {
-        error = result_compute(&loaded, month, arena, &result, fault);
+        error = result_compute(&loaded, month, arena, &result, closes ? &settlement : NULL, fault);
     }
     if (error == 0) {
         settlement.closed_count = loaded.due.closed_count;
@@ -137,6 +193,9 @@ int settlement_compute(struct db *db, uint64_t seed, struct month month, struct 
         settlement.bytes = wire_pack_arena(arena, &settlement.document->base);
         sha256(settlement.bytes, settlement.sha256);
         error = cut_take(db, arena, &settlement, fault);
+    }
+    if (error == 0 && closes) {
+        settlement.terms = invoices_terms(db, settlement.document, arena);
     }
     if (error == 0) {
         error = db_error(db, fault);
@@ -147,4 +206,16 @@ int settlement_compute(struct db *db, uint64_t seed, struct month month, struct 
         *out = settlement;
     }
     return error;
+}
+
+int settlement_compute(struct db *db, uint64_t seed, struct month month, struct arena *arena,
+                       struct settlement *out, struct fault *fault)
+{
+    return compute(db, seed, month, false, arena, out, fault);
+}
+
+int settlement_prepare(struct db *db, uint64_t seed, struct month month, struct arena *arena,
+                       struct settlement *out, struct fault *fault)
+{
+    return compute(db, seed, month, true, arena, out, fault);
 }

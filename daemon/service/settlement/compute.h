@@ -17,11 +17,20 @@ struct settlement {
      * late, so a close may be computed while others write. */
     Passerelle__V1__FeedCut **cut;
     size_t cut_count;
+    /* For a close: what its invoices need (invoices.h). */
+    Passerelle__V1__InvoiceTerms *terms;
+    struct view *evidence; /* by document: keys of what stands behind its lines */
+    Passerelle__V1__InvoicesNumbered **numbered; /* filled when it is decided */
+    size_t numbered_count;
 };
 
 /* Inside a transaction, on any thread; the result lives in the arena. `seed` is random.
  * E_NOT_FOUND: a price is missing, by name. Seconds for millions of stays. */
 must_check int settlement_compute(struct db *db, uint64_t seed, struct month month,
+                                  struct arena *arena, struct settlement *out, struct fault *fault);
+
+/* The same for a close that is to be recorded: with the terms and the evidence of its invoices. */
+must_check int settlement_prepare(struct db *db, uint64_t seed, struct month month,
                                   struct arena *arena, struct settlement *out, struct fault *fault);
 
 /* The document of a closed month, in the arena; NULL when there is none (or it is damaged, which

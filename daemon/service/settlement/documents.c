@@ -22,14 +22,7 @@ document_of(struct service *service, struct call *call, const char *text, struct
     return document;
 }
 
-/* Which documents of a party are wanted: those of an employer, of a member, or all. */
-struct wanted {
-    const char *employer_id; /* NULL: none */
-    const char *member_id;   /* NULL: none */
-    bool all;
-};
-
-static int wanted_of(struct call *call, const char *party_id, struct wanted *out)
+int wanted_of(struct call *call, const char *party_id, struct wanted *out)
 {
     const char *own = call->who.party;
     bool others = party_id[0] != '\0';
@@ -57,7 +50,7 @@ static bool is_of(const char *wanted, const char *id)
     return wanted != NULL && strcmp(wanted, id) == 0;
 }
 
-static bool document_is_wanted(const struct wanted *wanted, const Passerelle__V1__Document *one)
+bool document_is_wanted(const struct wanted *wanted, const Passerelle__V1__Document *one)
 {
     bool to_employer = one->kind == PASSERELLE__V1__DOCUMENT_KIND__DOCUMENT_KIND_EMPLOYER_INVOICE;
     return wanted->all || is_of(wanted->member_id, one->seller_member_id) ||

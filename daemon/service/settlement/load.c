@@ -252,6 +252,7 @@ int loaded_open(struct loaded *loaded, struct db *db, uint64_t seed, struct view
 
 void loaded_release(struct loaded *loaded)
 {
+    free(loaded->keys);
     roster_release(&loaded->roster);
     arena_release(&loaded->arena);
 }
@@ -264,7 +265,7 @@ void loaded_release(struct loaded *loaded)
 enum { STATE_CLOSED = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED };
 
 /* One row becomes a stay, unless a ruling says otherwise or its holder is not loaded. */
-static int stay_take(const struct loaded *loaded, const struct query *row,
+static int stay_take(struct loaded *loaded, const struct query *row,
                      const struct loaded_feed *feed, bool late_rulings, struct stays *out,
                      struct fault *fault)
 {
@@ -292,7 +293,15 @@ static int stay_take(const struct loaded *loaded, const struct query *row,
     if (visit_id.len == sizeof stay.visit_id) {
         memcpy(stay.visit_id, visit_id.data, sizeof stay.visit_id);
     }
+    size_t place = out->count;
     due_take(&loaded->due, visit_key, late_rulings, stay, out);
+    if (loaded->keeps_keys && out->count > place) {
+        if (place >= loaded->keys_alloc) {
+            loaded->keys_alloc = out->alloc;
+            loaded->keys = xrealloc(loaded->keys, loaded->keys_alloc, sizeof *loaded->keys);
+        }
+        loaded->keys[place] = visit_key;
+    }
     return 0;
 }
 
@@ -385,6 +394,7 @@ int loaded_month(struct loaded *loaded, struct month month, struct stays *out, s
     for (size_t i = 0; i < loaded->feed_count && error == 0; i++) {
         error = feed_scan(loaded, &loaded->feeds[i], month, out, fault);
     }
+    loaded->keeps_keys = false;
     carnets_touch(loaded);
     due_touch_rulings(&loaded->due);
     return error != 0 ? error : db_error(loaded->db, fault);

@@ -9,6 +9,7 @@
 #include "passerelle/v1/errors.pb-c.h"
 #include "service/journal.h"
 #include "service/settlement/compute.h"
+#include "service/settlement/invoices.h"
 #include "service/settlement/period.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -92,7 +93,7 @@ static void close_precompute(struct service *service, struct call *call)
     Passerelle__V1__Period *period = period_message(service, call->arena, month);
     period_block(service, call->arena, month, period);
     struct settlement *settlement = ARENA_NEW(call->arena, struct settlement);
-    if (period->n_blockers == 0 && settlement_compute(service->db, random_seed(service), month,
+    if (period->n_blockers == 0 && settlement_prepare(service->db, random_seed(service), month,
                                                       call->arena, settlement, &fault) == E_OK) {
         call->prepared = settlement;
     }
@@ -120,7 +121,7 @@ static int close_decide(struct service *service, struct call *call)
     if (settlement == NULL || settlement->closed_count != period_closed_count(service->db)) {
         struct fault fault = FAULT_NONE;
         settlement = ARENA_NEW(call->arena, struct settlement);
-        int error = settlement_compute(service->db, random_seed(service), month, call->arena,
+        int error = settlement_prepare(service->db, random_seed(service), month, call->arena,
                                        settlement, &fault);
         if (error == E_NOT_FOUND) {
             period_block_add(call->arena, period, "missing_price", request->month, "%s",
@@ -130,6 +131,16 @@ static int close_decide(struct service *service, struct call *call)
         if (error != 0) {
             return call_fail_with(call, &fault);
         }
+    }
+    struct fault fault = FAULT_NONE;
+    int error = invoices_number(service, call->arena, settlement, &fault);
+    if (error == E_NOT_FOUND || error == E_INVALID) {
+        period_block_add(call->arena, period, "invoice_incomplete", request->month, "%s",
+                         fault.text);
+        return refuse_blocked(call, period);
+    }
+    if (error != 0) {
+        return call_fail_with(call, &fault);
     }
     call->decision = settlement;
     return 0;
@@ -169,6 +180,7 @@ static void close_record(struct service *service, struct call *call,
     }
     journal_append(service, view_of(call->who.author), VIEW_LIT(FEED_BOOKS),
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PERIOD_CLOSED, &closed.base);
+    invoices_record(service, call, settlement);
     Passerelle__V1__PeriodMarked marked = PASSERELLE__V1__PERIOD_MARKED__INIT;
     marked.month = month;
     marked.document_sha256 = closed.document_sha256;
@@ -231,6 +243,13 @@ const struct method settlement_methods[] = {
      .precompute = close_precompute},
     READS("ListDocuments", list_documents_request, list_documents_response, PARTIES, documents_list,
           30000, true),
+    READS("ListInvoices", list_invoices_request, list_invoices_response, PARTIES, invoices_list,
+          120000, true),
+    READS("GetInvoice", get_invoice_request, get_invoice_response, PARTIES, invoice_get, 60000,
+          true),
+    {WRITES("RecordInvoice", record_invoice_request, record_invoice_response,
+            ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_MEMBER), invoice_record_decide,
+            invoice_record_apply, 30000)},
     READS("GetTrialBalance", get_trial_balance_request, get_trial_balance_response,
           OFFICE | ROLE_BIT(ROLE_MEMBER), trial_balance_get, 60000, true),
     {WRITES("OpenDispute", open_dispute_request, open_dispute_response,

@@ -2,6 +2,7 @@
 #ifndef SERVICE_SETTLEMENT_SETTLEMENT_H
 #define SERVICE_SETTLEMENT_SETTLEMENT_H
 
+#include "passerelle/v1/settlement.pb-c.h"
 #include "service/method.h"
 
 extern const struct method settlement_methods[];
@@ -9,10 +10,25 @@ extern const size_t settlement_method_count;
 
 /* Private to settlement/: the functions of the rows in other files. */
 int documents_list(struct service *service, struct call *call);
+int invoices_list(struct service *service, struct call *call);
+int invoice_get(struct service *service, struct call *call);
+int invoice_record_decide(struct service *service, struct call *call);
+int invoice_record_apply(struct service *service, struct call *call);
 int trial_balance_get(struct service *service, struct call *call);
 int dispute_open_decide(struct service *service, struct call *call);
 int dispute_open_apply(struct service *service, struct call *call);
 int dispute_resolve_decide(struct service *service, struct call *call);
 int dispute_resolve_apply(struct service *service, struct call *call);
+
+/* Which documents of a party are wanted: those of an employer, of a member, or all. */
+struct wanted {
+    const char *employer_id; /* NULL: none */
+    const char *member_id;   /* NULL: none */
+    bool all;
+};
+/* What the caller may see of a party's; an empty id: all that it may see. Ends the call with
+ * permission_denied when that is another's. */
+must_check int wanted_of(struct call *call, const char *party_id, struct wanted *out);
+bool document_is_wanted(const struct wanted *wanted, const Passerelle__V1__Document *document);
 
 #endif

@@ -5,7 +5,9 @@
 #include <assert.h>
 
 #include "core/day/day.h"
+#include "core/paper/series.h"
 #include "passerelle/v1/desk.pb-c.h"
+#include "wire/pack.h"
 
 struct application {
     struct db *db;
@@ -413,6 +415,71 @@ static void dispute_resolved(const struct application *a, const ProtobufCMessage
     query_run(query);
 }
 
+DB_SQL(put_invoice_close, "INSERT INTO invoice_close (month, issued_on, terms_sha256) "
+                          "VALUES (:month, :issued_on, :sha256) ON CONFLICT (month) DO NOTHING");
+DB_SQL(put_invoice,
+       "INSERT INTO invoice (month, kind, seller_member_id, buyer_id, credit_note, number, series, "
+       "sequence, issued_on, record, recorded_number, recorded_on) VALUES (:month, :kind, :seller, "
+       ":buyer, :credit_note, :number, :series, :sequence, :issued_on, :record, '', '') "
+       "ON CONFLICT (month, kind, seller_member_id, buyer_id, credit_note) DO NOTHING");
+
+static void invoice_insert(const struct application *a, struct month month,
+                           const Passerelle__V1__InvoicesNumbered *all,
+                           const Passerelle__V1__NumberedInvoice *one, struct buf *record)
+{
+    struct view series = view_of(one->number);
+    uint32_t sequence = 0;
+    if (!one->pro_forma && series_parse(view_of(one->number), &series, &sequence) != E_OK) {
+        return;
+    }
+    buf_clear(record);
+    wire_pack(record, &one->base);
+    struct query *query = db_query(a->db, &put_invoice);
+    query_bind_int(query, "month", month.number);
+    query_bind_int(query, "kind", one->kind);
+    bind_id(query, "seller", one->seller_member_id);
+    bind_id(query, "buyer", one->buyer_id);
+    query_bind_int(query, "credit_note", one->credit_note);
+    bind_id(query, "number", one->number);
+    query_bind_text(query, "series", series);
+    query_bind_int(query, "sequence", sequence);
+    bind_id(query, "issued_on", all->issued_on);
+    query_bind_blob(query, "record", buf_content(record));
+    query_run(query);
+}
+
+static void invoices_numbered(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__InvoicesNumbered *m = (const void *)message;
+    struct month month;
+    struct buf record = BUF_INIT;
+    if (month_parse(view_of(m->month), &month) != E_OK) {
+        return;
+    }
+    struct query *query = db_query(a->db, &put_invoice_close);
+    query_bind_int(query, "month", month.number);
+    bind_id(query, "issued_on", m->issued_on);
+    query_bind_blob(query, "sha256", bytes_of(m->terms_sha256));
+    query_run(query);
+    for (size_t i = 0; i < m->n_invoices; i++) {
+        invoice_insert(a, month, m, m->invoices[i], &record);
+    }
+    buf_release(&record);
+}
+
+DB_SQL(record_invoice, "UPDATE invoice SET recorded_number = :number, recorded_on = :issued_on "
+                       "WHERE number = :pro_forma AND sequence = 0 AND recorded_number = ''");
+
+static void invoice_recorded(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__InvoiceRecorded *m = (const void *)message;
+    struct query *query = db_query(a->db, &record_invoice);
+    bind_id(query, "pro_forma", m->pro_forma);
+    bind_id(query, "number", m->number);
+    bind_id(query, "issued_on", m->issued_on);
+    query_run(query);
+}
+
 DB_SQL(put_visit,
        "INSERT INTO visit (visit_key, last_key, feed_no, visit_id, holder_id, pass_id, resource, "
        "medium, source, state, day, in_utc_ms, out_utc_ms, auto_closed, tariff_version, line, "
@@ -611,6 +678,8 @@ static const struct {
     APPLIES(PERIOD_CLOSED, period_closed),
     APPLIES(DISPUTE_OPENED, dispute_opened),
     APPLIES(DISPUTE_RESOLVED, dispute_resolved),
+    APPLIES(INVOICES_NUMBERED, invoices_numbered),
+    APPLIES(INVOICE_RECORDED, invoice_recorded),
     APPLIES(VISIT_OPENED, visit_opened),
     APPLIES(VISIT_CLOSED, visit_closed),
     APPLIES(VISIT_VOIDED, visit_voided),

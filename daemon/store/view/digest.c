@@ -27,6 +27,8 @@ PROJECTION(carnet, "carnet_id");
 PROJECTION(dispute, "dispute_id");
 PROJECTION(period, "month");
 PROJECTION(period_cut, "month, feed_id");
+PROJECTION(invoice, "month, kind, seller_member_id, buyer_id, credit_note");
+PROJECTION(invoice_close, "month");
 PROJECTION(visit, "visit_key");
 PROJECTION(hub_checkpoint_seen, "entry_key");
 
@@ -50,6 +52,7 @@ static const struct {
     ROW(plan),           ROW(holder),
     ROW(carnet),         ROW(dispute),
     ROW(period),         ROW(period_cut),
+    ROW(invoice),        ROW(invoice_close),
     ROW(visit),          ROW(hub_checkpoint_seen),
 };
 

@@ -1,0 +1,22 @@
+/* Invoices of a close: frozen on the snapshot, numbered by the writer, recorded with the close in
+ * one transaction. What an invoice is, core/invoices says. */
+#ifndef SERVICE_SETTLEMENT_INVOICES_H
+#define SERVICE_SETTLEMENT_INVOICES_H
+
+#include "service/service.h"
+#include "service/settlement/compute.h"
+
+/* Parties and terms of a document as the views have them now, in the arena. */
+Passerelle__V1__InvoiceTerms *invoices_terms(struct db *db,
+                                             const Passerelle__V1__SettlementDocument *document,
+                                             struct arena *arena);
+
+/* Numbers the invoices of a prepared close, from what is recorded now: on the writer, in the
+ * transaction that records the close. A fault names what an invoice lacks. */
+must_check int invoices_number(struct service *service, struct arena *arena,
+                               struct settlement *settlement, struct fault *fault);
+/* Appends their entries and keeps terms and evidence. */
+void invoices_record(struct service *service, struct call *call,
+                     const struct settlement *settlement);
+
+#endif

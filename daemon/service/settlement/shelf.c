@@ -1,0 +1,562 @@
+/* Invoices as they are asked for: made again from what was frozen, and compared with the hash in
+ * `books` before they leave. */
+#include <assert.h>
+
+#include "base/text.h"
+#include "core/invoices/numbering.h"
+#include "core/paper/cii.h"
+#include "core/paper/evidence.h"
+#include "core/paper/facturx.h"
+#include "core/paper/html.h"
+#include "core/paper/series.h"
+#include "core/paper/ubl.h"
+#include "crypt/sha256.h"
+#include "service/journal.h"
+#include "service/settlement/compute.h"
+#include "service/settlement/period.h"
+#include "service/settlement/settlement.h"
+#include "store/feed/feed.h"
+#include "wire/pack.h"
+
+#define FORMAT(name) PASSERELLE__V1__INVOICE_FORMAT__INVOICE_FORMAT_##name
+#define KIND_EMPLOYER PASSERELLE__V1__DOCUMENT_KIND__DOCUMENT_KIND_EMPLOYER_INVOICE
+enum {
+    PAGE_BYTES_MAX = 4 << 20, /* of files; an invoice larger than that stands alone */
+    FORMATS_MAX = 8,
+};
+
+/* One numbered invoice as its projection has it. */
+struct kept {
+    const Passerelle__V1__NumberedInvoice *numbered;
+    const char *recorded_number;
+    const char *recorded_on;
+};
+
+/* All that a close left for its invoices. */
+struct shelf {
+    struct service *service;
+    struct call *call;
+    struct month month;
+    struct day issued;
+    const Passerelle__V1__SettlementDocument *document;
+    const Passerelle__V1__InvoiceTerms *terms;
+    struct kept *kept; /* by numbered_compare() */
+    size_t kept_count;
+};
+
+static int numbered_compare(const void *left, const void *right)
+{
+    const Passerelle__V1__NumberedInvoice *a = ((const struct kept *)left)->numbered;
+    const Passerelle__V1__NumberedInvoice *b = ((const struct kept *)right)->numbered;
+    int order = (a->kind > b->kind) - (a->kind < b->kind);
+    order = order != 0 ? order : strcmp(a->seller_member_id, b->seller_member_id);
+    order = order != 0 ? order : strcmp(a->buyer_id, b->buyer_id);
+    return order != 0 ? order : (int)a->credit_note - (int)b->credit_note;
+}
+
+DB_SQL(select_close, "SELECT issued_on, terms_sha256 FROM invoice_close WHERE month = :month");
+DB_SQL(select_terms, "SELECT terms FROM invoice_terms WHERE month = :month");
+DB_SQL(count_kept, "SELECT COUNT(*) FROM invoice WHERE month = :month");
+DB_SQL(select_kept, "SELECT record, recorded_number, recorded_on FROM invoice "
+                    "WHERE month = :month");
+
+static int damaged(struct call *call, const char *what)
+{
+    return call_fail(call, CODE_DATA_LOSS, "%s: restore a backup", what);
+}
+
+static int terms_load(struct shelf *shelf)
+{
+    struct arena *arena = shelf->call->arena;
+    struct view wanted = VIEW_NONE;
+    uint8_t found[SHA256_LEN];
+    char month[8];
+    month_format(shelf->month, month);
+    struct query *query = db_query(shelf->service->db, &select_close);
+    query_bind_int(query, "month", shelf->month.number);
+    bool numbered = query_next(query);
+    if (numbered && day_parse(query_text(query, 0), &shelf->issued) == E_OK) {
+        wanted = arena_copy(arena, query_blob(query, 1));
+    }
+    query_end(query);
+    if (!numbered) {
+        return call_fail(shelf->call, CODE_FAILED_PRECONDITION,
+                         "%s was closed before invoices had numbers: its documents stand in "
+                         "`period documents`",
+                         month);
+    }
+    query = db_query(shelf->service->db, &select_terms);
+    query_bind_int(query, "month", shelf->month.number);
+    if (query_next(query)) {
+        sha256(query_blob(query, 0), found);
+        if (view_equal(view_bytes(found, sizeof found), wanted)) {
+            shelf->terms = wire_unpack_trusted(&passerelle__v1__invoice_terms__descriptor,
+                                               query_blob(query, 0), arena);
+        }
+    }
+    query_end(query);
+    return shelf->terms != NULL
+               ? 0
+               : damaged(shelf->call, "what the invoices of this month were made from is not what "
+                                      "its close recorded");
+}
+
+static void kept_load(struct shelf *shelf)
+{
+    struct arena *arena = shelf->call->arena;
+    struct query *query = db_query(shelf->service->db, &count_kept);
+    query_bind_int(query, "month", shelf->month.number);
+    size_t count = query_next(query) ? (size_t)query_int(query, 0) : 0;
+    query_end(query);
+    shelf->kept = ARENA_ARRAY(arena, count, struct kept);
+    query = db_query(shelf->service->db, &select_kept);
+    query_bind_int(query, "month", shelf->month.number);
+    while (shelf->kept_count < count && query_next(query)) {
+        struct kept *kept = &shelf->kept[shelf->kept_count];
+        kept->numbered = wire_unpack_trusted(&passerelle__v1__numbered_invoice__descriptor,
+                                             query_blob(query, 0), arena);
+        kept->recorded_number = arena_string(arena, query_text(query, 1));
+        kept->recorded_on = arena_string(arena, query_text(query, 2));
+        shelf->kept_count += kept->numbered != NULL;
+    }
+    query_end(query);
+    if (shelf->kept_count > 0) {
+        qsort(shelf->kept, shelf->kept_count, sizeof *shelf->kept, numbered_compare);
+    }
+}
+
+static int shelf_open(struct service *service, struct call *call, struct month month,
+                      struct shelf *out)
+{
+    *out = (struct shelf){.service = service, .call = call, .month = month};
+    out->document = settlement_stored(service->db, month, call->arena);
+    if (out->document == NULL) {
+        char text[8];
+        month_format(month, text);
+        return call_fail(call, CODE_FAILED_PRECONDITION,
+                         "%s is not closed: its invoices exist once it is", text);
+    }
+    if (terms_load(out) != 0) {
+        return -1;
+    }
+    kept_load(out);
+    return 0;
+}
+
+static const struct kept *kept_of(const struct shelf *shelf,
+                                  const Passerelle__V1__Document *document)
+{
+    Passerelle__V1__NumberedInvoice key = PASSERELLE__V1__NUMBERED_INVOICE__INIT;
+    key.kind = document->kind;
+    key.seller_member_id = document->seller_member_id;
+    key.buyer_id = document->buyer_id;
+    key.credit_note = document->credit_note;
+    struct kept wanted = {.numbered = &key};
+    return shelf->kept_count == 0 ? NULL
+                                  : bsearch(&wanted, shelf->kept, shelf->kept_count,
+                                            sizeof *shelf->kept, numbered_compare);
+}
+
+/* ---- evidence ---- */
+
+DB_SQL(select_keys, "SELECT keys FROM invoice_evidence WHERE month = :month AND place = :place");
+DB_SQL(select_visit, "SELECT visit_id FROM visit WHERE visit_key = :key");
+
+/* What is told of the entry that began a visit: the visit's id, or to an employer the first half of
+ * the leaf's hash. */
+static bool id_of_key(struct db *db, uint64_t key, bool employer, uint8_t out[EVIDENCE_LEN])
+{
+    bool found = false;
+    if (employer) {
+        struct feed_entry entry;
+        uint64_t seq = key & ((UINT64_C(1) << FEED_SEQ_BITS) - 1);
+        struct query *read = feed_read(db, (int64_t)(key >> FEED_SEQ_BITS), seq, seq);
+        found = feed_read_next(read, &entry);
+        if (found) {
+            memcpy(out, &entry.leaf, EVIDENCE_LEN);
+            query_end(read);
+        }
+        return found;
+    }
+    struct query *query = db_query(db, &select_visit);
+    query_bind_int(query, "key", (int64_t)key);
+    if (query_next(query)) {
+        struct view id = query_blob(query, 0);
+        found = id.len == EVIDENCE_LEN;
+        if (found) {
+            memcpy(out, id.data, EVIDENCE_LEN);
+        }
+    }
+    query_end(query);
+    return found;
+}
+
+static int ids_compare(const void *left, const void *right)
+{
+    return memcmp(left, right, EVIDENCE_LEN);
+}
+
+static uint64_t number_take(struct view *rest, size_t bytes)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < bytes && i < rest->len; i++) {
+        number = number << 8 | (uint8_t)rest->data[i];
+    }
+    *rest = view_slice(*rest, bytes < rest->len ? bytes : rest->len, rest->len);
+    return number;
+}
+
+static int evidence_load(struct shelf *shelf, size_t place, const struct invoice *invoice,
+                         bool employer, struct evidence *lines)
+{
+    enum { KEY_LEN = 8 };
+    struct db *db = shelf->service->db;
+    struct arena *arena = shelf->call->arena;
+    struct query *query = db_query(db, &select_keys);
+    query_bind_int(query, "month", shelf->month.number);
+    query_bind_int(query, "place", (int64_t)place);
+    struct view rest = query_next(query) ? arena_copy(arena, query_blob(query, 0)) : VIEW_NONE;
+    query_end(query);
+    for (size_t i = 0; i < invoice->line_count; i++) {
+        size_t count = (size_t)number_take(&rest, 4);
+        uint8_t(*ids)[EVIDENCE_LEN];
+        if (count > rest.len / KEY_LEN) {
+            return damaged(shelf->call, "the evidence of an invoice is cut off");
+        }
+        ids = arena_array(arena, count, sizeof *ids);
+        size_t found = 0;
+        for (size_t k = 0; k < count; k++) {
+            found += id_of_key(db, number_take(&rest, KEY_LEN), employer, ids[found]);
+        }
+        if (found > 0) {
+            qsort(ids, found, sizeof *ids, ids_compare);
+        }
+        size_t kept = 0;
+        for (size_t k = 0; k < found; k++) {
+            if (kept == 0 || memcmp(ids[kept - 1], ids[k], EVIDENCE_LEN) != 0) {
+                memmove(ids[kept++], ids[k], EVIDENCE_LEN);
+            }
+        }
+        lines[i] = (struct evidence){(const uint8_t(*)[EVIDENCE_LEN])ids, kept};
+    }
+    return 0;
+}
+
+/* ---- files ---- */
+
+static int file_write(struct shelf *shelf, size_t place, const struct invoice *invoice,
+                      Passerelle__V1__InvoiceFormat format, struct view cii, struct buf *out)
+{
+    switch (format) {
+    case FORMAT(CII):
+        buf_view(out, cii);
+        return 0;
+    case FORMAT(UBL):
+        return invoice->pro_forma || ubl_write(invoice, out) == E_OK
+                   ? 0
+                   : call_fail(shelf->call, CODE_INTERNAL, "%.*s cannot be written as UBL",
+                               VIEW_FMT(invoice->number));
+    case FORMAT(HTML):
+        html_write(invoice, out);
+        return 0;
+    case FORMAT(PDF):
+        facturx_write(invoice, cii, out);
+        return 0;
+    default: {
+        bool employer = shelf->document->documents[place]->kind == KIND_EMPLOYER;
+        struct evidence *lines =
+            ARENA_ARRAY(shelf->call->arena, invoice->line_count, struct evidence);
+        if (evidence_load(shelf, place, invoice, employer, lines) != 0) {
+            return -1;
+        }
+        evidence_json(invoice, employer, lines, out);
+        return 0;
+    }
+    }
+}
+
+static int files_write(struct shelf *shelf, size_t place, const struct invoice *invoice,
+                       const Passerelle__V1__InvoiceFormat *formats, size_t format_count,
+                       Passerelle__V1__Invoice *out, size_t *bytes)
+{
+    struct arena *arena = shelf->call->arena;
+    struct buf cii = BUF_INIT;
+    struct buf file = BUF_INIT;
+    uint8_t hash[SHA256_LEN];
+    int error = 0;
+    if (!invoice->pro_forma) {
+        int failed = cii_write(invoice, &cii);
+        sha256(buf_content(&cii), hash);
+        if (failed != E_OK ||
+            !view_equal(view_bytes(hash, sizeof hash), wire_view(out->cii_sha256))) {
+            error = damaged(shelf->call,
+                            arena_printf(arena, "%s is not what its close recorded", out->number));
+        }
+    }
+    out->files = ARENA_ARRAY(arena, format_count, Passerelle__V1__InvoiceFile *);
+    for (size_t i = 0; i < format_count && error == 0; i++) {
+        bool is_xml = formats[i] == FORMAT(CII) || formats[i] == FORMAT(UBL);
+        if (is_xml && invoice->pro_forma) {
+            continue;
+        }
+        buf_clear(&file);
+        error = file_write(shelf, place, invoice, formats[i], buf_content(&cii), &file);
+        Passerelle__V1__InvoiceFile *one =
+            wire_new(arena, &passerelle__v1__invoice_file__descriptor);
+        one->format = formats[i];
+        one->content = wire_bytes(arena_copy(arena, buf_content(&file)));
+        out->files[out->n_files++] = one;
+        *bytes += file.len;
+    }
+    buf_release(&cii);
+    buf_release(&file);
+    return error;
+}
+
+static char *day_string(struct arena *arena, struct day day)
+{
+    char text[11];
+    day_format(day, text);
+    return arena_string(arena, view_of(text));
+}
+
+/* The invoice of a document, with its files. NULL after the call failed. */
+static Passerelle__V1__Invoice *invoice_make(struct shelf *shelf, size_t place,
+                                             const struct kept *kept,
+                                             const Passerelle__V1__InvoiceFormat *formats,
+                                             size_t format_count, size_t *bytes)
+{
+    struct arena *arena = shelf->call->arena;
+    const Passerelle__V1__NumberedInvoice *numbered = kept->numbered;
+    struct invoice made;
+    struct fault fault = FAULT_NONE;
+    if (numbered_invoice(shelf->document->documents[place], numbered, shelf->month, shelf->issued,
+                         shelf->terms, arena, &made, &fault) != E_OK) {
+        call_fail_with(shelf->call, &fault);
+        return NULL;
+    }
+    Passerelle__V1__Invoice *out = wire_new(arena, &passerelle__v1__invoice__descriptor);
+    char month[8];
+    month_format(shelf->month, month);
+    out->number = wire_string(arena, made.number);
+    out->month = arena_string(arena, view_of(month));
+    out->kind = numbered->kind;
+    out->credit_note = numbered->credit_note;
+    out->pro_forma = numbered->pro_forma;
+    out->type_code = (uint32_t)made.type;
+    out->seller_member_id = numbered->seller_member_id;
+    out->seller_name = wire_string(arena, made.seller.name);
+    out->buyer_id = numbered->buyer_id;
+    out->buyer_name = wire_string(arena, made.buyer.name);
+    out->issued_on = day_string(arena, made.issued);
+    if (!invoice_is_credit(&made)) {
+        out->due_on = day_string(arena, made.due);
+    }
+    out->net_cents = made.net.cents;
+    out->vat_cents = made.vat.cents;
+    out->gross_cents = made.gross.cents;
+    out->paid_cents = made.paid.cents;
+    out->payable_cents = made.payable.cents;
+    out->months = numbered->months;
+    out->n_months = numbered->n_months;
+    out->preceding = ARENA_ARRAY(arena, numbered->n_preceding, char *);
+    for (size_t i = 0; i < numbered->n_preceding; i++) {
+        out->preceding[out->n_preceding++] = numbered->preceding[i]->number;
+    }
+    out->cii_sha256 = numbered->cii_sha256;
+    out->recorded_number = wire_string(arena, view_of(kept->recorded_number));
+    out->recorded_on = wire_string(arena, view_of(kept->recorded_on));
+    if (format_count > 0 &&
+        files_write(shelf, place, &made, formats, format_count, out, bytes) != 0) {
+        return NULL;
+    }
+    return out;
+}
+
+static int formats_check(struct call *call, const Passerelle__V1__InvoiceFormat *formats,
+                         size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (formats[i] < FORMAT(CII) || formats[i] > FORMAT(EVIDENCE) || count > FORMATS_MAX) {
+            return call_violation(call, "formats", "ask for CII, UBL, HTML, PDF, EVIDENCE");
+        }
+    }
+    return 0;
+}
+
+/* ---- ListInvoices ---- */
+
+int invoices_list(struct service *service, struct call *call)
+{
+    const Passerelle__V1__ListInvoicesRequest *request = (const void *)call->request;
+    struct month month;
+    struct wanted wanted;
+    struct shelf shelf;
+    uint64_t from = 0;
+    if (period_parse(call, request->month, &month) != 0 ||
+        formats_check(call, request->formats, request->n_formats) != 0 ||
+        wanted_of(call, request->party_id, &wanted) != 0) {
+        return -1;
+    }
+    if (request->page_token[0] != '\0' && text_u64(view_of(request->page_token), &from) != E_OK) {
+        return call_violation(call, "page_token", "give the token of the last answer as it was");
+    }
+    if (shelf_open(service, call, month, &shelf) != 0) {
+        return -1;
+    }
+    Passerelle__V1__ListInvoicesResponse *response = call_respond(call);
+    size_t bytes = 0;
+    response->invoices =
+        ARENA_ARRAY(call->arena, shelf.document->n_documents, Passerelle__V1__Invoice *);
+    for (size_t i = 0; i < shelf.document->n_documents; i++) {
+        const Passerelle__V1__Document *document = shelf.document->documents[i];
+        const struct kept *kept = kept_of(&shelf, document);
+        if (kept == NULL || !document_is_wanted(&wanted, document)) {
+            continue;
+        }
+        response->total++;
+        if (i < from || response->next_page_token[0] != '\0') {
+            continue;
+        }
+        if (bytes > PAGE_BYTES_MAX) {
+            response->next_page_token = arena_printf(call->arena, "%zu", i);
+            continue;
+        }
+        Passerelle__V1__Invoice *one =
+            invoice_make(&shelf, i, kept, request->formats, request->n_formats, &bytes);
+        if (one == NULL) {
+            return -1;
+        }
+        response->invoices[response->n_invoices++] = one;
+    }
+    return 0;
+}
+
+/* ---- GetInvoice ---- */
+
+DB_SQL(select_by_number, "SELECT month, record FROM invoice WHERE number = :number");
+
+/* The close and the document of a number, if the caller may see it; fails the call otherwise. */
+static int find(struct service *service, struct call *call, const char *number, struct shelf *shelf,
+                size_t *place)
+{
+    struct wanted wanted;
+    const Passerelle__V1__NumberedInvoice *numbered = NULL;
+    struct month month = {0};
+    if (wanted_of(call, "", &wanted) != 0) {
+        return -1;
+    }
+    struct query *query = db_query(service->db, &select_by_number);
+    query_bind_text(query, "number", view_of(number));
+    if (query_next(query)) {
+        month.number = (int32_t)query_int(query, 0);
+        numbered = wire_unpack_trusted(&passerelle__v1__numbered_invoice__descriptor,
+                                       query_blob(query, 1), call->arena);
+    }
+    query_end(query);
+    if (numbered != NULL && shelf_open(service, call, month, shelf) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; numbered != NULL && i < shelf->document->n_documents; i++) {
+        const Passerelle__V1__Document *document = shelf->document->documents[i];
+        if (numbered_is_of(numbered, document) && document_is_wanted(&wanted, document)) {
+            *place = i;
+            return 0;
+        }
+    }
+    return call_fail(call, CODE_NOT_FOUND,
+                     "there is no invoice %s among yours: `passerelle invoice list MONTH` names "
+                     "them",
+                     number);
+}
+
+int invoice_get(struct service *service, struct call *call)
+{
+    const Passerelle__V1__GetInvoiceRequest *request = (const void *)call->request;
+    struct shelf shelf;
+    size_t place, bytes = 0;
+    if (formats_check(call, request->formats, request->n_formats) != 0 ||
+        find(service, call, request->number, &shelf, &place) != 0) {
+        return -1;
+    }
+    Passerelle__V1__GetInvoiceResponse *response = call_respond(call);
+    const struct kept *kept = kept_of(&shelf, shelf.document->documents[place]);
+    assert(kept != NULL); /* it was found by its row */
+    response->invoice =
+        invoice_make(&shelf, place, kept, request->formats, request->n_formats, &bytes);
+    return response->invoice != NULL ? 0 : -1;
+}
+
+/* ---- RecordInvoice ---- */
+
+/* BR-FR-01 and BR-FR-02: a credit note will have to name it. */
+static bool can_be_number(const char *text)
+{
+    static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "+-_/";
+    size_t len = strlen(text);
+    return len >= 1 && len <= SERIES_TEXT_MAX && strspn(text, allowed) == len;
+}
+
+int invoice_record_decide(struct service *service, struct call *call)
+{
+    const Passerelle__V1__RecordInvoiceRequest *request = (const void *)call->request;
+    struct shelf shelf;
+    size_t place;
+    struct day issued;
+    if (find(service, call, request->pro_forma, &shelf, &place) != 0) {
+        return -1;
+    }
+    const Passerelle__V1__Document *document = shelf.document->documents[place];
+    const struct kept *kept = kept_of(&shelf, document);
+    assert(kept != NULL);
+    if (!kept->numbered->pro_forma) {
+        return call_fail(call, CODE_FAILED_PRECONDITION,
+                         "%s is an invoice already: only a pro forma waits for the host's own",
+                         request->pro_forma);
+    }
+    if (call->who.role == ROLE_MEMBER && strcmp(document->buyer_id, call->who.party) != 0) {
+        return call_fail(call, CODE_PERMISSION_DENIED,
+                         "the issuer that gets the host's invoice records it");
+    }
+    if (kept->recorded_number[0] != '\0') {
+        return call_fail(call, CODE_FAILED_PRECONDITION,
+                         "the host's invoice %s of %s was recorded for it already",
+                         kept->recorded_number, kept->recorded_on);
+    }
+    if (!can_be_number(request->number)) {
+        return call_violation(call, "number",
+                              "write the host's number with 1 to %d letters, digits, '+', '-', "
+                              "'_' or '/'",
+                              SERIES_TEXT_MAX);
+    }
+    if (day_parse(view_of(request->issued_on), &issued) != E_OK ||
+        day_compare(issued, month_first(shelf.month)) < 0 ||
+        day_compare(issued, day_of_instant(service_now(service))) > 0) {
+        return call_violation(call, "issued_on",
+                              "write the invoice's day as 2026-11-05, from the month that it "
+                              "bills up to today");
+    }
+    int64_t gross_cents = document->credit_note ? -document->gross_cents : document->gross_cents;
+    if (request->gross_cents != gross_cents) {
+        return call_violation(call, "gross_cents",
+                              "the pro forma says %lld cents: ask the host to correct its "
+                              "invoice, or dispute the visits",
+                              (long long)gross_cents);
+    }
+    return 0;
+}
+
+int invoice_record_apply(struct service *service, struct call *call)
+{
+    const Passerelle__V1__RecordInvoiceRequest *request = (const void *)call->request;
+    call_respond(call);
+    Passerelle__V1__InvoiceRecorded recorded = PASSERELLE__V1__INVOICE_RECORDED__INIT;
+    recorded.pro_forma = request->pro_forma;
+    recorded.number = request->number;
+    recorded.issued_on = request->issued_on;
+    recorded.gross_cents = request->gross_cents;
+    journal_append(service, view_of(call->who.author), VIEW_LIT(FEED_BOOKS),
+                   PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_INVOICE_RECORDED, &recorded.base);
+    return 0;
+}
