@@ -215,6 +215,16 @@ static ProtobufCMessage *submessage(struct cli *cli, ProtobufCMessage *message, 
     return *member;
 }
 
+/* Whether an option, "self-billing-mandate-signed-on", begins with a field's name and a hyphen. */
+static bool begins_with_field(const char *option, const char *field)
+{
+    size_t i = 0;
+    while (field[i] != '\0' && option[i] == (field[i] == '_' ? '-' : field[i])) {
+        i++;
+    }
+    return field[i] == '\0' && option[i] == '-';
+}
+
 /* The option may name a field of the request, or of the record in it, or of a message in the record
  * ("mandate-iban"). */
 static bool set_option(struct cli *cli, const struct command *command, ProtobufCMessage *request,
@@ -236,7 +246,7 @@ static bool set_option(struct cli *cli, const struct command *command, ProtobufC
             const ProtobufCFieldDescriptor *outer = &targets[i]->descriptor->fields[k];
             size_t n = strlen(outer->name);
             if (outer->type == PROTOBUF_C_TYPE_MESSAGE && !field_is_repeated(outer) &&
-                strncmp(option, outer->name, n) == 0 && option[n] == '-') {
+                begins_with_field(option, outer->name)) {
                 ProtobufCMessage *inner = submessage(cli, targets[i], outer->name);
                 field = field_of_option(inner, option + n + 1);
                 if (field != NULL) {
