@@ -58,6 +58,8 @@ struct vfs_twin {
     size_t capacity;
 };
 
+enum { SECTOR = 4096 };
+
 /* ---- content ---- */
 
 static void content_write(struct content *content, const void *data, size_t len, size_t offset)
@@ -215,15 +217,13 @@ static int file_read(sqlite3_file *file, void *out, int amount, sqlite3_int64 of
     return SQLITE_OK;
 }
 
-static int file_write(sqlite3_file *file, const void *data, int amount, sqlite3_int64 offset)
+static int write_piece(struct handle *handle, const void *data, size_t len, size_t offset)
 {
-    struct handle *handle = (struct handle *)file;
     struct vfs_twin *twin = handle->twin;
-    size_t len = (size_t)amount;
-    size_t end = (size_t)offset + len;
+    size_t end = offset + len;
     if (strikes(handle)) {
         if (twin->fault == VFS_FAULT_ONCE || twin->operations == twin->fault_at) {
-            note_change(handle->inode, data, len / 2, (size_t)offset);
+            note_change(handle->inode, data, len / 2, offset);
         }
         return SQLITE_IOERR_WRITE;
     }
@@ -231,8 +231,20 @@ static int file_write(sqlite3_file *file, const void *data, int amount, sqlite3_
     if (twin->capacity > 0 && grows > 0 && vfs_twin_used(twin) + grows > twin->capacity) {
         return SQLITE_FULL;
     }
-    note_change(handle->inode, data, len, (size_t)offset);
+    note_change(handle->inode, data, len, offset);
     return SQLITE_OK;
+}
+
+/* A large write is one operation for each sector: it can fail, and be lost or torn, at any. */
+static int file_write(sqlite3_file *file, const void *data, int amount, sqlite3_int64 offset)
+{
+    int rc = SQLITE_OK;
+    for (int done = 0; rc == SQLITE_OK && done < amount; done += SECTOR) {
+        int len = amount - done < SECTOR ? amount - done : SECTOR;
+        rc = write_piece((struct handle *)file, (const char *)data + done, (size_t)len,
+                         (size_t)offset + (size_t)done);
+    }
+    return rc;
 }
 
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
@@ -308,7 +320,7 @@ static int file_control(sqlite3_file *file, int operation, void *argument)
 static int file_sector_size(sqlite3_file *file)
 {
     (void)file;
-    return 4096;
+    return SECTOR;
 }
 
 static int file_characteristics(sqlite3_file *file)

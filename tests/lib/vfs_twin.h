@@ -25,7 +25,7 @@ struct vfs_twin *vfs_twin_new(const char *name);
 /* All connections must be closed. */
 void vfs_twin_free(struct vfs_twin *twin);
 
-/* Counts reads, writes, truncations and syncs from 1. The operation with that number from now on
+/* Counts reads, writes (one for each 4 KiB), truncations and syncs from 1. The operation with that number from now on
  * meets the fault. */
 void vfs_twin_plan(struct vfs_twin *twin, enum vfs_fault fault, uint64_t operation);
 /* Operations since the last plan; whether the planned fault has happened. */

@@ -238,6 +238,62 @@ START_TEST(readers_see_one_state)
 }
 END_TEST
 
+DB_SQL(sql_fill, "INSERT INTO t (id, name) WITH RECURSIVE n (i) AS (SELECT :first UNION ALL "
+                 "SELECT i + 1 FROM n WHERE i < :last) SELECT i, hex(i) || hex(zeroblob(1000)) FROM n");
+DB_SQL(sql_rename, "UPDATE t SET name = 'again' || substr(name, 6) WHERE id % 7 = 0");
+DB_SQL(sql_sum, "SELECT COUNT(*), SUM(length(name)), SUM(name LIKE 'again%') FROM t");
+
+static void assert_sums(struct db *db, int64_t rows, int64_t bytes, int64_t again)
+{
+    struct query *query = db_query(db, &sql_sum);
+    ck_assert(query_next(query));
+    ck_assert_int_eq(query_int(query, 0), rows);
+    ck_assert_int_eq(query_int(query, 1), bytes);
+    ck_assert_int_eq(query_int(query, 2), again);
+    query_end(query);
+}
+
+static void fill(struct db *db, int64_t first, int64_t last)
+{
+    struct query *query = db_query(db, &sql_fill);
+    query_bind_int(query, "first", first);
+    query_bind_int(query, "last", last);
+    ck_assert_int_eq(query_run(query), last - first + 1);
+}
+
+/* Pages go to the log and come back from it before they are synced. */
+START_TEST(transactions_larger_than_the_cache)
+{
+    struct db *db = NULL;
+    db_free(with_table());
+    ck_assert_int_eq(
+        db_open(&db, &(struct db_options){.path = path, .mode = DB_WRITE, .cache_kib = 40}, NULL),
+        E_OK);
+    ck_assert_int_eq(db_begin(db, NULL), E_OK);
+    fill(db, 1000, 1999);
+    query_run(db_query(db, &sql_rename));
+    assert_sums(db, 1000, 2008000, 143);
+    db_savepoint(db);
+    fill(db, 2000, 2999);
+    db_savepoint_undo(db);
+    assert_sums(db, 1000, 2008000, 143);
+    db_end(db, NULL);
+    ck_assert_int_eq(db_begin(db, NULL), E_OK);
+    assert_sums(db, 0, 0, 0);
+    fill(db, 1000, 1999);
+    query_run(db_query(db, &sql_rename));
+    ck_assert_int_eq(db_commit(db, NULL), E_OK);
+
+    struct db *reader = open_as(DB_READ);
+    ck_assert_int_eq(db_begin_read(reader, NULL), E_OK);
+    assert_sums(reader, 1000, 2008000, 143);
+    ck_assert_int_eq(db_end(reader, NULL), E_OK);
+    ck_assert_int_eq(db_check_pages(reader, NULL), E_OK);
+    db_free(reader);
+    db_free(db);
+}
+END_TEST
+
 START_TEST(a_second_writer_waits_then_is_told)
 {
     struct fault fault = FAULT_NONE;
@@ -340,6 +396,7 @@ int main(void)
     tcase_add_test(tc, the_first_error_sticks_and_undo_forgets);
     tcase_add_test(tc, indexes_are_dropped_and_made_again);
     tcase_add_test(tc, readers_see_one_state);
+    tcase_add_test(tc, transactions_larger_than_the_cache);
     tcase_add_test(tc, a_second_writer_waits_then_is_told);
     tcase_add_test(tc, opening_refuses_with_a_sentence);
     tcase_add_test(tc, migrations_are_applied_once);

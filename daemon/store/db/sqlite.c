@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "store/db/gather.h"
 
 /* How often one statement may be read at the same time on one connection: more is a leak. */
 enum { QUERY_DEPTH_MAX = 8 };
@@ -38,6 +39,7 @@ static const char *const control_sql[CONTROL_COUNT] = {
 
 struct db {
     sqlite3 *handle;
+    struct gather *gather; /* what a connection that writes puts over its VFS */
     char *path;
     struct query *queries; /* one for each declared statement */
     struct query nothing;  /* what db_query() gives after a failure */
@@ -215,7 +217,12 @@ int db_open(struct db **out, const struct db_options *options, struct fault *fau
     db->path = xstrdup(options->path);
     db->queries = xcalloc(sql_count() + 1, sizeof *db->queries);
     db->nothing.db = db;
-    int rc = sqlite3_open_v2(options->path, &db->handle, flags, options->vfs);
+    const char *vfs = options->vfs;
+    if (options->mode != DB_READ) {
+        db->gather = gather_new(vfs);
+        vfs = db->gather == NULL ? vfs : gather_name(db->gather);
+    }
+    int rc = sqlite3_open_v2(options->path, &db->handle, flags, vfs);
     if (rc == SQLITE_OK) {
         rc = apply_options(db, options);
     }
@@ -250,6 +257,7 @@ void db_free(struct db *db)
     }
     int rc = sqlite3_close(db->handle);
     assert(rc == SQLITE_OK);
+    gather_free(db->gather);
     free(db->queries);
     free(db->path);
     free(db);
