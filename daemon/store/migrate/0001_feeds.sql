@@ -13,7 +13,7 @@ CREATE TABLE feed (
 -- subtree that this leaf completes, smallest first, 32 bytes each: the tree has no other table.
 -- They stand before the bytes, so that reading a proof touches no overflow page.
 CREATE TABLE entry (
-    entry_id @rowid,
+    entry_id bigint PRIMARY KEY,
     appended_utc_ms bigint NOT NULL,
     nodes blob NOT NULL,
     bytes blob NOT NULL

@@ -121,7 +121,7 @@ CREATE TABLE period_cut (
 -- visit_key: id of the entry that began it; last_key: of the last entry about it. out_utc_ms is NULL
 -- while the visitor is in, and for a stay whose end nobody told.
 CREATE TABLE visit (
-    visit_key @rowid,
+    visit_key bigint PRIMARY KEY,
     last_key bigint NOT NULL,
     feed_no bigint NOT NULL,
     visit_id blob NOT NULL,
