@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <event2/bufferevent_ssl.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -91,9 +92,37 @@ void conn_move(struct conn *conn, enum conn_state to)
     }
 }
 
+/* Hands bytes to TLS without the detour by libevent's queue, which would wait for the socket to be
+ * writable in the next turn. Returns how many it took; what is left, the queue offers again. */
+static size_t write_now(struct conn *conn, struct view bytes)
+{
+    size_t done = 0;
+    ERR_clear_error();
+    while (done < bytes.len) {
+        size_t len = bytes.len - done < INT_MAX ? bytes.len - done : INT_MAX;
+        int n = SSL_write(conn->ssl, bytes.data + done, (int)len);
+        if (n <= 0) {
+            int why = SSL_get_error(conn->ssl, n);
+            if (why != SSL_ERROR_WANT_WRITE && why != SSL_ERROR_WANT_READ) {
+                conn->broken = true;
+                bufferevent_trigger_event(conn->bev, BEV_EVENT_ERROR, BEV_OPT_DEFER_CALLBACKS);
+            }
+            break;
+        }
+        done += (size_t)n;
+    }
+    return done;
+}
+
 void conn_write(struct conn *conn, struct view bytes)
 {
-    if (!conn->broken && conn->state != CONN_CLOSED && bytes.len > 0 &&
+    if (conn->broken || conn->state == CONN_CLOSED) {
+        return;
+    }
+    if (conn_unsent(conn) == 0) {
+        bytes = view_slice(bytes, write_now(conn, bytes), bytes.len);
+    }
+    if (!conn->broken && bytes.len > 0 &&
         bufferevent_write(conn->bev, bytes.data, bytes.len) != 0) {
         conn->broken = true;
     }
