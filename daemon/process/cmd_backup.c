@@ -62,7 +62,12 @@ static int run(int argc, char **argv)
     if (err != E_OK) {
         return command_fail(&fault);
     }
-    err = make_backup(&state, words[1], !without_keys, &count, &fault);
+    if (settings.role == SETTING_ROLE_SITE) {
+        err = fault_set(&fault, E_UNSUPPORTED,
+                        "a site needs no backup: what has its receipt is at the hub, and a new box "
+                        "joins with a join code (passerelle site enrol)");
+    }
+    err = err != E_OK ? err : make_backup(&state, words[1], !without_keys, &count, &fault);
     state_release(&state);
     if (err != E_OK) {
         return command_fail(&fault);

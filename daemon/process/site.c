@@ -443,6 +443,11 @@ int site_start(struct site *site, struct fault *fault)
     return E_OK;
 }
 
+void site_status(struct site *site, struct uplink_status *out)
+{
+    uplink_status(site->uplink, out);
+}
+
 void site_stop(struct site *site)
 {
     if (site == NULL) {

@@ -15,6 +15,7 @@ must_check int site_new(struct site **out, struct hub *hub, const struct state *
                         struct fault *fault);
 /* Starts the threads, behind hub_start_writer(). */
 must_check int site_start(struct site *site, struct fault *fault);
+void site_status(struct site *site, struct uplink_status *out);
 /* Before hub_stop(): breaks off what is on its way and joins the threads. */
 void site_stop(struct site *site);
 /* NULL is fine. */
