@@ -27,7 +27,8 @@ static void print_daemon(const Passerelle__V1__GetNetworkResponse *network)
     if (knowledge->as_of_utc_ms == 0) {
         printf("It has not yet heard from the hub.\n");
     } else {
-        printf("It %s the hub; what it knows is ", knowledge->connected ? "hears from" : "does not hear");
+        printf("It %s the hub; what it knows is ",
+               knowledge->connected ? "hears from" : "does not hear from");
         print_age(network->now_utc_ms - knowledge->as_of_utc_ms);
         printf(" old%s%s.\n", knowledge->complete ? "" : ", and not yet complete",
                knowledge->horizon_passed ? ": longer than the policy's horizon" : "");

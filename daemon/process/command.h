@@ -23,8 +23,8 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct command command_init, command_join, command_leave, command_run, command_check, command_rebuild,
-    command_backup, command_restore, command_settings;
+extern const struct command command_init, command_join, command_leave, command_run, command_check,
+    command_rebuild, command_backup, command_restore, command_settings;
 
 /* ---- options ---- */
 

@@ -195,7 +195,7 @@ static void submit(void *context, struct call *call)
     }
     if (call->method->apply != NULL && atomic_load(&hub->node.catching_up)) {
         call_fail(call, CODE_UNAVAILABLE,
-                  "this daemon asks its hub whether its own ledger is whole: try again in a moment");
+                  "this daemon asks its hub whether its ledger is whole: try again in a moment");
         call->error.retry_after_s = 1;
         call->done(call);
         return;
@@ -462,7 +462,8 @@ int hub_open(struct hub **out, const struct hub_options *options, struct fault *
         .db = hub->service.db,
         .env = hub->node.env,
         .log = options->log,
-        .hooks = {.context = hub, .run = run, .mark = mark, .undo = undo, .flush = flush, .committed = committed,
+        .hooks = {.context = hub, .run = run, .mark = mark, .undo = undo, .flush = flush,
+                  .committed = committed,
                   .abandoned = abandoned, .tick = tick},
         .queue_max = (size_t)settings->queue_calls,
         .group_max = (size_t)settings->group_calls,

@@ -1,5 +1,6 @@
-/* The hub, or the daemon of a site, at work: what stands behind the transport. It owns the node, the writer with its
- * connection, the thread for long reads, and one read-only connection for each I/O thread.
+/* The hub, or the daemon of a site, at work: what stands behind the transport. It owns the node,
+ * the writer with its connection, the thread for long reads, and one read-only connection for each
+ * I/O thread.
  *
  * The way of a call: the transport finds its row and its caller here, then submits it. A read runs
  * at once on the I/O thread, or on the worker when its row says `slow`. A write is prepared on the

@@ -5,8 +5,8 @@
 #include "process/command.h"
 
 static const struct command *const commands[] = {
-    &command_init,    &command_join, &command_leave, &command_run,     &command_check, &command_rebuild, &command_backup,
-    &command_restore, &command_settings,
+    &command_init,    &command_join,   &command_leave,   &command_run,      &command_check,
+    &command_rebuild, &command_backup, &command_restore, &command_settings,
 };
 
 static void print_help(FILE *out)

@@ -1,6 +1,6 @@
 /* Plain pages beside the services: /healthz (the process lives), /readyz (it can be used:
- * until damage is found behind the start, or it stops), /ca.crt of a hub (who joins compares it with
- * what the join code says), /metrics (Prometheus text format 0.0.4). */
+ * until damage is found behind the start, or it stops), /ca.crt of a hub (who joins compares it
+ * with what the join code says), /metrics (Prometheus text format 0.0.4). */
 #ifndef PROCESS_PAGES_H
 #define PROCESS_PAGES_H
 
