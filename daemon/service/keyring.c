@@ -1,5 +1,7 @@
 #include "service/keyring.h"
 
+#include <pthread.h>
+
 #include "base/map.h"
 #include "base/text.h"
 #include "crypt/keyfile.h"
@@ -9,6 +11,7 @@
 struct keyring {
     char *dir;
     const struct env *env;
+    pthread_mutex_t lock;
     struct map by_name; /* "feed s001" -> struct ed25519_key */
 };
 
@@ -20,6 +23,7 @@ struct keyring *keyring_new(const char *dir, const struct env *env)
     uint64_t seed;
     env_random(env, &seed, sizeof seed);
     map_init(&keyring->by_name, seed);
+    pthread_mutex_init(&keyring->lock, NULL);
     return keyring;
 }
 
@@ -35,6 +39,7 @@ void keyring_free(struct keyring *keyring)
         free(slot->value);
     }
     map_release(&keyring->by_name);
+    pthread_mutex_destroy(&keyring->lock);
     free(keyring->dir);
     free(keyring);
 }
@@ -50,8 +55,8 @@ static const struct ed25519_key *remember(struct keyring *keyring, const char *p
 }
 
 /* Reads the key, or makes it when it is missing and `make` allows. */
-static int fetch(struct keyring *keyring, const char *file, const char *purpose, bool make,
-                 const struct ed25519_key **out, struct fault *fault)
+static int fetch_locked(struct keyring *keyring, const char *file, const char *purpose, bool make,
+                        const struct ed25519_key **out, struct fault *fault)
 {
     const struct ed25519_key *known = map_get(&keyring->by_name, view_of(purpose));
     if (known != NULL) {
@@ -74,6 +79,15 @@ static int fetch(struct keyring *keyring, const char *file, const char *purpose,
         ed25519_key_wipe(&key);
     }
     arena_release(&arena);
+    return err;
+}
+
+static int fetch(struct keyring *keyring, const char *file, const char *purpose, bool make,
+                 const struct ed25519_key **out, struct fault *fault)
+{
+    pthread_mutex_lock(&keyring->lock);
+    int err = fetch_locked(keyring, file, purpose, make, out, fault);
+    pthread_mutex_unlock(&keyring->lock);
     return err;
 }
 
@@ -146,7 +160,9 @@ int keyring_token_make(struct keyring *keyring, uint8_t key_id[static 4],
     char *path = arena_printf(&arena, "%s/%s.key", keyring->dir, file);
     int err = keyfile_write(path, purpose, &key, fault);
     if (err == E_OK) {
+        pthread_mutex_lock(&keyring->lock);
         *out = remember(keyring, purpose, &key);
+        pthread_mutex_unlock(&keyring->lock);
     }
     ed25519_key_wipe(&key);
     arena_release(&arena);

@@ -1,7 +1,7 @@
 /* The secret keys of this node, each in a file of its own under <state>/keys (mode 0600):
  * `feed-<id>.key` signs one feed's checkpoints (`feed-<id>-<epoch>.key` after its first epoch),
  * `token-<key id>.key` signs pass tokens, `cosign.key` cosigns. Keys are read when first needed and
- * kept in memory that is wiped. Writer thread only.
+ * kept in memory that is wiped. Any thread; what is made is made by the writer.
  *
  * Losing token keys or feed keys is survivable (new ones are published); telling them is not: each
  * file but those in daily use (feeds, the newest token key) may be kept offline. */

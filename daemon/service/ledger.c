@@ -5,6 +5,7 @@
 #include "service/sync/follow.h"
 #include "service/sync/problems.h"
 #include "service/sync/push.h"
+#include "service/sync/snapshot.h"
 #include "wire/pack.h"
 
 enum {
@@ -146,6 +147,21 @@ static int tree_size(struct service *service, struct call *call, const struct fe
     return 0;
 }
 
+/* A site that began with a snapshot does not hold what lies before it. */
+static bool is_below_base(struct service *service, struct call *call, const struct feed_id *feed,
+                          uint64_t seq)
+{
+    uint64_t base = feed_base(service->db, feed->no);
+    if (seq > base) {
+        return false;
+    }
+    call_fail(call, CODE_OUT_OF_RANGE,
+              "this daemon began with a snapshot of %s and holds its entries from %llu on: ask the "
+              "hub for earlier ones",
+              feed->name, (unsigned long long)base + 1);
+    return true;
+}
+
 static ProtobufCBinaryData *hashes_of(struct call *call, const struct tree_proof *proof)
 {
     ProtobufCBinaryData *hashes = ARENA_ARRAY(call->arena, proof->count, ProtobufCBinaryData);
@@ -169,6 +185,10 @@ static int get_inclusion_proof(struct service *service, struct call *call)
     if (request->seq == 0 || request->seq > size) {
         return call_fail(call, CODE_OUT_OF_RANGE, "entries of this tree count from 1 to %llu",
                          (unsigned long long)size);
+    }
+    if (is_below_base(service, call, &feed, request->seq) ||
+        is_below_base(service, call, &feed, size + 1)) {
+        return -1;
     }
     struct tree_proof proof;
     struct feed_tree tree;
@@ -209,6 +229,10 @@ static int get_consistency_proof(struct service *service, struct call *call)
                          "the earlier tree has at most as many entries as the later one: %llu",
                          (unsigned long long)size);
     }
+    if (is_below_base(service, call, &feed, size + 1) ||
+        (request->old_size > 0 && is_below_base(service, call, &feed, request->old_size + 1))) {
+        return -1;
+    }
     struct tree_proof proof;
     int err = feed_consistency(service->db, feed.no, request->old_size, size, &proof);
     if (err != E_OK) {
@@ -239,6 +263,9 @@ static int open_reading(struct service *service, struct call *call)
         return -1;
     }
     uint64_t size = feed_head(service->db, feed.no).size;
+    if (is_below_base(service, call, &feed, request->from_seq == 0 ? 1 : request->from_seq)) {
+        return -1;
+    }
     struct reading *reading = ARENA_NEW(call->arena, struct reading);
     reading->feed_no = feed.no;
     reading->next = request->from_seq == 0 ? 1 : request->from_seq;
@@ -340,6 +367,8 @@ const struct method ledger_methods[] = {
      .apply = push_apply},
     {ROW("Follow", follow_request, follow_response), .roles = ROLE_BIT(ROLE_SITE), .streams = true,
      .decide = follow_open, .pump = follow_pump},
+    {ROW("GetSnapshot", get_snapshot_request, get_snapshot_response), .roles = ROLE_BIT(ROLE_SITE),
+     .streams = true, .slow = true, .decide = snapshot_open, .pump = snapshot_pump},
     {ROW("ListProblems", list_problems_request, list_problems_response),
      .roles = ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR), .no_side_effects = true,
      .duration_ms_max = 10000, .decide = list_problems},

@@ -30,7 +30,7 @@ enum node_role { NODE_HUB, NODE_SITE };
 /* Set before the threads start and unchanged after, but for the atomics. */
 struct node {
     enum node_role role;
-    char site_id[41]; /* of a site's daemon; empty at the hub */
+    char site_id[41];    /* of a site's daemon; empty at the hub */
     const char *hub_url; /* of a site's daemon: where its hub is; NULL at the hub */
     const struct env *env;
     const struct log *log;
@@ -46,7 +46,7 @@ struct node {
     /* Bumped by the writer whenever members, sites, contracts, keys or persons may have changed (or
      * such a change was undone): what was cached of them is read again. */
     _Atomic uint64_t registry_version;
-    struct uplink *uplink; /* of a site's daemon; NULL at the hub */
+    struct uplink *uplink;           /* of a site's daemon; NULL at the hub */
     const struct note_key *cosigner; /* of a site's daemon: whose receipts count; NULL at the hub */
     /* Of a site's daemon: when it last heard from its hub, by the business clock (0: never) and by
      * the monotonic one (0: not since the start); whether it ever had all that the hub had. */
@@ -59,6 +59,7 @@ struct node {
     _Atomic bool followed;
     _Atomic uint64_t net_published;
     _Atomic uint64_t knowledge_version;
+    _Atomic uint64_t snapshot_size; /* of `net`, in the last snapshot that was written; 0: none */
     /* Until a site's daemon knows that it has the whole of its own feed, nothing is written: it may
      * have been restored from a backup. */
     _Atomic bool catching_up;

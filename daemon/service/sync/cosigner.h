@@ -8,7 +8,7 @@
 #include "core/merkle/note.h"
 #include "service/service.h"
 
-/* Writer thread only. The secret lasts as long as the node's keyring. */
+/* Any thread. The secret lasts as long as the node's keyring. */
 must_check int cosigner_key(struct service *service, struct note_key *key,
                             const struct ed25519_key **secret, struct fault *fault);
 

@@ -52,7 +52,7 @@ enum db_mode {
 
 struct db_options {
     const char *path;
-    const char *vfs;    /* SQLite VFS name; NULL: the system's */
+    const char *vfs; /* SQLite VFS name; NULL: the system's */
     enum db_mode mode;
     int64_t cache_kib;  /* page cache; 0: 8,192 when writing, 2,048 when reading */
     int64_t page_bytes; /* for a new file; 0: 4,096 */
@@ -113,6 +113,7 @@ struct view query_blob(const struct query *query, int column);
 int query_columns(const struct query *query);
 bool query_is_null(const struct query *query, int column);
 bool query_is_int(const struct query *query, int column);
+bool query_is_text(const struct query *query, int column);
 /* Stops early; harmless when the query has ended. */
 void query_end(struct query *query);
 struct db *query_db(const struct query *query);

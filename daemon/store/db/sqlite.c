@@ -23,17 +23,16 @@ extern const struct db_sql __stop_db_sql[] __attribute__((weak));
 
 struct query {
     struct db *db;
-    sqlite3_stmt *stmt; /* NULL: the transaction has failed, nothing is to be done */
-    int bound;          /* parameters are mostly bound in their order: where the next one is */
-    bool active;        /* has been started, its rows are being read */
+    sqlite3_stmt *stmt;  /* NULL: the transaction has failed, nothing is to be done */
+    int bound;           /* parameters are mostly bound in their order: where the next one is */
+    bool active;         /* has been started, its rows are being read */
     struct query *again; /* the same statement once more, while the rows of this one are read */
 };
 
 enum control { BEGIN_WRITE, BEGIN_READ, COMMIT, ROLLBACK, SAVE, KEEP, UNDO, CONTROL_COUNT };
 static const char *const control_sql[CONTROL_COUNT] = {
-    [BEGIN_WRITE] = "BEGIN IMMEDIATE", [BEGIN_READ] = "BEGIN",
-    [COMMIT] = "COMMIT",               [ROLLBACK] = "ROLLBACK",
-    [SAVE] = "SAVEPOINT s",            [KEEP] = "RELEASE s",
+    [BEGIN_WRITE] = "BEGIN IMMEDIATE", [BEGIN_READ] = "BEGIN", [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",           [SAVE] = "SAVEPOINT s", [KEEP] = "RELEASE s",
     [UNDO] = "ROLLBACK TO s",
 };
 
@@ -44,7 +43,7 @@ struct db {
     struct query *queries; /* one for each declared statement */
     struct query nothing;  /* what db_query() gives after a failure */
     sqlite3_stmt *controls[CONTROL_COUNT];
-    struct fault fault; /* the transaction's sticky error */
+    struct fault fault;  /* the transaction's sticky error */
     int savepoints;      /* open, as the caller counts */
     int savepoints_made; /* of these, from the outermost, those that SQLite knows */
     int64_t wal_frames;
@@ -95,7 +94,8 @@ static int fault_of_sqlite(struct fault *fault, const char *path, sqlite3 *handl
         }
         return fault_set(fault, E_IO,
                          "cannot open the database %s: %s; check that it is a file that you may "
-                         "read and write", path, why);
+                         "read and write",
+                         path, why);
     case SQLITE_PERM:
     case SQLITE_READONLY:
         return fault_set(fault, E_DENIED,
@@ -470,10 +470,9 @@ void query_bind_int(struct query *query, const char *name, int64_t value)
 void query_bind_text(struct query *query, const char *name, struct view text)
 {
     if (query->stmt != NULL) {
-        bound(query,
-              sqlite3_bind_text64(query->stmt, parameter(query, name),
-                                  text.data == NULL ? "" : text.data, text.len, SQLITE_STATIC,
-                                  SQLITE_UTF8));
+        bound(query, sqlite3_bind_text64(query->stmt, parameter(query, name),
+                                         text.data == NULL ? "" : text.data, text.len,
+                                         SQLITE_STATIC, SQLITE_UTF8));
     }
 }
 
@@ -561,14 +560,17 @@ int query_columns(const struct query *query)
 
 bool query_is_null(const struct query *query, int column)
 {
-    return !has_row(query, column) ||
-           sqlite3_column_type(query->stmt, column) == SQLITE_NULL;
+    return !has_row(query, column) || sqlite3_column_type(query->stmt, column) == SQLITE_NULL;
 }
 
 bool query_is_int(const struct query *query, int column)
 {
-    return has_row(query, column) &&
-           sqlite3_column_type(query->stmt, column) == SQLITE_INTEGER;
+    return has_row(query, column) && sqlite3_column_type(query->stmt, column) == SQLITE_INTEGER;
+}
+
+bool query_is_text(const struct query *query, int column)
+{
+    return has_row(query, column) && sqlite3_column_type(query->stmt, column) == SQLITE_TEXT;
 }
 
 void query_end(struct query *query)
@@ -650,8 +652,8 @@ int db_checkpoint(struct db *db, int64_t *left, struct fault *fault)
     assert(!db->in_transaction);
     int frames = 0;
     int copied = 0;
-    int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames,
-                                       &copied);
+    int rc =
+        sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY) { /* busy: another thread is doing it */
         return fault_of_sqlite(fault, db->path, db->handle, rc);
     }

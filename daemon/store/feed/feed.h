@@ -19,9 +19,9 @@
 
 enum {
     FEED_NAME_MAX = 64,
-    FEED_ENTRY_MAX = 65535,    /* bytes of an entry: fits the 16-bit length of tlog-tiles bundles */
+    FEED_ENTRY_MAX = 65535, /* bytes of an entry: fits the 16-bit length of tlog-tiles bundles */
     FEED_SITE_ENTRY_MAX = 4096,
-    FEED_SEQ_BITS = 40,        /* entry_id = feed_no << 40 | seq */
+    FEED_SEQ_BITS = 40, /* entry_id = feed_no << 40 | seq */
 };
 #define FEED_SEQ_MAX (((uint64_t)1 << FEED_SEQ_BITS) - 1)
 
@@ -47,14 +47,17 @@ struct feed_head {
 };
 struct feed_head feed_head(struct db *db, int64_t feed_no);
 
+/* Entries 1 to so many are not here: the feed began with a snapshot. 0: all are. */
+uint64_t feed_base(struct db *db, int64_t feed_no);
+
 struct feed_entry {
     uint64_t seq;
     int64_t appended_utc_ms;
     struct view bytes; /* good until the next step of the query */
     struct tree_hash leaf;
 };
-/* Entries from_seq <= seq <= to_seq, in order: feed_read(), then feed_read_next() until false;
- * query_end() to stop early. A gap is E_CORRUPT on the transaction. */
+/* Entries from_seq <= seq <= to_seq that are here, in order: feed_read(), then feed_read_next()
+ * until false; query_end() to stop early. A gap is E_CORRUPT on the transaction. */
 struct query *feed_read(struct db *db, int64_t feed_no, uint64_t from_seq, uint64_t to_seq);
 bool feed_read_next(struct query *read, struct feed_entry *out);
 
@@ -68,7 +71,7 @@ struct feed_tree {
 void feed_tree_init(struct feed_tree *tree, struct db *db, int64_t feed_no);
 
 /* O(log n) reads each. Leaf hashes are those of the entries. E_INVALID when seq or size lies
- * outside the feed. */
+ * outside the feed, or before its base. */
 must_check int feed_root(struct db *db, int64_t feed_no, uint64_t size, struct tree_hash *out);
 must_check int feed_inclusion(struct db *db, int64_t feed_no, uint64_t seq, uint64_t size,
                               struct tree_proof *out);
@@ -85,7 +88,8 @@ struct feed_checkpoint {
 must_check int feed_published(struct db *db, int64_t feed_no, struct feed_checkpoint *out,
                               struct buf *note);
 
-/* Recomputes everything from the bytes of the entries seq >= from_seq (at least 1) on: numbers
+/* Recomputes everything from the bytes of the entries seq >= from_seq (at least 1) on, from the
+ * feed's base on when that is later: numbers
  * without a gap, times that do not go back, leaf hashes, nodes, and the root of the last signed
  * checkpoint if it lies there. E_CORRUPT names the feed and the first wrong entry. */
 must_check int feed_verify(struct db *db, const struct feed_id *feed, uint64_t from_seq,
@@ -134,13 +138,18 @@ must_check int feed_append(struct feeds *feeds, struct feed *feed, struct view b
 must_check int feed_put(struct feeds *feeds, struct feed *feed, uint64_t seq, struct view bytes,
                         int64_t appended_utc_ms, bool *added, struct fault *fault);
 
+/* Begins an empty feed behind entries that are not here: the right edge of their tree, and the time
+ * of the last. Undone with its savepoint. */
+void feed_begin_at(struct feeds *feeds, struct feed *feed, const struct tree_frontier *frontier,
+                   int64_t appended_utc_ms);
+
 /* Signs a checkpoint of the feed as it stands in this transaction and records it; the note is
  * appended to `note`. When this size was signed before, that same note is given again. A smaller
  * size than one signed before, or another root for it, cannot be: asserted. `secret` is the feed's
  * key: asserted. */
 must_check int feed_publish(struct feeds *feeds, struct feed *feed,
-                            const struct ed25519_key *secret, int64_t now_utc_ms,
-                            struct buf *note, struct fault *fault);
+                            const struct ed25519_key *secret, int64_t now_utc_ms, struct buf *note,
+                            struct fault *fault);
 
 /* A new epoch: from now on the feed's checkpoints have another origin and key, so that no size is
  * ever signed twice under one origin, whoever signed before. The checkpoint signed last is

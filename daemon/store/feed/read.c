@@ -100,9 +100,25 @@ struct feed_head feed_head(struct db *db, int64_t feed_no)
     return head;
 }
 
+DB_SQL(sql_base, "SELECT size FROM feed_base WHERE feed_no = :feed_no");
+
+uint64_t feed_base(struct db *db, int64_t feed_no)
+{
+    uint64_t size = 0;
+    struct query *query = db_query(db, &sql_base);
+    query_bind_int(query, "feed_no", feed_no);
+    if (query_next(query)) {
+        size = (uint64_t)query_int(query, 0);
+        query_end(query);
+    }
+    return size;
+}
+
 struct query *feed_read(struct db *db, int64_t feed_no, uint64_t from_seq, uint64_t to_seq)
 {
     assert(from_seq >= 1);
+    uint64_t base = feed_base(db, feed_no);
+    from_seq = from_seq <= base ? base + 1 : from_seq;
     struct query *query = db_query(db, &sql_range);
     query_bind_int(query, "from", feed_entry_id(feed_no, from_seq));
     to_seq = to_seq > FEED_SEQ_MAX ? FEED_SEQ_MAX : to_seq;
@@ -167,7 +183,7 @@ static int open_tree(struct feed_tree *tree, struct db *db, int64_t feed_no, uin
     feed_tree_init(tree, db, feed_no);
     uint64_t have = feed_head(db, feed_no).size;
     int err = db_error(db, NULL);
-    return err != E_OK ? err : size > have ? E_INVALID : E_OK;
+    return err != E_OK ? err : size > have || size < feed_base(db, feed_no) ? E_INVALID : E_OK;
 }
 
 int feed_root(struct db *db, int64_t feed_no, uint64_t size, struct tree_hash *out)
@@ -182,7 +198,7 @@ int feed_inclusion(struct db *db, int64_t feed_no, uint64_t seq, uint64_t size,
 {
     struct feed_tree tree;
     int err = open_tree(&tree, db, feed_no, size);
-    if (err == E_OK && (seq == 0 || seq > size)) {
+    if (err == E_OK && (seq == 0 || seq > size || seq <= feed_base(db, feed_no))) {
         err = E_INVALID;
     }
     return err != E_OK ? err : tree_inclusion(&tree.reader, seq - 1, size, out);
@@ -193,6 +209,9 @@ int feed_consistency(struct db *db, int64_t feed_no, uint64_t old_size, uint64_t
 {
     struct feed_tree tree;
     int err = open_tree(&tree, db, feed_no, new_size);
+    if (err == E_OK && old_size != 0 && old_size < feed_base(db, feed_no)) {
+        err = E_INVALID;
+    }
     return err != E_OK ? err : tree_consistency(&tree.reader, old_size, new_size, out);
 }
 

@@ -36,6 +36,19 @@ static const char *check_row(struct query *row, struct tree_frontier *frontier, 
     return NULL;
 }
 
+DB_SQL(sql_base_root, "SELECT root FROM feed_base WHERE feed_no = :feed_no");
+
+static bool is_root_of_base(struct db *db, int64_t feed_no, const struct tree_frontier *frontier)
+{
+    struct tree_hash root = tree_frontier_root(frontier);
+    struct query *query = db_query(db, &sql_base_root);
+    query_bind_int(query, "feed_no", feed_no);
+    bool same =
+        query_next(query) && view_equal(query_blob(query, 0), view_bytes(&root, sizeof root));
+    query_end(query);
+    return same;
+}
+
 int feed_verify(struct db *db, const struct feed_id *feed, uint64_t from_seq, struct fault *fault)
 {
     struct tree_frontier frontier;
@@ -45,10 +58,15 @@ int feed_verify(struct db *db, const struct feed_id *feed, uint64_t from_seq, st
     const char *reason = NULL;
 
     assert(from_seq >= 1);
+    uint64_t base = feed_base(db, feed->no);
+    from_seq = from_seq <= base ? base + 1 : from_seq;
     feed_tree_init(&tree, db, feed->no);
     int err = tree_frontier_load(&tree.reader, from_seq - 1, &frontier);
     if (err != E_OK) {
         return db_error(db, fault);
+    }
+    if (base > 0 && from_seq == base + 1 && !is_root_of_base(db, feed->no, &frontier)) {
+        return wrong(feed, base, "the tree up to here is not that of the snapshot", fault);
     }
     bool published = feed_published(db, feed->no, &signed_last, NULL) == E_OK;
     bool compared = !published || signed_last.size < from_seq;

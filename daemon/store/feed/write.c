@@ -22,6 +22,7 @@ DB_SQL(sql_sign, "INSERT INTO checkpoint (feed_no, size, root, note, signed_at_u
 struct change {
     struct feed *feed;
     bool made;              /* the feed was made */
+    bool based;             /* it began behind a snapshot */
     struct feed_id *before; /* an epoch began: who it was, owned; with neither, an entry came */
     int64_t appended_utc_ms;
     unsigned level;
@@ -86,6 +87,12 @@ void feeds_undo(struct feeds *feeds, size_t mark)
         struct feed *feed = change->feed;
         if (change->made) {
             feed->exists = false;
+            continue;
+        }
+        if (change->based) {
+            feed->size = 0;
+            feed->frontier = (struct tree_frontier){0};
+            feed->appended_utc_ms = 0;
             continue;
         }
         if (change->before != NULL) {
@@ -245,6 +252,10 @@ int feed_put(struct feeds *feeds, struct feed *feed, uint64_t seq, struct view b
         *added = err == E_OK;
         return err;
     }
+    if (seq <= feed_base(feeds->db, feed->id.no)) {
+        *added = false; /* the snapshot stands for it */
+        return E_OK;
+    }
     struct feed_entry entry = {0};
     struct query *query = feed_read(feeds->db, feed->id.no, seq, seq);
     bool found = feed_read_next(query, &entry);
@@ -265,6 +276,44 @@ int feed_put(struct feeds *feeds, struct feed *feed, uint64_t seq, struct view b
         *added = false;
     }
     return err;
+}
+
+DB_SQL(sql_put_base, "INSERT INTO feed_base (feed_no, size, root) VALUES (:feed_no, :size, :root)");
+
+/* The record whose last node is the perfect subtree of that level; all below it are not known. */
+static void put_edge(struct feeds *feeds, const struct feed *feed,
+                     const struct tree_frontier *frontier, unsigned level, int64_t appended_utc_ms)
+{
+    struct tree_hash nodes[TREE_LEVELS] = {0};
+    nodes[level] = frontier->level[level];
+    struct query *query = db_query(feeds->db, &sql_append);
+    query_bind_int(query, "entry_id", feed_entry_id(feed->id.no, frontier->size >> level << level));
+    query_bind_int(query, "appended_utc_ms", appended_utc_ms);
+    query_bind_blob(query, "nodes", view_bytes(nodes, (level + 1) * sizeof nodes[0]));
+    query_bind_blob(query, "bytes", VIEW_LIT(""));
+    query_run(query);
+}
+
+void feed_begin_at(struct feeds *feeds, struct feed *feed, const struct tree_frontier *frontier,
+                   int64_t appended_utc_ms)
+{
+    assert(feed->exists);
+    assert(feed->size == 0);
+    struct tree_hash root = tree_frontier_root(frontier);
+    note_change(feeds, feed)->based = true;
+    for (unsigned level = 0; level < TREE_LEVELS; level++) {
+        if ((frontier->size >> level & 1) != 0) {
+            put_edge(feeds, feed, frontier, level, appended_utc_ms);
+        }
+    }
+    struct query *query = db_query(feeds->db, &sql_put_base);
+    query_bind_int(query, "feed_no", feed->id.no);
+    query_bind_int(query, "size", (int64_t)frontier->size);
+    query_bind_blob(query, "root", view_bytes(&root, sizeof root));
+    query_run(query);
+    feed->size = frontier->size;
+    feed->frontier = *frontier;
+    feed->appended_utc_ms = appended_utc_ms;
 }
 
 /* ---- checkpoints ---- */

@@ -32,28 +32,32 @@ PROJECTION(invoice_close, "month");
 PROJECTION(visit, "visit_key");
 PROJECTION(hub_checkpoint_seen, "entry_key");
 
-#define ROW(table)                                                                                 \
+#define ROW(table, home)                                                                           \
     {                                                                                              \
-#table, &select_##table, &empty_##table                                                    \
+#table, home, &select_##table, &empty_##table                                              \
     }
+#define NET(table) ROW(table, ENTRY_IN_NET)
+#define BOOKS(table) ROW(table, ENTRY_IN_BOOKS)
+#define SITE(table) ROW(table, ENTRY_IN_SITE)
 
 static const struct {
     const char *name;
+    enum entry_home home; /* of the entries that make its rows */
     const struct db_sql *select;
     const struct db_sql *empty;
 } projections[] = {
-    ROW(network),        ROW(signing_key),
-    ROW(network_policy), ROW(member),
-    ROW(charter),        ROW(charter_acceptance),
-    ROW(site),           ROW(tariff),
-    ROW(pass),           ROW(feed_epoch),
-    ROW(period_mark),    ROW(bank_account),
-    ROW(employer),       ROW(employer_policy),
-    ROW(plan),           ROW(holder),
-    ROW(carnet),         ROW(dispute),
-    ROW(period),         ROW(period_cut),
-    ROW(invoice),        ROW(invoice_close),
-    ROW(visit),          ROW(hub_checkpoint_seen),
+    NET(network),        NET(signing_key),
+    NET(network_policy), NET(member),
+    NET(charter),        NET(charter_acceptance),
+    NET(site),           NET(tariff),
+    NET(pass),           NET(feed_epoch),
+    NET(period_mark),    BOOKS(bank_account),
+    BOOKS(employer),     BOOKS(employer_policy),
+    BOOKS(plan),         BOOKS(holder),
+    BOOKS(carnet),       BOOKS(dispute),
+    BOOKS(period),       BOOKS(period_cut),
+    BOOKS(invoice),      BOOKS(invoice_close),
+    SITE(visit),         SITE(hub_checkpoint_seen),
 };
 
 void view_drop_indexes(struct db *db, struct buf *again)
@@ -63,22 +67,25 @@ void view_drop_indexes(struct db *db, struct buf *again)
     }
 }
 
-/* Where `books` is not, at a site, the hub told these rows outside feeds: nothing replays them. */
-static bool is_told(const char *name)
+/* Whether the feed that makes such rows is here from its first entry on: where `books` is not, at a
+ * site, the hub told these rows; where `net` began with a snapshot, that did. */
+static bool is_replayed(struct db *db, enum entry_home home)
 {
-    return strcmp(name, "plan") == 0 || strcmp(name, "holder") == 0 ||
-           strcmp(name, "employer_policy") == 0;
+    struct feed_id id;
+    return home == ENTRY_IN_SITE ||
+           (feed_find(db, view_of(home == ENTRY_IN_NET ? FEED_NET : FEED_BOOKS), &id) == E_OK &&
+            feed_base(db, id.no) == 0);
 }
 
 void view_drop_all(struct db *db)
 {
-    struct feed_id books;
-    bool has_books = feed_find(db, VIEW_LIT(FEED_BOOKS), &books) == E_OK;
+    bool replayed[] = {[ENTRY_IN_NET] = is_replayed(db, ENTRY_IN_NET),
+                       [ENTRY_IN_BOOKS] = is_replayed(db, ENTRY_IN_BOOKS),
+                       [ENTRY_IN_SITE] = is_replayed(db, ENTRY_IN_SITE)};
     for (size_t i = 0; i < ARRAY_LEN(projections); i++) {
-        if (!has_books && is_told(projections[i].name)) {
-            continue;
+        if (replayed[projections[i].home]) {
+            query_run(db_query(db, projections[i].empty));
         }
-        query_run(db_query(db, projections[i].empty));
     }
 }
 

@@ -35,6 +35,7 @@ static void load_cursors(struct rebuild *r)
     }
     for (size_t i = 0; i < r->open; i++) {
         r->cursors[i].size = feed_head(r->db, r->cursors[i].id.no).size;
+        r->cursors[i].next = feed_base(r->db, r->cursors[i].id.no) + 1;
     }
 }
 
