@@ -96,6 +96,13 @@ static void members_record(struct table *table)
         member.postcode = text(table, "postcode");
         member.city = text(table, "city");
         member.country = text(table, "country");
+        Passerelle__V1__SelfBillingMandate mandate = PASSERELLE__V1__SELF_BILLING_MANDATE__INIT;
+        char signed_on[] = "2026-01-01";
+        mandate.signed_on = signed_on;
+        mandate.contest_days = 15;
+        if (strcmp(member.member_id, "m003") != 0) { /* one host that writes its own invoices */
+            member.self_billing_mandate = &mandate;
+        }
         member.is_operator = number(table, "is_operator") == 1;
         member.is_issuer = number(table, "is_issuer") == 1;
         recorded_append_entry(table->network, FEED_NET,

@@ -162,6 +162,98 @@ static void parties_see_their_own(struct network *network)
     ck_assert_int_lt(own, all);
 }
 
+static const Passerelle__V1__ListInvoicesResponse *
+invoices(struct network *network, struct principal who, const char *text, bool files)
+{
+    static Passerelle__V1__InvoiceFormat all[] = {
+        PASSERELLE__V1__INVOICE_FORMAT__INVOICE_FORMAT_CII,
+        PASSERELLE__V1__INVOICE_FORMAT__INVOICE_FORMAT_UBL,
+        PASSERELLE__V1__INVOICE_FORMAT__INVOICE_FORMAT_HTML,
+        PASSERELLE__V1__INVOICE_FORMAT__INVOICE_FORMAT_PDF,
+        PASSERELLE__V1__INVOICE_FORMAT__INVOICE_FORMAT_EVIDENCE,
+    };
+    Passerelle__V1__ListInvoicesRequest *request =
+        network_new(network, &passerelle__v1__list_invoices_request__descriptor);
+    request->month = arena_string(&network->arena, view_of(text));
+    request->formats = all;
+    request->n_formats = files ? ARRAY_LEN(all) : 0;
+    return network_must(network, who, "SettlementService", "ListInvoices", &request->base);
+}
+
+static enum code invoice_code(struct network *network, struct principal who, const char *number)
+{
+    Passerelle__V1__GetInvoiceRequest *request =
+        network_new(network, &passerelle__v1__get_invoice_request__descriptor);
+    request->number = arena_string(&network->arena, view_of(number));
+    return network_call(network, who, "SettlementService", "GetInvoice", &request->base)
+        ->error.code;
+}
+
+static enum code record_code(struct network *network, struct principal who,
+                             const Passerelle__V1__Invoice *pro_forma, int64_t gross_cents)
+{
+    Passerelle__V1__RecordInvoiceRequest *request =
+        network_new(network, &passerelle__v1__record_invoice_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->pro_forma = pro_forma->number;
+    request->number = arena_string(&network->arena, VIEW_LIT("F2026-31"));
+    request->issued_on = arena_string(&network->arena, VIEW_LIT("2026-11-02"));
+    request->gross_cents = gross_cents;
+    return network_call(network, who, "SettlementService", "RecordInvoice", &request->base)
+        ->error.code;
+}
+
+/* Invoices of the closed reference month: who sees which, and what they hold. */
+static void invoices_are_of_their_parties(struct network *network)
+{
+    const struct principal employer = network_who(ROLE_EMPLOYER, "e001");
+    const Passerelle__V1__ListInvoicesResponse *all = invoices(network, olive, "2026-10", false);
+    const Passerelle__V1__Invoice *pro_forma = NULL;
+    const Passerelle__V1__Invoice *other = NULL;
+    ck_assert_uint_eq(all->n_invoices, all->total);
+    for (size_t i = 0; i < all->n_invoices; i++) {
+        bool of_m003 = strcmp(all->invoices[i]->seller_member_id, "m003") == 0;
+        ck_assert_int_eq(all->invoices[i]->pro_forma, of_m003);
+        pro_forma = of_m003 ? all->invoices[i] : pro_forma;
+        other = strcmp(all->invoices[i]->buyer_id, "e002") == 0 ? all->invoices[i] : other;
+    }
+    ck_assert(pro_forma != NULL && other != NULL);
+    const Passerelle__V1__ListInvoicesResponse *own = invoices(network, employer, "2026-10", true);
+    ck_assert_uint_eq(own->n_invoices, 1);
+    ck_assert_str_eq(own->invoices[0]->buyer_id, "e001");
+    ck_assert_uint_eq(own->invoices[0]->n_files, 5);
+    ck_assert_ptr_null(strstr((char *)own->invoices[0]->files[4]->content.data, "\"visits\""));
+    ck_assert_int_eq(invoice_code(network, employer, own->invoices[0]->number), CODE_OK);
+    ck_assert_int_eq(invoice_code(network, employer, other->number), CODE_NOT_FOUND);
+    ck_assert_int_eq(invoice_code(network, employer, "FA-000000000-2026-000001"), CODE_NOT_FOUND);
+    own = invoices(network, network_who(ROLE_MEMBER, "m003"), "2026-10", true);
+    ck_assert_uint_gt(own->n_invoices, 0);
+    for (size_t i = 0; i < own->n_invoices; i++) {
+        const Passerelle__V1__Invoice *one = own->invoices[i];
+        ck_assert(strcmp(one->seller_member_id, "m003") == 0 || strcmp(one->buyer_id, "m003") == 0);
+        ck_assert_uint_eq(one->n_files, one->pro_forma ? 3 : 5);
+    }
+    Passerelle__V1__ListInvoicesRequest *theirs =
+        network_new(network, &passerelle__v1__list_invoices_request__descriptor);
+    theirs->month = arena_string(&network->arena, VIEW_LIT("2026-10"));
+    theirs->party_id = arena_string(&network->arena, VIEW_LIT("e002"));
+    ck_assert_int_eq(
+        network_call(network, employer, "SettlementService", "ListInvoices", &theirs->base)
+            ->error.code,
+        CODE_PERMISSION_DENIED);
+    /* the host's own invoice, once, for the same amount, told by who gets it */
+    int64_t gross = pro_forma->gross_cents;
+    struct principal issuer = network_who(ROLE_MEMBER, pro_forma->buyer_id);
+    ck_assert_int_eq(record_code(network, network_who(ROLE_MEMBER, "m003"), pro_forma, gross),
+                     CODE_PERMISSION_DENIED);
+    ck_assert_int_eq(record_code(network, issuer, pro_forma, gross + 1), CODE_INVALID_ARGUMENT);
+    ck_assert_int_eq(record_code(network, issuer, other, other->gross_cents), CODE_NOT_FOUND);
+    ck_assert_int_eq(record_code(network, olive, other, other->gross_cents),
+                     CODE_FAILED_PRECONDITION);
+    ck_assert_int_eq(record_code(network, issuer, pro_forma, gross), CODE_OK);
+    ck_assert_int_eq(record_code(network, issuer, pro_forma, gross), CODE_FAILED_PRECONDITION);
+}
+
 /* Use by holder adds up to what the employer is charged, and to the month's units. */
 static void usage_adds_up(struct network *network, bool closed)
 {
@@ -257,10 +349,129 @@ START_TEST(reference)
     ck_assert(view_equal(wire_view(closed->period->document_sha256),
                          view_bytes(sha256_now, sizeof sha256_now)));
     parties_see_their_own(&network);
+    invoices_are_of_their_parties(&network);
     usage_adds_up(&network, true);
     statistics(&network);
     /* what is closed stays closed, whatever else comes */
     refused(period_close(&network, olive, "2026-10"), NULL, NULL);
+    network_check(&network);
+    network_release(&network);
+}
+END_TEST
+
+/* ---- a year of invoices ---- */
+
+enum { YEAR_CLOSES = 12, YEAR_STAYS = 150, YEAR_VOIDS = 12 };
+
+/* The same stay in another month: its id and its days. */
+static struct recorded_stay stay_in(struct network *network, const struct recorded_stay *stay,
+                                    struct month month)
+{
+    struct recorded_stay moved = *stay;
+    struct view *texts[] = {&moved.check_in, &moved.check_out};
+    char text[8];
+    month_format(month, text);
+    moved.visit_id = view_of(arena_printf(&network->arena, "%08x%.*s", (unsigned)month.number,
+                                          (int)stay->visit_id.len - 8, stay->visit_id.data + 8));
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (texts[i]->len > 7) {
+            *texts[i] = view_of(arena_printf(&network->arena, "%s%.*s", text,
+                                             (int)texts[i]->len - 7, texts[i]->data + 7));
+        }
+    }
+    return moved;
+}
+
+/* One number of a series: it must be the next. */
+struct series_seen {
+    char name[64];
+    unsigned last;
+};
+
+static void number_follows(struct series_seen *seen, size_t *count, const char *number)
+{
+    const char *dash = strrchr(number, '-');
+    size_t len = (size_t)(dash - number);
+    size_t i = 0;
+    while (i < *count && (strncmp(seen[i].name, number, len) != 0 || seen[i].name[len] != '\0')) {
+        i++;
+    }
+    if (i == *count) {
+        ck_assert_uint_lt(*count, 4000);
+        snprintf(seen[i].name, sizeof seen[i].name, "%.*s", (int)len, number);
+        ++*count;
+    }
+    char wanted[16];
+    snprintf(wanted, sizeof wanted, "%06u", ++seen[i].last);
+    ck_assert_msg(strcmp(dash + 1, wanted) == 0, "%s, and %s would be next", number, wanted);
+}
+
+static bool was_issued(char *const *numbers, size_t count, const char *number)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(numbers[i], number) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+START_TEST(a_year_of_invoices)
+{
+    static struct network network;
+    static struct series_seen seen[4000];
+    static char *issued[8000];
+    size_t seen_count = 0, issued_count = 0, credits = 0, restarted = 0, count;
+    network_init(&network, true, 11);
+    recorded_network(&network, REFERENCE_DIR);
+    const struct recorded_stay *stays =
+        recorded_stays(&network, REFERENCE_DIR "/visits-2026-10.csv", &count);
+    struct month begin = month("2026-11"); /* issued in December; all others in the next year */
+    for (int i = 0; i < YEAR_CLOSES; i++) {
+        struct month now = {begin.number + i};
+        struct month next = {now.number + 1};
+        char text[8], year[8];
+        size_t credits_before = credits;
+        month_format(now, text);
+        month_format(next, year);
+        year[4] = '\0';
+        network.clock.now_utc_ms = day_start_utc_ms(month_first(next)) + 86400000;
+        recorded_begin(&network);
+        for (size_t k = 0; k < YEAR_STAYS; k++) {
+            struct recorded_stay stay = stay_in(&network, &stays[k], now);
+            recorded_append(&network, &stay, VIEW_NONE);
+        }
+        for (size_t k = 0; i > 0 && k < YEAR_VOIDS; k++) { /* of the month before */
+            struct recorded_stay stay =
+                stay_in(&network, &stays[k], (struct month){now.number - 1});
+            recorded_void(&network, stay.site_id, stay.visit_id);
+        }
+        recorded_commit(&network);
+        must_close(&network, text);
+        const Passerelle__V1__ListInvoicesResponse *all = invoices(&network, olive, text, false);
+        for (size_t k = 0; k < all->n_invoices; k++) {
+            const Passerelle__V1__Invoice *one = all->invoices[k];
+            if (one->pro_forma) {
+                continue;
+            }
+            number_follows(seen, &seen_count, one->number);
+            ck_assert_ptr_nonnull(strstr(one->number, year));
+            ck_assert_int_eq(strncmp(one->issued_on, year, 4), 0);
+            ck_assert_int_eq(one->credit_note, one->n_preceding > 0);
+            for (size_t p = 0; p < one->n_preceding; p++) {
+                ck_assert_msg(was_issued(issued, issued_count, one->preceding[p]), "%s names %s",
+                              one->number, one->preceding[p]);
+            }
+            credits += one->credit_note != 0;
+            restarted += i == 1 && strstr(one->number, "2027-000001") != NULL;
+        }
+        for (size_t k = 0; k < all->n_invoices; k++) {
+            ck_assert_uint_lt(issued_count, ARRAY_LEN(issued));
+            issued[issued_count++] = all->invoices[k]->number;
+        }
+        ck_assert(i == 0 || credits > credits_before);
+    }
+    ck_assert_uint_gt(restarted, 0);
     network_check(&network);
     network_release(&network);
 }
@@ -529,6 +740,7 @@ int main(void)
     tcase_set_timeout(tcase, 100);
     tcase_add_test(tcase, reference);
     tcase_add_test(tcase, shuffled);
+    tcase_add_test(tcase, a_year_of_invoices);
     tcase_add_test(tcase, refusals);
     tcase_add_test(tcase, between_the_halves);
     tcase_add_test(tcase, disputes);
