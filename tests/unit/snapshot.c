@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/outpost.h"
+#include "lib/listener.h"
 #include "passerelle/v1/ledger.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
 #include "service/journal.h"
@@ -14,23 +14,23 @@
 #include "wire/pack.h"
 
 static struct network hub;
-static struct outpost old; /* replays */
-static struct outpost young;
+static struct listener old; /* replays */
+static struct listener young;
 
 static void setup(void)
 {
     network_init(&hub, true, 31);
     network_authority(&hub);
     network_import(&hub, network_reference_dir());
-    outpost_begin(&old, &hub, "s004");
-    outpost_begin(&young, &hub, "s005");
+    listener_begin(&old, &hub, "s004");
+    listener_begin(&young, &hub, "s005");
 }
 
 static void teardown(void)
 {
     network_check(&hub);
-    outpost_release(&old);
-    outpost_release(&young);
+    listener_release(&old);
+    listener_release(&young);
     network_release(&hub);
 }
 
@@ -124,20 +124,20 @@ static void must_be_equal(void)
 START_TEST(a_snapshot_is_as_good_as_all_entries)
 {
     issue_passes(1, 60);
-    outpost_hear(&old);
+    listener_hear(&old);
     struct fault fault = FAULT_NONE;
     int err = load(fetch(), &fault);
     ck_assert_msg(err == E_OK, "%s", fault.text);
     for (unsigned i = 0; i < 4; i++) {
         issue_passes(100 + 40 * i, (unsigned)_i);
-        outpost_hear(&young); /* what followed, from its head on */
-        outpost_hear(&old);
+        listener_hear(&young); /* what followed, from its head on */
+        listener_hear(&old);
         must_be_equal();
     }
     network_reopen(&young.site);
     issue_passes(400, 3);
-    outpost_hear(&young);
-    outpost_hear(&old);
+    listener_hear(&young);
+    listener_hear(&old);
     must_be_equal();
     network_check_tables(&young.site); /* verified and replayed from the base on */
     network_check_tables(&old.site);
@@ -165,8 +165,8 @@ START_TEST(it_is_loaded_once_and_served_to_many)
     ck_assert_uint_eq(hub.node.snapshot_size, size);
     ck_assert_int_eq(load(path, &fault), E_OK);
     ck_assert_int_eq(load(path, &fault), E_EXISTS);
-    outpost_hear(&young);
-    outpost_hear(&old);
+    listener_hear(&young);
+    listener_hear(&old);
     must_be_equal();
 }
 END_TEST
@@ -198,8 +198,8 @@ START_TEST(no_changed_byte_is_loaded)
     ck_assert_uint_eq(fwrite(good.data, 1, good.len, file), good.len);
     ck_assert_int_eq(fclose(file), 0);
     ck_assert_int_eq(load(path, &fault), E_OK);
-    outpost_hear(&young);
-    outpost_hear(&old);
+    listener_hear(&young);
+    listener_hear(&old);
     must_be_equal();
 }
 END_TEST
