@@ -108,15 +108,18 @@ static void done(struct call *call)
     }
 }
 
-/* The first migration is all that is needed here, and far quicker than the whole schema. */
+/* The tables of store/feed are all that is needed here, and far quicker than the whole schema. */
 static int make_tables(struct db *db, struct fault *fault)
 {
     int err = db_begin(db, fault);
     if (err != E_OK) {
         return err;
     }
-    if (db_is_empty(db)) {
-        db_exec(db, migrations[0].sql);
+    bool empty = db_is_empty(db);
+    for (size_t i = 0; empty && i < migration_count; i++) {
+        if (strstr(migrations[i].name, "_feed") != NULL) {
+            db_exec(db, migrations[i].sql);
+        }
     }
     return db_commit(db, fault);
 }
