@@ -5,6 +5,7 @@
 
 #include "lib/box.h"
 #include "passerelle/v1/ledger.pb-c.h"
+#include "passerelle/v1/settlement.pb-c.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -14,7 +15,6 @@
 
 static struct network network;
 static struct box box;
-static bool honest; /* the audit has nothing to find */
 
 static void setup(void)
 {
@@ -23,16 +23,11 @@ static void setup(void)
     network_import(&network, network_reference_dir());
     box_init(&box, &network, "s042");
     box_begin(&box);
-    honest = true;
 }
 
 static void teardown(void)
 {
-    if (honest) {
-        network_check(&network);
-    } else {
-        network_check_tables(&network);
-    }
+    network_check(&network);
     box_release(&box);
     network_release(&network);
 }
@@ -196,7 +191,6 @@ END_TEST
 
 START_TEST(one_bad_entry_stops_nothing)
 {
-    honest = false;
     stays(20);
     box_append_bytes(&box, VIEW_LIT("no entry at all"));
     box_append_bytes(&box, box.entries[3]); /* it says another number */
@@ -266,6 +260,111 @@ START_TEST(two_stories_are_a_fork)
 }
 END_TEST
 
+/* ---- the close ---- */
+
+static const Passerelle__V1__GetPeriodResponse *period(const char *month)
+{
+    Passerelle__V1__GetPeriodRequest *ask =
+        network_new(&network, &passerelle__v1__get_period_request__descriptor);
+    ask->month = (char *)(uintptr_t)month;
+    return network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "SettlementService",
+                        "GetPeriod", &ask->base);
+}
+
+static const struct call *close_month(const char *month)
+{
+    Passerelle__V1__ClosePeriodRequest *ask =
+        network_new(&network, &passerelle__v1__close_period_request__descriptor);
+    ask->request_id = network_request_id(&network);
+    ask->month = (char *)(uintptr_t)month;
+    return network_call(&network, network_who(ROLE_OPERATOR, "op-1"), "SettlementService",
+                        "ClosePeriod", &ask->base);
+}
+
+static bool awaits(const char *month)
+{
+    const Passerelle__V1__Period *p = period(month)->period;
+    for (size_t i = 0; i < p->n_blockers; i++) {
+        if (strcmp(p->blockers[i]->reason, "ledger_awaited") == 0) {
+            ck_assert_str_eq(p->blockers[i]->subject, "s042");
+            return true;
+        }
+    }
+    return false;
+}
+
+#define DAY ((int64_t)24 * HOUR_MS)
+
+START_TEST(a_close_waits_for_ledgers)
+{
+    stays(30);
+    box_push_all(&box);
+    network.clock.now_utc_ms += 28 * DAY; /* the first of December */
+    ck_assert(awaits("2026-11"));
+    ck_assert_int_eq(close_month("2026-11")->error.code, CODE_FAILED_PRECONDITION);
+    if (_i == 0) { /* it shows its ledger: all of it, signed after the end */
+        box_stay(&box, "h00003", 9000, network.clock.now_utc_ms - HOUR_MS,
+                 network.clock.now_utc_ms);
+        ck_assert_uint_lt(pushed(box_send(&box, box_push_request(&box, 0, box.size, 0)))->size,
+                          box.size);
+        ck_assert(awaits("2026-11")); /* it signed, and did not send */
+        box_push_all(&box);
+    } else { /* or the policy's ten days pass */
+        network.clock.now_utc_ms += 10 * DAY;
+    }
+    ck_assert(!awaits("2026-11"));
+    const struct call *call = close_month("2026-11");
+    ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+    ck_assert_uint_gt(period("2026-11")->document->stays, 0);
+}
+END_TEST
+
+/* What came since the last close counts for nothing, and the audit says the same. */
+START_TEST(a_fork_is_left_out_and_named)
+{
+    network.clock.now_utc_ms += 20 * DAY;
+    stays(30);
+    box_push_all(&box);
+    network.clock.now_utc_ms += 9 * DAY;
+    if (_i > 0) { /* November is closed before */
+        stays(1);
+        box_push_all(&box);
+        const struct call *call = close_month("2026-11");
+        ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+        stays(10);
+        box_push_all(&box);
+    }
+    struct box other = other_story(20);
+    box_stay(&other, "h00003", 5000, network.clock.now_utc_ms, network.clock.now_utc_ms + 1);
+    other.known_size = 0;
+    pushed(box_send(&other, box_push_request(&other, 0, other.size, 32)));
+    network.clock.now_utc_ms += 40 * DAY;
+    const char *month = _i > 0 ? "2026-12" : "2026-11";
+    ck_assert(!awaits(month));
+    ck_assert_uint_eq(period(month)->period->n_left_out_site_ids, 1);
+    ck_assert_str_eq(period(month)->period->left_out_site_ids[0], "s042");
+    const struct call *call = close_month(month);
+    ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+    /* What the close before had covered of this month stays. */
+    ck_assert_uint_eq(period(month)->document->stays, _i > 0 ? 1 : 0);
+    box_release(&other);
+}
+END_TEST
+
+START_TEST(who_is_nobody_is_not_billed)
+{
+    stays(3);
+    int64_t now_utc_ms = network.clock.now_utc_ms;
+    box_stay(&box, "nobody-at-all", 7000, now_utc_ms - HOUR_MS, now_utc_ms);
+    box_append_bytes(&box, VIEW_LIT("no entry at all"));
+    box_push_all(&box);
+    network.clock.now_utc_ms += 40 * DAY;
+    const struct call *call = close_month("2026-11");
+    ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+    ck_assert_uint_eq(period("2026-11")->document->stays, 3);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("push");
@@ -277,6 +376,9 @@ int main(void)
     tcase_add_test(cases, one_bad_entry_stops_nothing);
     tcase_add_loop_test(cases, two_stories_are_a_fork, 1, 4);
     tcase_add_loop_test(cases, two_stories_are_a_fork, 150, 152);
+    tcase_add_loop_test(cases, a_close_waits_for_ledgers, 0, 2);
+    tcase_add_loop_test(cases, a_fork_is_left_out_and_named, 0, 2);
+    tcase_add_test(cases, who_is_nobody_is_not_billed);
     Suite *suite = suite_create("push");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

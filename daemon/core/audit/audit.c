@@ -42,45 +42,66 @@ static int is_wrong(struct audit_wrong *wrong, struct view feed_id, uint64_t seq
     return E_CORRUPT;
 }
 
+/* Whether a site's own daemon wrote the entry: what is wrong with it stops nothing behind it. */
+static bool is_of_site(const struct audit *audit, uint64_t seq)
+{
+    const struct known_feed *feed = audit->feed;
+    return feed != NULL && feed->kept_by_site && seq > feed->kept_from && seq <= feed->kept_to;
+}
+
+/* NULL, or why it cannot be read. */
+static const char *read_entry(struct audit_entry *entry, struct view bytes, struct canon *envelope,
+                              const struct entry_kind **kind, struct canon *payload)
+{
+    size_t max = entry_home_of_feed(entry->feed_id) == ENTRY_IN_SITE ? ENTRY_SITE_BYTES_MAX
+                                                                     : ENTRY_BYTES_MAX;
+    if (bytes.len > max) {
+        return "it is too long";
+    }
+    const char *what = canon_read(&passerelle__v1__entry__descriptor, bytes, envelope);
+    if (what != NULL) {
+        return what;
+    }
+    if (!view_equal(canon_bytes(envelope, 1), entry->feed_id)) {
+        return "it belongs to another feed";
+    }
+    if (canon_number(envelope, 2) != entry->seq) {
+        return "another entry stands in its place";
+    }
+    entry->type = (Passerelle__V1__EntryType)canon_number(envelope, 4);
+    *kind = entry_kind(entry->type);
+    if (*kind == NULL) {
+        return NULL;
+    }
+    if ((*kind)->home != entry_home_of_feed(entry->feed_id)) {
+        return "its type has no place in this feed";
+    }
+    return canon_read((*kind)->payload, canon_bytes(envelope, 6), payload);
+}
+
 /* NULL, or what is wrong with the entry that stands at entry->seq. entry->at_utc_ms is the time of
  * the one before. */
 static const char *check_entry(struct audit *audit, struct audit_entry *entry, struct view bytes)
 {
     struct canon envelope;
     struct canon payload;
-    size_t max = entry_home_of_feed(entry->feed_id) == ENTRY_IN_SITE ? ENTRY_SITE_BYTES_MAX
-                                                                     : ENTRY_BYTES_MAX;
-    if (bytes.len > max) {
-        return "it is too long";
-    }
-    const char *what = canon_read(&passerelle__v1__entry__descriptor, bytes, &envelope);
+    const struct entry_kind *kind = NULL;
+    bool of_site = is_of_site(audit, entry->seq);
+    const char *what = read_entry(entry, bytes, &envelope, &kind, &payload);
     if (what != NULL) {
-        return what;
+        return of_site ? NULL : what; /* it never counts, there as here */
     }
-    if (!view_equal(canon_bytes(&envelope, 1), entry->feed_id)) {
-        return "it belongs to another feed";
-    }
-    if (canon_number(&envelope, 2) != entry->seq) {
-        return "another entry stands in its place";
-    }
-    if (canon_signed(&envelope, 3) < entry->at_utc_ms) {
+    int64_t at_utc_ms = canon_signed(&envelope, 3);
+    if (at_utc_ms < entry->at_utc_ms && !of_site) {
         return "its time is before that of the entry before it";
     }
-    entry->at_utc_ms = canon_signed(&envelope, 3);
-    entry->type = (Passerelle__V1__EntryType)canon_number(&envelope, 4);
-    const struct entry_kind *kind = entry_kind(entry->type);
+    entry->at_utc_ms = at_utc_ms > entry->at_utc_ms ? at_utc_ms : entry->at_utc_ms;
     if (kind == NULL) {
         return NULL; /* of a newer version: hashed, and no more can be said */
     }
-    if (kind->home != entry_home_of_feed(entry->feed_id)) {
-        return "its type has no place in this feed";
-    }
-    what = canon_read(kind->payload, canon_bytes(&envelope, 6), &payload);
-    if (what != NULL) {
-        return what;
-    }
     if (kind->home == ENTRY_IN_SITE) {
-        return visits_take(audit, entry, &payload);
+        what = visits_take(audit, entry, &payload, of_site);
+        return of_site ? NULL : what;
     }
     what = known_take(audit, entry, &payload);
     return what != NULL ? what : facts_take(audit, entry, &payload, canon_bytes(&envelope, 6));

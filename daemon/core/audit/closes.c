@@ -248,7 +248,11 @@ static int visit_take(const struct again *again, uint32_t at, struct stays *out,
         .auto_closed = visit->auto_closed,
     };
     if (stay.holder == FACT_NONE) {
-        return fault_set(fault, E_CORRUPT,
+        /* A site's own daemon may tell of anyone; nobody is billed for it. */
+        return facts->feeds[visit->feed]->kept_by_site
+                   ? 0
+                   : fault_set(
+                         fault, E_CORRUPT,
                          "feed %.*s, entry %llu: a visit of the holder %.*s, who has no right",
                          VIEW_FMT(facts->feeds[visit->feed]->id), (unsigned long long)visit->seq,
                          VIEW_FMT(facts->holders.ids[visit->holder]));

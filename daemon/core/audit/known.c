@@ -32,6 +32,13 @@ static const char *feed_goes_on(struct audit *audit, struct known_feed *feed,
     if (root->size > 0 && told.len != sizeof root->told) {
         return "it names no root of the entries from which it goes on";
     }
+    if (canon_number(p, 8) == PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE) {
+        feed->kept_from = feed->kept_by_site ? feed->kept_from : root->size;
+        feed->kept_by_site = true;
+        feed->kept_to = UINT64_MAX;
+    } else if (feed->kept_to == UINT64_MAX) {
+        feed->kept_to = root->size;
+    }
     feed->taken_over = true;
     feed->taken_size = root->size;
     if (root->size > 0) {

@@ -42,6 +42,11 @@ struct known_feed {
     struct known_root *epoch; /* where it went on under another key last; NULL: nowhere */
     bool taken_over;          /* it went on under another key, */
     uint64_t taken_size;      /* behind so many entries */
+    /* A site's own daemon wrote the entries behind kept_from, up to kept_to: what is wrong with one
+     * of them is that site's, and the hub notes it when it comes (LedgerService.ListProblems). */
+    bool kept_by_site;
+    uint64_t kept_from;
+    uint64_t kept_to;
 };
 
 enum visit_state { VISIT_NONE, VISIT_OPEN, VISIT_CLOSED, VISIT_GONE, VISIT_PROOF };
@@ -166,8 +171,9 @@ struct audit_entry {
 /* Each: NULL, or what is wrong with the entry. */
 const char *known_take(struct audit *audit, const struct audit_entry *entry,
                        const struct canon *payload);
+/* A visit that a site's own daemon told counts, whatever is doubtful about it. */
 const char *visits_take(struct audit *audit, const struct audit_entry *entry,
-                        const struct canon *payload);
+                        const struct canon *payload, bool of_site);
 
 void visit_table_clear(struct visit_table *table);
 /* The fact of a visit of the feed at hand; FACT_NONE: it has no such visit. */

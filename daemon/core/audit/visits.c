@@ -263,11 +263,23 @@ static const char *visit_corrected(struct audit *audit, const struct audit_entry
     return wrong;
 }
 
-const char *visits_take(struct audit *audit, const struct audit_entry *entry, const struct canon *p)
+/* As it is told. */
+static const char *visit_told(struct audit *audit, const struct audit_entry *entry,
+                              const struct canon *p)
+{
+    const struct known_pass *pass = map_get(&audit->passes, canon_bytes(p, 2));
+    bool nameless = canon_bytes(p, 3).len == 0 && pass != NULL;
+    return add_visit(
+        audit, entry, canon_bytes(p, 1), VISIT_OPEN, nameless ? pass->holder_id : canon_bytes(p, 3),
+        &(struct fact_visit){.resource = resource_of(p, 4), .in_utc_ms = canon_signed(p, 5)});
+}
+
+const char *visits_take(struct audit *audit, const struct audit_entry *entry, const struct canon *p,
+                        bool of_site)
 {
     switch (entry->type) {
     case T(VISIT_OPENED):
-        return visit_opened(audit, entry, p);
+        return of_site ? visit_told(audit, entry, p) : visit_opened(audit, entry, p);
     case T(VISIT_CLOSED):
         return visit_closed(audit, entry, p);
     case T(VISIT_VOIDED):

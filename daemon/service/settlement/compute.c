@@ -57,6 +57,31 @@ static int cut_compare(const void *left, const void *right)
     return strcmp((*a)->feed_id, (*b)->feed_id);
 }
 
+DB_SQL(select_forked, "SELECT 1 FROM remote_feed WHERE feed_id = :feed_id AND forked = 1");
+DB_SQL(select_last_cut, "SELECT size FROM period_cut WHERE feed_id = :feed_id "
+                        "ORDER BY month DESC LIMIT 1");
+
+static int64_t number_of(struct db *db, const struct db_sql *sql, const char *feed_id)
+{
+    int64_t number = 0;
+    struct query *query = db_query(db, sql);
+    query_bind_text(query, "feed_id", view_of(feed_id));
+    if (query_next(query)) {
+        number = query_int(query, 0);
+        query_end(query);
+    }
+    return number;
+}
+
+/* How many entries of the feed a close covers now: all; of one that told two stories, those that
+ * the last close covers. */
+static uint64_t cut_size(struct db *db, const struct feed_id *feed)
+{
+    return number_of(db, &select_forked, feed->name) == 0
+               ? feed_head(db, feed->no).size
+               : (uint64_t)number_of(db, &select_last_cut, feed->name);
+}
+
 /* Sizes and roots of all feeds as this transaction sees them. */
 static int cut_take(struct db *db, struct arena *arena, struct settlement *out, struct fault *fault)
 {
@@ -65,7 +90,7 @@ static int cut_take(struct db *db, struct arena *arena, struct settlement *out, 
     struct query *list = feed_list(db);
     while (feed_list_next(list, &feed)) {
         struct tree_hash root;
-        uint64_t size = feed_head(db, feed.no).size;
+        uint64_t size = cut_size(db, &feed);
         int error = feed_root(db, feed.no, size, &root);
         if (error != 0) {
             query_end(list);

@@ -141,6 +141,19 @@ static int64_t cut_key(const struct loaded *loaded, const char *feed_id, int64_t
     return feed_no << FEED_SEQ_BITS | size;
 }
 
+DB_SQL(select_remote, "SELECT forked FROM remote_feed WHERE feed_id = :feed_id");
+
+static void read_remote(struct loaded *loaded, const char *feed_id, struct loaded_feed *feed)
+{
+    struct query *query = db_query(loaded->db, &select_remote);
+    query_bind_text(query, "feed_id", view_of(feed_id));
+    if (query_next(query)) {
+        feed->remote = true;
+        feed->left_out = query_int(query, 0) != 0;
+        query_end(query);
+    }
+}
+
 static void feeds_load(struct loaded *loaded)
 {
     struct feed_id feed;
@@ -152,7 +165,9 @@ static void feeds_load(struct loaded *loaded)
         if (strcmp(feed.name, FEED_BOOKS) == 0) {
             loaded->books_cut_key = key;
         } else if (names_find(&loaded->roster.site_ids, view_of(feed.name), &site)) {
-            loaded->feeds[loaded->feed_count++] = (struct loaded_feed){feed.no, site, key};
+            struct loaded_feed *one = &loaded->feeds[loaded->feed_count++];
+            *one = (struct loaded_feed){.feed_no = feed.no, .site = site, .cut_key = key};
+            read_remote(loaded, feed.name, one);
         }
     }
 }
@@ -274,7 +289,7 @@ static int stay_take(struct loaded *loaded, const struct query *row,
     int64_t visit_key = query_int(row, 0);
     uint32_t holder;
     if (!names_find(&loaded->roster.holder_ids, holder_id, &holder)) {
-        return loaded->partial
+        return loaded->partial || feed->remote
                    ? 0
                    : fault_set(fault, E_CORRUPT, "a visit is of the holder %.*s, who is not known",
                                VIEW_FMT(holder_id));
@@ -305,6 +320,16 @@ static int stay_take(struct loaded *loaded, const struct query *row,
     return 0;
 }
 
+/* Whether a visit stood and had ended when the last close was cut. A visit was open at no close, so
+ * one that was undone later counted then. */
+static bool counted_at_cut(const struct loaded_feed *feed, int64_t visit_key, int64_t state,
+                           int64_t last_key)
+{
+    bool later = last_key > feed->cut_key;
+    return visit_key <= feed->cut_key &&
+           (state == STATE_CLOSED ? !feed->left_out || !later : state > STATE_CLOSED && later);
+}
+
 DB_SQL(first_of_day, "SELECT MIN(visit_key) FROM visit WHERE day = :day AND feed_no = :feed_no");
 DB_SQL(select_range, STAY_COLUMNS " FROM visit WHERE visit_key BETWEEN :from AND :to "
                                   "AND in_utc_ms < :end");
@@ -329,9 +354,33 @@ static int64_t month_first_key(const struct loaded *loaded, int64_t feed_no, str
     return first;
 }
 
+DB_SQL(select_of_feed, STAY_COLUMNS ", last_key FROM visit WHERE day BETWEEN :first AND :last "
+                                    "AND feed_no = :feed_no");
+
+/* A ledger that told two stories: what the last close covers, as it was then. */
+static int left_out_scan(struct loaded *loaded, const struct loaded_feed *feed, struct month month,
+                         struct stays *out, struct fault *fault)
+{
+    int error = 0;
+    struct query *query = db_query(loaded->db, &select_of_feed);
+    query_bind_int(query, "first", month_first(month).number);
+    query_bind_int(query, "last", month_last(month).number);
+    query_bind_int(query, "feed_no", feed->feed_no);
+    while (error == 0 && query_next(query)) {
+        if (counted_at_cut(feed, query_int(query, 0), query_int(query, 6), query_int(query, 8))) {
+            error = stay_take(loaded, query, feed, true, out, fault);
+        }
+    }
+    query_end(query);
+    return error;
+}
+
 static int feed_scan(struct loaded *loaded, const struct loaded_feed *feed, struct month month,
                      struct stays *out, struct fault *fault)
 {
+    if (feed->left_out) {
+        return left_out_scan(loaded, feed, month, out, fault);
+    }
     int64_t past_cut = feed->cut_key + 1;
     int64_t end = (feed->feed_no + 1) << FEED_SEQ_BITS;
     int64_t from = month_first_key(loaded, feed->feed_no, month);
@@ -404,8 +453,7 @@ DB_SQL(select_month, STAY_COLUMNS ", last_key FROM visit WHERE day BETWEEN :firs
 DB_SQL(select_of_holder, STAY_COLUMNS ", last_key FROM visit WHERE holder_id = :holder_id "
                                       "AND day BETWEEN :first AND :last");
 
-/* All rows of the query that count: as they stand, or as the last close saw them. A visit was open
- * at no close, so one that was undone later counted then. */
+/* All rows of the query that count: as they stand, or as the last close saw them. */
 static int rows_take(struct loaded *loaded, struct query *query, bool at_cut, struct stays *out,
                      struct fault *fault)
 {
@@ -417,11 +465,9 @@ static int rows_take(struct loaded *loaded, struct query *query, bool at_cut, st
             continue;
         }
         int64_t state = query_int(query, 6);
-        bool counts = state == STATE_CLOSED;
-        if (at_cut) {
-            bool undone_since = state > STATE_CLOSED && query_int(query, 8) > feed->cut_key;
-            counts = visit_key <= feed->cut_key && (counts || undone_since);
-        }
+        bool counts = at_cut || feed->left_out
+                          ? counted_at_cut(feed, visit_key, state, query_int(query, 8))
+                          : state == STATE_CLOSED;
         if (counts) {
             error = stay_take(loaded, query, feed, !at_cut, out, fault);
         }

@@ -4,6 +4,7 @@
 
 #include "core/ident/uuid.h"
 #include "crypt/sha256.h"
+#include "store/view/registry.h"
 #include "wire/pack.h"
 
 /* A longer list helps nobody: what is closed first makes room for the rest. */
@@ -28,6 +29,7 @@ DB_SQL(select_next_day, "SELECT day FROM visit WHERE day >= :from AND state IN (
 DB_SQL(select_still_open,
        "SELECT feed.name, visit.visit_id FROM visit JOIN feed ON feed.feed_no = visit.feed_no "
        "WHERE visit.state = 1 AND visit.in_utc_ms < :end "
+       "AND NOT EXISTS (SELECT 1 FROM remote_feed r WHERE r.feed_id = feed.name AND r.forked = 1) "
        "ORDER BY visit.in_utc_ms, visit.visit_key LIMIT :max");
 
 bool period_is_closed(struct db *db, struct month month)
@@ -210,6 +212,56 @@ static void block_by_visits(struct service *service, struct arena *arena, struct
     query_end(query);
 }
 
+/* Active sites that keep their own ledger, and have not shown it to its end: all that they wrote in
+ * the month is here once a checkpoint that was signed after it, and is complete here, came. */
+DB_SQL(select_awaited,
+       "SELECT site.site_id, r.heard_utc_ms FROM site JOIN feed ON feed.name = site.site_id "
+       "LEFT JOIN remote_feed r ON r.feed_id = site.site_id "
+       "WHERE site.state = :active AND (SELECT e.keeper FROM feed_epoch e WHERE e.feed_id = "
+       "site.site_id ORDER BY e.entry_key DESC LIMIT 1) = :keeper "
+       "AND (r.feed_id IS NULL OR (r.forked = 0 AND (r.heard_utc_ms < :end "
+       "OR r.receipt_size < r.size))) ORDER BY site.site_id LIMIT :max");
+
+static void block_by_ledgers(struct service *service, struct arena *arena, struct month month,
+                             Passerelle__V1__Period *period)
+{
+    int64_t wait_days = registry_policy(service->db, arena)->close_wait_days;
+    int64_t end_utc_ms = day_start_utc_ms(day_plus(month_last(month), 1));
+    char last[11];
+    if (service_now(service) >= end_utc_ms + wait_days * DAY_MS) {
+        return;
+    }
+    day_format(day_plus(month_last(month), 1 + (int)wait_days), last);
+    struct query *query = db_query(service->db, &select_awaited);
+    query_bind_int(query, "active", PASSERELLE__V1__SITE_STATE__SITE_STATE_ACTIVE);
+    query_bind_int(query, "keeper", PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE);
+    query_bind_int(query, "end", end_utc_ms);
+    query_bind_int(query, "max", BLOCKERS_MAX - (int64_t)period->n_blockers);
+    while (period->n_blockers < BLOCKERS_MAX && query_next(query)) {
+        const char *site_id = arena_string(arena, query_text(query, 0));
+        period_block_add(
+            arena, period, "ledger_awaited", site_id,
+            "the daemon of %s has not shown its ledger past the end of %s: see that it "
+            "has a connection, or close from %s on without what it has not told",
+            site_id, period->month, last);
+    }
+    query_end(query);
+}
+
+DB_SQL(select_left_out, "SELECT feed_id FROM remote_feed WHERE forked = 1 ORDER BY feed_id");
+
+static void name_left_out(struct service *service, struct arena *arena,
+                          Passerelle__V1__Period *period)
+{
+    period->left_out_site_ids = ARENA_ARRAY(arena, BLOCKERS_MAX, char *);
+    struct query *query = db_query(service->db, &select_left_out);
+    while (period->n_left_out_site_ids < BLOCKERS_MAX && query_next(query)) {
+        period->left_out_site_ids[period->n_left_out_site_ids++] =
+            wire_string(arena, query_text(query, 0));
+    }
+    query_end(query);
+}
+
 void period_block(struct service *service, struct arena *arena, struct month month,
                   Passerelle__V1__Period *period)
 {
@@ -223,4 +275,6 @@ void period_block(struct service *service, struct arena *arena, struct month mon
     }
     block_by_order(service, arena, month, period);
     block_by_visits(service, arena, month, period);
+    block_by_ledgers(service, arena, month, period);
+    name_left_out(service, arena, period);
 }
