@@ -1,0 +1,304 @@
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypt/sha256.h"
+#include "passerelle/v1/settlement.pb-c.h"
+#include "service/journal.h"
+#include "store/feed/feed.h"
+#include "store/view/apply.h"
+#include "store/view/visits.h"
+#include "sim/work.h"
+#include "wire/pack.h"
+
+static void begin(struct sim_node *node)
+{
+    struct fault fault = FAULT_NONE;
+    node_must(node, db_begin_read(node->service.db, &fault), &fault, "begin");
+}
+
+static void end(struct sim_node *node)
+{
+    struct fault fault = FAULT_NONE;
+    node_must(node, db_end(node->service.db, &fault), &fault, "read");
+}
+
+static void compare_visit(struct work *work, struct sim_node *node, const struct model_visit *visit)
+{
+    static const char *const states[] = {"open", "closed", "void", "corrected"};
+    struct arena arena = ARENA_INIT;
+    struct visit_row row;
+    const char *feed_id = work->world.sites[visit->site].id;
+    int64_t feed_no = journal_feed_no(node->service.db, view_of(feed_id));
+    if (!visits_by_id(node->service.db, &arena, feed_no, view_bytes(visit->id, 16), &row)) {
+        sim_fail(work->sim, "%s lost an acknowledged visit of %s at %s", node->name,
+                 work->world.holders[visit->holder].id, feed_id);
+    }
+    enum model_state state = (enum model_state)((int)row.state - 1);
+    if (state == MODEL_OPEN && visit->state == MODEL_CLOSED && visit->auto_closed) {
+        arena_release(&arena); /* the clock's work was not acknowledged: it is done again */
+        return;
+    }
+    if (state != visit->state || row.in_utc_ms != visit->in_utc_ms ||
+        row.out_utc_ms != visit->out_utc_ms || (int)row.resource != visit->resource ||
+        row.auto_closed != visit->auto_closed ||
+        !view_is(row.holder_id, work->world.holders[visit->holder].id)) {
+        sim_fail(work->sim,
+                 "%s has a visit of %s at %s as %s %lld..%lld, acknowledged was %s %lld..%lld",
+                 node->name, work->world.holders[visit->holder].id, feed_id, states[state],
+                 (long long)row.in_utc_ms, (long long)row.out_utc_ms, states[visit->state],
+                 (long long)visit->in_utc_ms, (long long)visit->out_utc_ms);
+    }
+    arena_release(&arena);
+}
+
+void check_kept(struct work *work, struct sim_node *node)
+{
+    begin(node);
+    for (size_t i = 0; i < work->model.visit_count; i++) {
+        const struct model_visit *visit = &work->model.visits[i];
+        if (work_node(work, visit->site) == node) {
+            compare_visit(work, node, visit);
+        }
+    }
+    end(node);
+}
+
+void check_prefix(struct work *work, int site)
+{
+    struct sim_node *node = work_node(work, site);
+    struct feed_id here, there;
+    struct tree_hash ours, theirs;
+    const char *name = work->world.sites[site].id;
+    if (node->is_hub || !node->up || !work->hub.up) {
+        return;
+    }
+    begin(node);
+    begin(&work->hub);
+    struct fault fault = FAULT_NONE;
+    node_must(node, feed_find(node->service.db, view_of(name), &here), &fault, name);
+    node_must(&work->hub, feed_find(work->hub.service.db, view_of(name), &there), &fault, name);
+    uint64_t size = feed_head(work->hub.service.db, there.no).size;
+    if (size > feed_head(node->service.db, here.no).size) {
+        sim_fail(work->sim, "the hub has more of %s than its site", name);
+    }
+    node_must(node, feed_root(node->service.db, here.no, size, &ours), &fault, name);
+    node_must(&work->hub, feed_root(work->hub.service.db, there.no, size, &theirs), &fault, name);
+    if (!tree_hash_equal(&ours, &theirs)) {
+        sim_fail(work->sim, "the hub's copy of %s is not its site's", name);
+    }
+    end(&work->hub);
+    end(node);
+}
+
+void check_replay(struct work *work, struct sim_node *node)
+{
+    struct db *db = node->service.db;
+    struct fault fault = FAULT_NONE;
+    struct feed_id feed;
+    uint8_t before[32], after[32];
+    node_must(node, db_begin(db, &fault), &fault, "begin");
+    struct query *list = feed_list(db);
+    while (feed_list_next(list, &feed)) {
+        node_must(node, feed_verify(db, &feed, 1, &fault), &fault, feed.name);
+    }
+    if (!node->is_hub) { /* terms that it was told stand in no feed of a site */
+        db_exec(db, "DELETE FROM employer; DELETE FROM employer_policy; DELETE FROM plan; "
+                    "DELETE FROM holder; DELETE FROM carnet;");
+    }
+    node_must(node, view_digest(db, before, &fault), &fault, "digest");
+    for (uint64_t seed = 0; seed < 2; seed++) {
+        node_must(node, view_rebuild(db, seed, NULL, NULL, &fault), &fault, "rebuild");
+        node_must(node, view_digest(db, after, &fault), &fault, "digest");
+        if (memcmp(before, after, sizeof before) != 0) {
+            sim_fail(work->sim, "%s: a replay gives other projections", node->name);
+        }
+    }
+    db_end(db, NULL);
+}
+
+/* ---- after calm ---- */
+
+static void digest_table(struct work *work, struct sim_node *node, const char *table,
+                         uint8_t out[static SHA256_LEN])
+{
+    struct sqlite3 *db = NULL;
+    struct sqlite3_stmt *rows = NULL;
+    struct buf text = BUF_INIT;
+    char sql[128];
+    snprintf(sql, sizeof sql, "SELECT * FROM %s ORDER BY 1, 2", table);
+    if (sqlite3_open_v2("node.db", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, node->vfs) !=
+            SQLITE_OK ||
+        sqlite3_prepare_v2(db, sql, -1, &rows, NULL) != SQLITE_OK) {
+        sim_fail(work->sim, "%s: %s", node->name, sqlite3_errmsg(db));
+    }
+    while (sqlite3_step(rows) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(rows); i++) {
+            int len = sqlite3_column_bytes(rows, i);
+            buf_u32be(&text, (uint32_t)len);
+            buf_add(&text, sqlite3_column_blob(rows, i), (size_t)len);
+        }
+    }
+    sqlite3_finalize(rows);
+    sqlite3_close(db);
+    sha256(buf_content(&text), out);
+    buf_release(&text);
+}
+
+DB_SQL(count_visits, "SELECT COUNT(*) FROM visit WHERE feed_no = :feed_no");
+
+static void check_count(struct work *work, struct sim_node *node, int site)
+{
+    struct query *query;
+    int64_t count = 0, wanted = 0;
+    begin(node);
+    query = db_query(node->service.db, &count_visits);
+    query_bind_int(query, "feed_no",
+                   journal_feed_no(node->service.db, view_of(work->world.sites[site].id)));
+    if (query_next(query)) {
+        count = query_int(query, 0);
+        query_end(query);
+    }
+    end(node);
+    for (size_t i = 0; i < work->model.visit_count; i++) {
+        wanted += work->model.visits[i].site == site;
+    }
+    if (count != wanted) {
+        sim_fail(work->sim, "%s has %lld visits at %s, the model %lld", node->name,
+                 (long long)count, work->world.sites[site].id, (long long)wanted);
+    }
+}
+
+void check_equal(struct work *work)
+{
+    static const char *const tables[] = {"network", "signing_key", "network_policy", "member",
+                                         "site",    "tariff",      "pass",           "feed_epoch"};
+    for (int site = 0; site < work->world.site_count; site++) {
+        struct sim_node *node = work_node(work, site);
+        check_count(work, node, site);
+        check_count(work, &work->hub, site);
+        check_prefix(work, site);
+        for (size_t i = 0; !node->is_hub && i < ARRAY_LEN(tables); i++) {
+            uint8_t here[SHA256_LEN], there[SHA256_LEN];
+            digest_table(work, node, tables[i], here);
+            digest_table(work, &work->hub, tables[i], there);
+            if (memcmp(here, there, sizeof here) != 0) {
+                sim_fail(work->sim, "%s and the hub differ in %s", node->name, tables[i]);
+            }
+        }
+        if (!node->is_hub) {
+            check_kept(work, node);
+            check_replay(work, node);
+        }
+    }
+    begin(&work->hub); /* and the hub has every visit of every site */
+    for (size_t i = 0; i < work->model.visit_count; i++) {
+        compare_visit(work, &work->hub, &work->model.visits[i]);
+    }
+    end(&work->hub);
+    check_replay(work, &work->hub);
+}
+
+/* ---- the close ---- */
+
+static void same(struct work *work, const char *what, int64_t told, int64_t expected)
+{
+    if (told != expected) {
+        sim_fail(work->sim, "the close says %s %lld, the model %lld", what, (long long)told,
+                 (long long)expected);
+    }
+}
+
+static void compare_document(struct work *work, const Passerelle__V1__Document *document,
+                             struct model_close *close)
+{
+    for (size_t i = 0; i < close->document_count; i++) {
+        struct model_document *one = &close->documents[i];
+        if (one->kind == (int)document->kind &&
+            strcmp(one->seller, document->seller_member_id) == 0 &&
+            strcmp(one->buyer, document->buyer_id) == 0) {
+            char what[96];
+            snprintf(what, sizeof what, "document %d of %s to %s", one->kind, one->seller,
+                     one->buyer);
+            same(work, what, document->net_cents, one->net_cents);
+            same(work, what, document->vat_cents, one->vat_cents);
+            same(work, what, document->gross_cents, one->gross_cents);
+            one->kind = 0;
+            return;
+        }
+    }
+    sim_fail(work->sim, "the close has a document %d of %s to %s, the model has none",
+             (int)document->kind, document->seller_member_id, document->buyer_id);
+}
+
+static void compare_close(struct work *work, const Passerelle__V1__SettlementDocument *document,
+                          struct model_close *close)
+{
+    same(work, "stays", document->stays, close->stays);
+    same(work, "auto_closed", document->auto_closed, close->auto_closed);
+    same(work, "cut_short", document->cut_short, close->cut_short);
+    same(work, "grace", document->grace, close->grace);
+    same(work, "visit_days", document->visit_days, close->visit_days);
+    same(work, "half_days", document->half_days, close->half_days);
+    same(work, "days", document->days, close->days);
+    same(work, "room_hours", document->room_hours, close->room_hours);
+    same(work, "units_used", document->units_used, close->units_used);
+    same(work, "outside_validity", document->outside_validity, close->outside_validity);
+    same(work, "overdraft", document->overdraft, close->overdraft);
+    for (size_t i = 0; i < document->n_documents; i++) {
+        compare_document(work, document->documents[i], close);
+    }
+    for (size_t i = 0; i < close->document_count; i++) {
+        const struct model_document *one = &close->documents[i];
+        if (one->kind != 0 && one->net_cents != 0) {
+            sim_fail(work->sim, "the close has no document %d of %s to %s", one->kind, one->seller,
+                     one->buyer);
+        }
+    }
+    int64_t sum = 0;
+    for (int m = 0; m < work->world.member_count; m++) {
+        int64_t told = 0;
+        for (size_t i = 0; i < document->n_positions; i++) {
+            if (strcmp(document->positions[i]->member_id, work->world.members[m].id) == 0) {
+                told = document->positions[i]->cents;
+            }
+        }
+        same(work, work->world.members[m].id, told, close->positions[m]);
+        sum += told;
+    }
+    same(work, "sum of positions", sum, 0);
+}
+
+void check_close(struct work *work)
+{
+    static char text[8];
+    struct arena *arena = work->sim->arena;
+    struct month month = month_of(day_of_instant(work->sim->start_utc_ms));
+    struct principal who = work_who(ROLE_OPERATOR, "olive");
+    uint8_t id[16];
+    month_format(month, text);
+    Passerelle__V1__ClosePeriodRequest *request =
+        wire_new(arena, &passerelle__v1__close_period_request__descriptor);
+    request->request_id = work_request_id(work, id);
+    request->month = text;
+    work_must(work, &work->hub, -1, who, "SettlementService", "ClosePeriod", &request->base);
+    Passerelle__V1__GetPeriodRequest *ask =
+        wire_new(arena, &passerelle__v1__get_period_request__descriptor);
+    ask->month = text;
+    const Passerelle__V1__GetPeriodResponse *period =
+        work_must(work, &work->hub, -1, who, "SettlementService", "GetPeriod", &ask->base);
+    struct model_close *close = xcalloc(1, sizeof *close);
+    model_close(&work->model, month, close);
+    compare_close(work, period->document, close);
+    free(close);
+    Passerelle__V1__GetTrialBalanceRequest *balance =
+        wire_new(arena, &passerelle__v1__get_trial_balance_request__descriptor);
+    balance->month = text;
+    const Passerelle__V1__GetTrialBalanceResponse *accounts = work_must(
+        work, &work->hub, -1, who, "SettlementService", "GetTrialBalance", &balance->base);
+    int64_t sum = 0;
+    for (size_t i = 0; i < accounts->n_accounts; i++) {
+        sum += accounts->accounts[i]->debit_cents - accounts->accounts[i]->credit_cents;
+    }
+    same(work, "sum of postings", sum, 0);
+}

@@ -1,0 +1,110 @@
+/* The second, simple model: what DESIGN 4 and RULES say must happen, written again over plain
+ * arrays. It shares with daemon/ only ids and times. It hears of each decision when a node has
+ * committed it, predicts it first, and at the end computes the close.
+ *
+ * What a node can know is a set of entries: all of the feeds that it keeps, and of the others as
+ * far as its copies reach. So each fact carries the feed and the number of its entry. */
+#ifndef TESTS_SIM_MODEL_H
+#define TESTS_SIM_MODEL_H
+
+#include "sim/world.h"
+
+enum model_state { MODEL_OPEN, MODEL_CLOSED, MODEL_VOID, MODEL_CORRECTED };
+
+struct model_visit {
+    uint8_t id[16];
+    int site;
+    int holder;
+    int resource;
+    int64_t in_utc_ms;
+    int64_t out_utc_ms; /* 0: not told */
+    enum model_state state;
+    bool auto_closed;
+    uint64_t begun_seq; /* entry of its site's feed */
+    uint64_t ended_seq; /* that made it void or corrected; 0: none */
+    uint64_t closed_seq;
+};
+
+struct model_pass {
+    int holder;
+    char pass_id[40];
+    char number[16];
+    uint64_t issued_seq; /* in `net` */
+    /* Its states, by entry of `net`. */
+    struct {
+        uint64_t seq;
+        int state; /* 1 active, 2 suspended, 3 revoked */
+    } states[32];
+    int state_count;
+};
+
+/* A proof that let somebody in or out. */
+struct model_proof {
+    int pass;
+    int64_t second;
+    int site;
+    uint64_t seq;
+};
+
+struct model {
+    const struct world *world;
+    struct model_visit *visits;
+    size_t visit_count, visit_max;
+    struct model_pass passes[256];
+    int pass_count;
+    struct model_proof *proofs;
+    size_t proof_count, proof_max;
+};
+
+/* Who decides, when, and what it knows: `sizes` by site, entries of that feed; those of a feed
+ * that it keeps are all known. */
+struct model_knows {
+    int64_t now_utc_ms;
+    uint64_t net_size;
+    const uint64_t *sizes;
+};
+
+void model_init(struct model *model, const struct world *world);
+void model_release(struct model *model);
+
+/* Codes of refusals as in the contract; 0: let in. */
+enum { MODEL_MONEY = 1000 };
+struct model_question {
+    int site;
+    int pass; /* -1: nobody's */
+    int resource;
+    bool phone_proof;
+    int64_t proof_second;
+};
+/* The refusal that must come; MODEL_MONEY: let in, NO_CREDIT or CAP_REACHED. */
+int model_check_in(const struct model *model, const struct model_knows *knows,
+                   const struct model_question *question);
+
+struct model_visit *model_add(struct model *model, const struct model_visit *visit);
+struct model_visit *model_find(struct model *model, const uint8_t id[static 16]);
+/* The last thing that the node's clock does: what is open at that site past its closing time ends.
+ */
+void model_tick(struct model *model, int site, int64_t now_utc_ms);
+void model_proof_used(struct model *model, const struct model_proof *proof);
+/* RULES 2, 3. */
+int64_t model_closing(const struct world *world, int site, int64_t in_utc_ms);
+
+/* ---- the close ---- */
+
+struct model_document {
+    int kind; /* DocumentKind */
+    char seller[16];
+    char buyer[16];
+    int64_t net_cents, vat_cents, gross_cents;
+};
+
+struct model_close {
+    int64_t stays, visit_days, half_days, days, room_hours, units_used;
+    int64_t auto_closed, cut_short, grace, outside_validity, overdraft;
+    struct model_document documents[2000];
+    size_t document_count;
+    int64_t positions[100]; /* by member */
+};
+void model_close(const struct model *model, struct month month, struct model_close *out);
+
+#endif

@@ -1,0 +1,356 @@
+#include "sim/node.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "service/desk/desk.h"
+#include "service/engine.h"
+#include "service/journal.h"
+#include "service/keyring.h"
+#include "service/methods.h"
+#include "store/migrate/migrate.h"
+#include "store/request/request.h"
+#include "sim/work.h"
+#include "wire/pack.h"
+
+void node_must(const struct sim_node *node, int err, const struct fault *fault, const char *what)
+{
+    if (err != E_OK) {
+        sim_fail(node->sim, "%s: %s: %s", node->name, what, fault->text);
+    }
+}
+
+/* ---- the world that is handed in ---- */
+
+int64_t node_utc_ms(const struct sim_node *node)
+{
+    int64_t since_ms = node->sim->now_ms - node->clock_since_ms;
+    return sim_utc_ms(node->sim) + node->clock_off_ms + since_ms * node->clock_ppm / 1000000;
+}
+
+static int64_t clock_now(void *context)
+{
+    return node_utc_ms(context);
+}
+
+static int64_t clock_monotonic(void *context)
+{
+    return ((struct sim_node *)context)->sim->now_ms * 1000000;
+}
+
+static void chance(void *context, void *bytes, size_t len)
+{
+    struct sim_node *node = context;
+    uint8_t *out = bytes;
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)(dice_draw(&node->chance) >> 32);
+    }
+}
+
+void node_set_clock(struct sim_node *node, int64_t off_ms, int64_t ppm)
+{
+    node->clock_off_ms = off_ms;
+    node->clock_ppm = ppm;
+    node->clock_since_ms = node->sim->now_ms;
+}
+
+/* ---- the writer's hooks: those of process/hub.c ---- */
+
+static void run(void *context, struct call *call)
+{
+    struct sim_node *node = context;
+    struct node_call *mine = call->owner;
+    work_sizes(node->owner, node, mine);
+    bool kept = engine_write(&node->service, call);
+    assert(kept || call->error.code != CODE_OK || db_error(node->service.db, NULL) != E_OK);
+    work_own_size(node->owner, node, mine);
+}
+
+static size_t mark(void *context)
+{
+    const struct service *service = &((struct sim_node *)context)->service;
+    return journal_mark(service->journal) << 32 | desk_mark(service->desk);
+}
+
+static void undo(void *context, size_t to)
+{
+    const struct service *service = &((struct sim_node *)context)->service;
+    journal_undo(service->journal, to >> 32);
+    desk_undo(service->desk, to & UINT32_MAX);
+}
+
+static void committed(void *context)
+{
+    struct sim_node *node = context;
+    journal_committed(node->service.journal);
+    desk_committed(node->service.desk);
+    node->node.commits++;
+    if (node->ticking && node->ticked != NULL) {
+        node->ticked(node, node_utc_ms(node));
+    }
+    node->ticking = false;
+}
+
+static void abandoned(void *context)
+{
+    struct sim_node *node = context;
+    journal_rolled_back(node->service.journal);
+    desk_abandoned(node->service.desk);
+    node->ticking = false;
+}
+
+static bool tick(void *context, int64_t now_utc_ms)
+{
+    struct sim_node *node = context;
+    node->ticking = true;
+    return desk_tick(&node->service, now_utc_ms);
+}
+
+/* ---- life ---- */
+
+static int open_database(struct sim_node *node, enum db_mode mode, struct fault *fault)
+{
+    struct db_options options = {
+        .path = "node.db", .vfs = node->vfs, .mode = mode, .cache_kib = 512};
+    int err = db_open(&node->service.db, &options, fault);
+    return err != E_OK ? err : migrate_run(node->service.db, fault);
+}
+
+static void start_writer(struct sim_node *node)
+{
+    struct fault fault = FAULT_NONE;
+    node->service.journal = journal_new(&node->node, node->service.db);
+    node->service.desk = desk_new(&node->service);
+    node_must(node, db_begin_read(node->service.db, &fault), &fault, "begin");
+    desk_load(&node->service);
+    node_must(node, db_end(node->service.db, &fault), &fault, "load");
+    struct writer_options options = {
+        .db = node->service.db,
+        .feeds = journal_feeds(node->service.journal),
+        .env = &node->env,
+        .hooks = {.context = node,
+                  .run = run,
+                  .mark = mark,
+                  .undo = undo,
+                  .committed = committed,
+                  .abandoned = abandoned,
+                  .tick = tick},
+        .group_max = (size_t)node->sim->params.group_max,
+        .tick_ms = 1, /* the clock's work comes before the calls of each moment */
+        .wal_soft_frames = 100,
+        .wal_hard_frames = 200,
+    };
+    node->writer = writer_new(&options);
+    node->up = true;
+    node->boots++;
+}
+
+static void close_all(struct sim_node *node)
+{
+    if (node->writer != NULL) {
+        writer_stop(node->writer);
+        writer_free(node->writer);
+    }
+    desk_free(node->service.desk);
+    journal_free(node->service.journal);
+    db_free(node->service.db);
+    node->writer = NULL;
+    node->service = (struct service){.node = &node->node};
+    node->up = false;
+}
+
+void node_init(struct sim_node *node, struct sim *sim, int no, const char *name)
+{
+    *node = (struct sim_node){.sim = sim, .no = no, .is_hub = no == 0};
+    node->chance.state = sim->params.seed * 1000 + (uint64_t)no + 77;
+    snprintf(node->name, sizeof node->name, "%s", name);
+    snprintf(node->dir, sizeof node->dir, "%s/%d", sim->dir, no);
+    snprintf(node->vfs, sizeof node->vfs, "sim-%d", no);
+    node->disk = vfs_twin_new(node->vfs);
+    node->env = (struct env){clock_now, clock_now, clock_monotonic, chance, node};
+    if (mkdir(node->dir, 0700) != 0) {
+        sim_fail(sim, "no folder %s", node->dir);
+    }
+    node->node = (struct node){.role = node->is_hub ? NODE_HUB : NODE_SITE,
+                               .env = &node->env,
+                               .demo = true,
+                               .keys = keyring_new(node->dir, &node->env),
+                               .state_dir = node->dir};
+    snprintf(node->node.network_id, sizeof node->node.network_id, "test");
+    if (!node->is_hub) {
+        snprintf(node->node.site_id, sizeof node->node.site_id, "%s", name);
+    }
+    node->service.node = &node->node;
+}
+
+void node_found(struct sim_node *node, int (*found)(struct sim_node *, struct fault *))
+{
+    struct fault fault = FAULT_NONE;
+    node_must(node, open_database(node, DB_CREATE, &fault), &fault, "create");
+    node->service.journal = journal_new(&node->node, node->service.db);
+    node_must(node, db_begin(node->service.db, &fault), &fault, "begin");
+    node_must(node, found(node, &fault), &fault, "found");
+    node_must(node, db_commit(node->service.db, &fault), &fault, "commit");
+    journal_committed(node->service.journal);
+    journal_free(node->service.journal);
+    start_writer(node);
+}
+
+void node_release(struct sim_node *node)
+{
+    close_all(node);
+    keyring_free(node->node.keys);
+    vfs_twin_free(node->disk);
+}
+
+void node_plan_crash(struct sim_node *node, uint64_t operation)
+{
+    if (!node->up) {
+        return;
+    }
+    if (operation == 0) {
+        node_crash(node);
+    } else {
+        node->crash_in = operation;
+    }
+}
+
+void node_crash(struct sim_node *node)
+{
+    if (!node->up) {
+        return;
+    }
+    sim_trace(node->sim, "%s: power gone", node->name);
+    node->up = false;
+    node->crash_in = 0;
+    node->sim->crashes++;
+    vfs_twin_stop(node->disk);
+    close_all(node);
+    vfs_twin_power_cut(node->disk, dice_draw(&node->sim->dice));
+    vfs_twin_set_capacity(node->disk, 0);
+}
+
+void node_boot(struct sim_node *node)
+{
+    struct fault fault = FAULT_NONE;
+    if (node->up) {
+        return;
+    }
+    node_must(node, open_database(node, DB_WRITE, &fault), &fault, "open again");
+    start_writer(node);
+    sim_trace(node->sim, "%s: up again", node->name);
+    if (node->booted != NULL) {
+        node->booted(node);
+    }
+}
+
+/* ---- calls ---- */
+
+const struct method *node_method(const char *service, const char *name)
+{
+    char full[96];
+    bool known;
+    snprintf(full, sizeof full, "passerelle.v1.%s", service);
+    const struct method *method = methods_find(view_of(full), view_of(name), &known);
+    assert(method != NULL);
+    return method;
+}
+
+/* The planned fault strikes the node's own work, not what others read of its disk. */
+static void fault_armed(struct sim_node *node, bool armed)
+{
+    if (node->crash_in == 0 || vfs_twin_struck(node->disk)) {
+        return;
+    }
+    if (armed) {
+        vfs_twin_plan(node->disk, VFS_FAULT_CUT, node->crash_in);
+    } else {
+        uint64_t operations = vfs_twin_operations(node->disk);
+        node->crash_in = node->crash_in > operations ? node->crash_in - operations : 1;
+        vfs_twin_plan(node->disk, VFS_FAULT_NONE, 0);
+    }
+}
+
+static void over(struct call *call)
+{
+    struct node_call *mine = call->owner;
+    bool armed = mine->at->armed;
+    if (armed) {
+        fault_armed(mine->at, false);
+    }
+    mine->done(mine);
+    if (armed) {
+        fault_armed(mine->at, true);
+    }
+    arena_release(&mine->arena);
+    free(mine);
+}
+
+void node_step(struct sim_node *node)
+{
+    if (!node->up) {
+        return;
+    }
+    node->armed = true;
+    fault_armed(node, true);
+    while (node->up && writer_step(node->writer) > 0) {
+    }
+    node->armed = false;
+    if (node->up && vfs_twin_struck(node->disk)) {
+        node_crash(node);
+        work_down(node->owner, node);
+    } else {
+        fault_armed(node, false);
+    }
+}
+
+static void step_event(struct sim *sim, void *context)
+{
+    (void)sim;
+    struct sim_node *node = context;
+    node->stepping = false;
+    node_step(node);
+}
+
+bool node_call(struct sim_node *node, int site, struct principal who, const struct method *method,
+               struct view request, node_done *done, void *context)
+{
+    if (!node->up) {
+        return false;
+    }
+    struct node_call *mine = xcalloc(1, sizeof *mine);
+    struct fault fault = FAULT_NONE;
+    ProtobufCMessage *unpacked;
+    mine->at = node;
+    mine->site = site;
+    mine->done = done;
+    mine->context = context;
+    mine->call = (struct call){.method = method,
+                               .arena = &mine->arena,
+                               .who = who,
+                               .request_bytes = request,
+                               .done = over,
+                               .owner = mine};
+    struct call *call = &mine->call;
+    if (wire_unpack(method->input, request, &wire_limits_request, call->arena, &unpacked, &fault) !=
+        E_OK) {
+        sim_fail(node->sim, "%s: %s: %s", node->name, method->name, fault.text);
+    }
+    call->request = unpacked;
+    engine_precompute(&node->service, call);
+    if (method->prepare != NULL) {
+        method->prepare(&node->node, call);
+    }
+    if (method->apply == NULL) {
+        engine_read(&node->service, call);
+        over(call);
+        return true;
+    }
+    writer_submit(node->writer, call);
+    if (!node->stepping) {
+        node->stepping = true;
+        sim_after(node->sim, dice_below(&node->sim->dice, 3), step_event, node);
+    }
+    return true;
+}
