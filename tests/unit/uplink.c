@@ -228,6 +228,21 @@ START_TEST(test_diverged)
 }
 END_TEST
 
+/* A hub that takes the stream and says nothing: the desk waits for 5 s, then decides alone. */
+START_TEST(test_silent_hub)
+{
+    for (int i = 0; i < 10; i++) {
+        ck_assert(outpost.node.catching_up);
+        outpost_step(&outpost, UPLINK_UP);
+        network.clock.now_utc_ms += 500;
+    }
+    outpost_step(&outpost, UPLINK_UP);
+    ck_assert(!outpost.node.catching_up);
+    outpost_settle(&outpost);
+    check_settled();
+}
+END_TEST
+
 /* ---- what the hub must not tell ---- */
 
 static int tampered;
@@ -409,6 +424,7 @@ int main(void)
     tcase_add_test(cases, test_hosted_again);
     tcase_add_test(cases, test_rolled_back);
     tcase_add_test(cases, test_diverged);
+    tcase_add_test(cases, test_silent_hub);
     tcase_add_loop_test(cases, test_lies, 0, (int)ARRAY_LEN(lies));
     tcase_add_test(cases, test_renewal);
     tcase_add_test(cases, test_expired);

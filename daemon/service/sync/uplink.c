@@ -19,6 +19,7 @@ enum {
     AWAY_MS = 10 * 60 * 1000,
     AWAY_MS_MAX = 30 * 1000, /* the bound after that */
     REFUSED_MS = 60 * 1000,  /* an operator must act first */
+    ALONE_MS = 5 * 1000,     /* how long a start waits for the hub before it decides alone */
     HEARD_MS = 60 * 1000,    /* how often the last word is written down */
     PUSH_BYTES_MAX = PUSH_REQUEST_BYTES_MAX - 512 * 1024, /* the rest: proofs, and numbers */
     IDLE_PUSHES_MAX = 3, /* answers in a row by which nothing got further */
@@ -51,6 +52,7 @@ struct lane {
 
 struct uplink {
     struct node *node;
+    int64_t started_ns;
     struct lane lanes[UPLINK_LANES];
 
     /* up */
@@ -65,6 +67,7 @@ struct uplink {
 
     /* down */
     enum take taking;
+    _Atomic bool missing; /* the hub holds entries of ours that are not here */
     uint64_t own_size;
     uint64_t told_own_size; /* when the hub said that we are caught up */
     int64_t written_ns;     /* when the last word was written down */
@@ -113,6 +116,7 @@ struct uplink *uplink_new(struct node *node)
 {
     struct uplink *uplink = xcalloc(1, sizeof *uplink);
     uplink->node = node;
+    uplink->started_ns = now_ns(uplink);
     pthread_mutex_init(&uplink->lock, NULL);
     return uplink;
 }
@@ -387,6 +391,21 @@ static void wait_step(const struct uplink *uplink, const struct lane *lane,
         .act = UPLINK_WAIT, .until_ns = lane->until_ns > now ? lane->until_ns : now + FOREVER_NS};
 }
 
+/* Nothing to push: until something is committed. A hub that says nothing stops no desk for long. */
+static void rest(struct uplink *uplink, struct uplink_step *step)
+{
+    int64_t now = now_ns(uplink);
+    int64_t alone_ns = uplink->started_ns + ALONE_MS * MS_NS;
+    *step = (struct uplink_step){.act = UPLINK_WAIT, .until_ns = now + FOREVER_NS};
+    if (!atomic_load(&uplink->node->catching_up) || atomic_load(&uplink->missing)) {
+        return;
+    }
+    step->until_ns = alone_ns > now ? alone_ns : now;
+    if (alone_ns <= now) {
+        atomic_store(&uplink->node->catching_up, false);
+    }
+}
+
 static void next_up(struct uplink *uplink, struct service *reader, struct arena *arena,
                     struct uplink_step *step)
 {
@@ -404,8 +423,7 @@ static void next_up(struct uplink *uplink, struct service *reader, struct arena 
         return;
     }
     if (feed_find(reader->db, view_of(uplink->node->site_id), &own) != E_OK) {
-        lane->until_ns = 0;
-        wait_step(uplink, lane, step);
+        rest(uplink, step);
         return;
     }
     if (was_moved(reader, &own)) {
@@ -439,8 +457,7 @@ static void next_up(struct uplink *uplink, struct service *reader, struct arena 
                                      .name = "GetCheckpoint",
                                      .request = &request->base};
     } else {
-        lane->until_ns = 0; /* until something is committed */
-        wait_step(uplink, lane, step);
+        rest(uplink, step);
     }
 }
 
@@ -610,6 +627,7 @@ static void take(struct uplink *uplink, enum take which, const ProtobufCMessage 
 
 static void own_is_whole(struct uplink *uplink)
 {
+    atomic_store(&uplink->missing, false);
     atomic_store(&uplink->node->catching_up, false);
     if (uplink->lanes[UPLINK_DOWN].state == UPLINK_ROLLED_BACK) {
         set_state(uplink, UPLINK_DOWN, UPLINK_GOOD, "");
@@ -636,6 +654,7 @@ bool uplink_heard(struct uplink *uplink, const Passerelle__V1__FollowResponse *m
         take(uplink, TAKE_NET, &message->net->base, step);
         return true;
     case PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_OWN:
+        atomic_store(&uplink->missing, true);
         atomic_store(&uplink->node->catching_up, true);
         set_state(uplink, UPLINK_DOWN, UPLINK_ROLLED_BACK, rolled_back);
         take(uplink, TAKE_OWN, &message->own->base, step);
@@ -669,6 +688,7 @@ static void took(struct uplink *uplink, const ProtobufCMessage *response)
     if (uplink->taking == TAKE_CAUGHT_UP) {
         atomic_store(&uplink->node->complete, true);
         if (uplink->told_own_size > here->own_size) {
+            atomic_store(&uplink->missing, true);
             atomic_store(&uplink->node->catching_up, true);
             set_state(uplink, UPLINK_DOWN, UPLINK_DIVERGED, lost);
         }
