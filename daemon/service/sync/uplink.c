@@ -73,9 +73,9 @@ struct uplink {
     int64_t written_ns;     /* when the last word was written down */
 
     /* certificate */
-    int64_t not_before_utc_ms;
-    int64_t not_after_utc_ms;
-    int64_t renew_after_utc_ms; /* real time */
+    _Atomic int64_t not_after_utc_ms; /* both lanes ask */
+    _Atomic bool renewable;           /* there are requests to renew it with */
+    int64_t renew_after_utc_ms;       /* real time */
     struct buf csr_pem;
     struct buf server_csr_pem;
     struct arena names_arena;
@@ -222,8 +222,8 @@ void uplink_set_certificate(struct uplink *uplink, int64_t not_before_utc_ms,
                             struct view server_csr_pem, char *const *server_names,
                             size_t server_name_count)
 {
-    uplink->not_before_utc_ms = not_before_utc_ms;
-    uplink->not_after_utc_ms = not_after_utc_ms;
+    atomic_store(&uplink->not_after_utc_ms, not_after_utc_ms);
+    atomic_store(&uplink->renewable, csr_pem.len > 0);
     uplink->renew_after_utc_ms = renewal_due(not_before_utc_ms, not_after_utc_ms);
     buf_clear(&uplink->csr_pem);
     buf_view(&uplink->csr_pem, csr_pem);
@@ -242,12 +242,12 @@ void uplink_set_certificate(struct uplink *uplink, int64_t not_before_utc_ms,
 
 static bool has_expired(const struct uplink *uplink)
 {
-    return env_real_utc_ms(uplink->node->env) >= uplink->not_after_utc_ms;
+    return env_real_utc_ms(uplink->node->env) >= atomic_load(&uplink->not_after_utc_ms);
 }
 
 static bool renews_now(const struct uplink *uplink)
 {
-    return uplink->csr_pem.len > 0 &&
+    return atomic_load(&uplink->renewable) &&
            env_real_utc_ms(uplink->node->env) >= uplink->renew_after_utc_ms;
 }
 
@@ -257,7 +257,7 @@ static void renewal_failed(struct uplink *uplink)
 {
     static const int64_t hour_ms = (int64_t)3600 * 1000;
     int64_t now = env_real_utc_ms(uplink->node->env);
-    if (uplink->not_after_utc_ms - now > 2 * hour_ms) {
+    if (atomic_load(&uplink->not_after_utc_ms) - now > 2 * hour_ms) {
         uplink->renew_after_utc_ms = now + hour_ms;
     }
 }
@@ -589,7 +589,7 @@ static void next_down(struct uplink *uplink, struct service *reader, struct aren
     Passerelle__V1__FollowRequest *request =
         wire_new(arena, &passerelle__v1__follow_request__descriptor);
     struct take_memory memory;
-    if (has_expired(uplink) && uplink->csr_pem.len > 0) {
+    if (has_expired(uplink) && atomic_load(&uplink->renewable)) {
         back_off(uplink, &uplink->lanes[UPLINK_DOWN], 0); /* the other lane renews */
         wait_step(uplink, &uplink->lanes[UPLINK_DOWN], step);
         return;
