@@ -3,8 +3,11 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "core/ident/uuid.h"
 #include "lib/box.h"
+#include "passerelle/v1/desk.pb-c.h"
 #include "passerelle/v1/ledger.pb-c.h"
+#include "passerelle/v1/pass.pb-c.h"
 #include "passerelle/v1/settlement.pb-c.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
@@ -365,6 +368,118 @@ START_TEST(who_is_nobody_is_not_billed)
 }
 END_TEST
 
+/* ---- doubts ---- */
+
+static const char *issue(const char *holder_id, Passerelle__V1__Pass **pass)
+{
+    Passerelle__V1__IssuePassesRequest *ask =
+        network_new(&network, &passerelle__v1__issue_passes_request__descriptor);
+    ask->request_id = network_request_id(&network);
+    ask->holder_ids = ARENA_ARRAY(&network.arena, 1, char *);
+    ask->holder_ids[ask->n_holder_ids++] = (char *)(uintptr_t)holder_id;
+    const Passerelle__V1__IssuePassesResponse *response = network_must(
+        &network, network_who(ROLE_OPERATOR, "op-1"), "PassService", "IssuePasses", &ask->base);
+    *pass = response->passes[0]->pass;
+    return holder_id;
+}
+
+static uint8_t proof_bytes[ED25519_SIGNATURE_LEN] = {1};
+
+/* A visit by a pass ("": one that nobody issued) with a proof at that second (0: none). */
+static void visit(struct box *at, uint8_t number, const char *pass_id, const char *holder_id,
+                  int64_t in_utc_ms, uint64_t second, uint32_t tariff_version)
+{
+    uint8_t *id = arena_alloc(&network.arena, 16);
+    struct uuid pass = {{9}};
+    memcpy(id, (uint8_t[16]){[0] = number, [6] = 0x70, [8] = 0x80}, 16);
+    ck_assert(pass_id[0] == '\0' || uuid_parse(view_of(pass_id), &pass) == E_OK);
+    Passerelle__V1__VisitOpened opened = PASSERELLE__V1__VISIT_OPENED__INIT;
+    opened.visit_id = wire_bytes(view_bytes(id, 16));
+    opened.pass_id = wire_bytes(view_bytes(pass.bytes, 16));
+    opened.holder_id = (char *)(uintptr_t)holder_id;
+    opened.resource = PASSERELLE__V1__RESOURCE__RESOURCE_DESK;
+    opened.in_utc_ms = in_utc_ms;
+    opened.medium = PASSERELLE__V1__MEDIUM__MEDIUM_CARD;
+    opened.source = PASSERELLE__V1__SOURCE__SOURCE_OFFLINE;
+    opened.tariff_version = tariff_version;
+    opened.nonce = opened.visit_id;
+    if (second != 0) {
+        opened.token_hash = wire_bytes(view_bytes(proof_bytes, SHA256_LEN));
+        opened.proof_second = second;
+        opened.proof_signature = wire_bytes(view_bytes(proof_bytes, sizeof proof_bytes));
+    }
+    box_append(at, network.clock.now_utc_ms, PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED,
+               &opened.base);
+    Passerelle__V1__VisitClosed closed = PASSERELLE__V1__VISIT_CLOSED__INIT;
+    closed.visit_id = opened.visit_id;
+    closed.out_utc_ms = in_utc_ms + HOUR_MS / 2;
+    box_append(at, network.clock.now_utc_ms, PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED,
+               &closed.base);
+}
+
+static size_t count_kind(int kind)
+{
+    const Passerelle__V1__ListProblemsResponse *found = problems();
+    size_t count = 0;
+    for (size_t i = 0; i < found->n_problems; i++) {
+        count += (int)found->problems[i]->kind == kind;
+    }
+    return count;
+}
+
+START_TEST(doubts_are_noted_and_stop_nothing)
+{
+    Passerelle__V1__Pass *card, *phone;
+    const char *anna = issue("h00003", &card); /* on a card */
+    const char *bea = issue("h00001", &phone); /* on a phone that was never activated */
+    struct box other;
+    box_init(&other, &network, "s002");
+    box_begin(&other);
+    int64_t now_utc_ms = network.clock.now_utc_ms - 5 * HOUR_MS;
+    visit(&box, 1, card->pass_id, anna, now_utc_ms, 0, 0); /* nothing is wrong with it */
+    box_push_all(&box);
+    ck_assert_uint_eq(problems()->n_problems, 0);
+    visit(&box, 2, "", anna, now_utc_ms + HOUR_MS, 0, 0);
+    visit(&box, 3, card->pass_id, bea, now_utc_ms + HOUR_MS, 0, 0); /* not its holder */
+    visit(&box, 4, phone->pass_id, bea, now_utc_ms, 0, 0);
+    visit(&box, 5, card->pass_id, anna, now_utc_ms + 2 * HOUR_MS, 0, 77);
+    box_stay(&box, "nobody-at-all", 7000, now_utc_ms, now_utc_ms + 1);
+    box_push_all(&box);
+    ck_assert_uint_eq(count_kind(KIND(UNKNOWN_PASS)), 3);
+    ck_assert_uint_eq(count_kind(KIND(BAD_PROOF)), 1);
+    ck_assert_uint_eq(count_kind(KIND(TARIFF)), 1);
+    /* Ten minutes after Agde, and not next door. */
+    visit(&other, 6, card->pass_id, anna, now_utc_ms + 10 * 60 * 1000, 0, 0);
+    box_push_all(&other);
+    ck_assert_uint_eq(count_kind(KIND(IMPOSSIBLE_STAY)), 1);
+    /* One proof at both: the later visit is disputed, whichever ledger arrives first. */
+    visit(&other, 7, card->pass_id, anna, now_utc_ms + 4 * HOUR_MS + 1, 1234567, 0);
+    box_push_all(&other);
+    visit(&box, 8, card->pass_id, anna, now_utc_ms + 4 * HOUR_MS, 1234567, 0);
+    box_push_all(&box);
+    ck_assert_uint_eq(count_kind(KIND(PROOF_TWICE)), 1);
+    DB_SQL(select_disputes, "SELECT feed_id FROM dispute");
+    struct fault fault = FAULT_NONE;
+    ck_assert_int_eq(db_begin_read(network.service.db, &fault), E_OK);
+    struct query *query = db_query(network.service.db, &select_disputes);
+    ck_assert(query_next(query));
+    ck_assert(view_is(query_text(query, 0), "s002"));
+    ck_assert(!query_next(query));
+    ck_assert_int_eq(db_end(network.service.db, &fault), E_OK);
+    /* What was imported or noted by hand proves nothing by its times. */
+    size_t before = count_kind(KIND(IMPOSSIBLE_STAY));
+    box_stay(&other, anna, 7001, now_utc_ms + 3 * HOUR_MS, now_utc_ms + 3 * HOUR_MS + 1);
+    box_push_all(&other);
+    /* Times of no calendar are no entry at all. */
+    box_stay(&other, anna, 7002, INT64_MIN, now_utc_ms + 3 * HOUR_MS);
+    box_stay(&other, anna, 7003, now_utc_ms, now_utc_ms + 3 * HOUR_MS);
+    box_push_all(&other);
+    ck_assert_uint_eq(count_kind(KIND(IMPOSSIBLE_STAY)), before);
+    ck_assert_uint_eq(count_kind(KIND(UNREADABLE)), 1);
+    box_release(&other);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("push");
@@ -379,6 +494,7 @@ int main(void)
     tcase_add_loop_test(cases, a_close_waits_for_ledgers, 0, 2);
     tcase_add_loop_test(cases, a_fork_is_left_out_and_named, 0, 2);
     tcase_add_test(cases, who_is_nobody_is_not_billed);
+    tcase_add_test(cases, doubts_are_noted_and_stop_nothing);
     Suite *suite = suite_create("push");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

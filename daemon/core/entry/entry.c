@@ -104,6 +104,40 @@ int entry_encode(const struct entry_draft *draft, struct arena *arena, struct vi
     return E_OK;
 }
 
+static const void *field_of(const ProtobufCMessage *payload, const char *name, int type)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(payload->descriptor, name);
+    return field == NULL || (int)field->type != type ? NULL : (const char *)payload + field->offset;
+}
+
+static bool is_instant(const int64_t *utc_ms)
+{
+    return utc_ms == NULL || (*utc_ms >= 0 && *utc_ms <= INT64_C(253402300799999));
+}
+
+/* What no visit can be: sums and days rely on it. A site's daemon may send anything. */
+static int check_visit(const ProtobufCMessage *payload, struct fault *fault)
+{
+    const int64_t *in = field_of(payload, "in_utc_ms", PROTOBUF_C_TYPE_INT64);
+    const int64_t *out = field_of(payload, "out_utc_ms", PROTOBUF_C_TYPE_INT64);
+    const ProtobufCBinaryData *id = field_of(payload, "visit_id", PROTOBUF_C_TYPE_BYTES);
+    const int *resource = field_of(payload, "resource", PROTOBUF_C_TYPE_ENUM);
+    if (!is_instant(in) || !is_instant(out)) {
+        return fault_set(fault, E_INVALID, "its time is none of this calendar");
+    }
+    if (in != NULL && out != NULL && *out != 0 && *out < *in) {
+        return fault_set(fault, E_INVALID, "the visitor left before coming");
+    }
+    if (id != NULL && id->len != 16) {
+        return fault_set(fault, E_INVALID, "a visit id has 16 bytes");
+    }
+    if (resource != NULL && (*resource < 1 || *resource > 3)) {
+        return fault_set(fault, E_INVALID, "it names no resource");
+    }
+    return E_OK;
+}
+
 int entry_decode(struct view feed_id, struct view bytes, struct arena *arena, struct entry *out,
                  struct fault *fault)
 {
@@ -129,6 +163,7 @@ int entry_decode(struct view feed_id, struct view bytes, struct arena *arena, st
         }
         err = wire_unpack(kind->payload, wire_view(entry->payload), &wire_limits_tolerant, arena,
                           &payload, fault);
+        err = err == E_OK && kind->home == ENTRY_IN_SITE ? check_visit(payload, fault) : err;
         if (err != E_OK) {
             return err;
         }

@@ -55,7 +55,8 @@ must_check int entry_encode(const struct entry_draft *draft, struct arena *arena
                             struct view *bytes, struct entry *out, struct fault *fault);
 
 /* Reads bytes that come from a peer or the disk: scanned before they are unpacked; the feed, the
- * home of the type and the length are checked. E_INVALID with a sentence. */
+ * home of the type and the length are checked, and of a visit that its times and its resource can
+ * be. E_INVALID with a sentence. */
 must_check int entry_decode(struct view feed_id, struct view bytes, struct arena *arena,
                             struct entry *out, struct fault *fault);
 

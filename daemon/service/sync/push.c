@@ -14,6 +14,7 @@
 #include "service/desk/desk.h"
 #include "service/journal.h"
 #include "service/sync/cosigner.h"
+#include "service/sync/doubt.h"
 #include "service/sync/problems.h"
 #include "store/view/apply.h"
 #include "store/view/registry.h"
@@ -347,6 +348,22 @@ static void note_problem(struct taking *t, Passerelle__V1__LedgerProblemKind kin
     }
 }
 
+static void note_doubts(struct taking *t, uint64_t seq, struct view bytes,
+                        const struct entry *entry)
+{
+    struct doubt_entry at = {.site_id = t->d->feed->id.name,
+                             .feed_no = t->d->feed->id.no,
+                             .seq = seq,
+                             .bytes = bytes,
+                             .entry = entry};
+    Passerelle__V1__LedgerProblem *found[DOUBTS_MAX];
+    size_t count = doubt_look(t->service, t->call->arena, &t->scratch, &at, found);
+    for (size_t i = 0; i < count && t->response->n_problems < PUSH_PACKAGES_MAX * PACKAGE_WIDTH;
+         i++) {
+        t->response->problems[t->response->n_problems++] = found[i];
+    }
+}
+
 /* One entry behind those that we hold. */
 static int take_entry(struct taking *t, uint64_t seq, struct view bytes, struct fault *fault)
 {
@@ -377,6 +394,7 @@ static int take_entry(struct taking *t, uint64_t seq, struct view bytes, struct 
                                    .entry_key = feed->id.no << FEED_SEQ_BITS | (int64_t)seq};
         view_apply(t->service->db, at, &entry);
         desk_heard(t->service, feed->id.no, &entry);
+        note_doubts(t, seq, bytes, &entry);
     }
     return err;
 }

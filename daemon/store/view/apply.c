@@ -554,7 +554,8 @@ static void visit_opened(const struct application *a, const ProtobufCMessage *me
 #define OF_THIS_FEED "visit_id = :visit_id AND feed_no = :feed_no"
 
 DB_SQL(close_visit, "UPDATE visit SET state = 2, out_utc_ms = :out_utc_ms, auto_closed = :auto, "
-                    "last_key = :key WHERE " OF_THIS_FEED " AND state = 1");
+                    "last_key = :key WHERE " OF_THIS_FEED " AND state = 1 "
+                    "AND in_utc_ms <= :out_utc_ms");
 
 static void visit_closed(const struct application *a, const ProtobufCMessage *message)
 {

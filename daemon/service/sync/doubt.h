@@ -1,0 +1,27 @@
+/* What is doubtful about an entry that a site's daemon pushed: noted with its evidence, never
+ * refused; the host is paid. Stays that were imported or noted from paper are told by hand, so
+ * nothing is concluded from their times. */
+#ifndef SERVICE_SYNC_DOUBT_H
+#define SERVICE_SYNC_DOUBT_H
+
+#include "core/entry/entry.h"
+#include "passerelle/v1/sync.pb-c.h"
+#include "service/service.h"
+
+struct doubt_entry {
+    const char *site_id;
+    int64_t feed_no;
+    uint64_t seq;
+    struct view bytes;
+    const struct entry *entry;
+};
+
+enum { DOUBTS_MAX = 8 }; /* about one entry */
+
+/* After the entry was applied, in the writer's transaction. Returns how many problems it noted; the
+ * messages are the arena's. `scratch` is used up. A proof that was seen at two sites opens a
+ * dispute on the later visit. */
+size_t doubt_look(struct service *service, struct arena *arena, struct arena *scratch,
+                  const struct doubt_entry *at, Passerelle__V1__LedgerProblem *out[DOUBTS_MAX]);
+
+#endif
