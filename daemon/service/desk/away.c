@@ -257,6 +257,28 @@ static bool add_pass(void *context, const struct registry_pass *pass)
     return c->units < c->limit;
 }
 
+/* The writer answers each visitor with it: the passes are looked at again when `net` has moved. */
+static void units_of_passes(struct service *service, struct could_come *c)
+{
+    struct registry_pass_filter filter = {.limit = PASSES_MAX};
+    struct desk *desk = service->desk;
+    struct desk_worst now = {
+        .net_size = feed_head(service->db, journal_feed_no(service->db, VIEW_LIT(FEED_NET))).size,
+        .version = atomic_load(&service->node->registry_version),
+        .limit = c->limit,
+        .today = c->today};
+    if (desk != NULL && desk->worst.net_size == now.net_size && desk->worst.limit == now.limit &&
+        desk->worst.version == now.version && desk->worst.today.number == now.today.number) {
+        c->units = desk->worst.units;
+        return;
+    }
+    registry_walk_passes(service->db, &filter, add_pass, c);
+    if (desk != NULL) {
+        now.units = c->units;
+        desk->worst = now;
+    }
+}
+
 uint64_t away_worst_case(struct service *service, struct arena *arena)
 {
     struct view site_id = view_of(service->node->site_id);
@@ -271,9 +293,8 @@ uint64_t away_worst_case(struct service *service, struct arena *arena)
                                          : registry_policy(service->db, arena),
                            .limit = away_site_limit(service, site),
                            .today = day_of_instant(service_now(service))};
-    struct registry_pass_filter filter = {.limit = PASSES_MAX};
     if (c.limit > 0) {
-        registry_walk_passes(service->db, &filter, add_pass, &c);
+        units_of_passes(service, &c);
     }
     /* A pass that it has not heard of may come too: the site's own limit holds for all. */
     bool strangers = !atomic_load(&service->node->complete);

@@ -72,6 +72,15 @@ struct desk {
     int64_t next_close_utc_ms; /* no open visit ends by itself before */
     struct tally *tallies[DESK_TALLIES_MAX];
     size_t tally_next;
+
+    /* A site's: units that the passes it knows could use up, at that state of `net` and limit. */
+    struct desk_worst {
+        uint64_t net_size;
+        uint64_t version;
+        uint64_t limit;
+        struct day today;
+        uint64_t units;
+    } worst;
 };
 
 /* Reads the registry again when it has changed. First thing in each decide. */
