@@ -562,6 +562,27 @@ START_TEST(charts)
 }
 END_TEST
 
+/* The file that is given to members as a start is the default. */
+START_TEST(chart_to_start_from)
+{
+    struct arena arena = ARENA_INIT;
+    struct buf csv = BUF_INIT;
+    struct fec_chart chart;
+    size_t len;
+    char *given = reference_file(CONFIG_DIR, "accounts.csv", &len);
+    fec_chart_write(&fec_chart_default, &csv);
+    ck_assert(view_equal(buf_content(&csv), view_bytes(given, len)));
+    ck_assert_int_eq(fec_chart_read(buf_content(&csv), &arena, &chart, NULL), E_OK);
+    for (int key = 0; key < FEC_KEY_COUNT; key++) {
+        ck_assert(view_equal(chart.accounts[key].number, fec_chart_default.accounts[key].number));
+        ck_assert(view_equal(chart.accounts[key].label, fec_chart_default.accounts[key].label));
+    }
+    free(given);
+    buf_release(&csv);
+    arena_release(&arena);
+}
+END_TEST
+
 /* ---- the rules ---- */
 
 #define HEADER                                                                                     \
@@ -727,6 +748,7 @@ int main(void)
     tcase_add_test(cases, the_file_itself);
     tcase_add_test(cases, what_cannot_be_made);
     tcase_add_test(cases, charts);
+    tcase_add_test(cases, chart_to_start_from);
     tcase_add_test(cases, rules);
     tcase_add_test(cases, other_forms);
     suite_add_tcase(suite, cases);

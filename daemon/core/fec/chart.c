@@ -132,3 +132,13 @@ int fec_chart_read(struct view csv, struct arena *arena, struct fec_chart *out, 
     }
     return err;
 }
+
+void fec_chart_write(const struct fec_chart *chart, struct buf *out)
+{
+    buf_text(out, "key,account,label\n");
+    for (size_t i = 0; i < FEC_KEY_COUNT; i++) {
+        const struct view fields[] = {view_of(key_names[i]), chart->accounts[i].number,
+                                      chart->accounts[i].label};
+        csv_write_row(out, fields, ARRAY_LEN(fields));
+    }
+}

@@ -5,6 +5,7 @@
 #define CORE_FEC_CHART_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 enum fec_key {
     FEC_EMPLOYERS,       /* what employers owe */
@@ -46,5 +47,8 @@ const char *fec_key_name(enum fec_key key);
  * line: an unknown key or one told twice, an account that is no account, a label that is empty. */
 must_check int fec_chart_read(struct view csv, struct arena *arena, struct fec_chart *out,
                               struct fault *fault);
+
+/* Appends the chart as such a CSV, to start one's own from. */
+void fec_chart_write(const struct fec_chart *chart, struct buf *out);
 
 #endif

@@ -54,7 +54,8 @@ struct fec_carnet {
     struct day last_day;
 };
 
-/* What stood on an account before all of that; debit above 0. They add up to 0. */
+/* What stood on an account before all of that; debit above 0. They add up to 0. Units of carnets
+ * that were sold before the first close earn too: what was deferred for them stands here. */
 struct fec_opening {
     struct view account, label;
     struct view aux, aux_label; /* empty: none */
@@ -113,8 +114,8 @@ struct fec {
 };
 
 /* Lines and texts are in the arena, or borrowed from the input. E_NOT_FOUND: a party that the book
- * lacks, or a carnet that was sold by the member but not handed in; E_INVALID: days out of order,
- * openings that do not add up to 0; E_OVERFLOW. *out is untouched then. */
+ * lacks; E_INVALID: closes or days out of order, openings that do not add up to 0; E_CORRUPT: a
+ * document that does not add up; E_OVERFLOW. *out is untouched then. */
 must_check int fec_make(const struct fec_input *input, struct arena *arena, struct fec *out,
                         struct fault *fault);
 
