@@ -34,6 +34,9 @@ static int file_write(const char *path, struct view bytes)
     }
     bool failed = fwrite(bytes.data, 1, bytes.len, file) != bytes.len || fflush(file) != 0;
     failed = (path != NULL && fclose(file) != 0) || failed;
+    if (!failed && path != NULL) {
+        printf("%s: %zu bytes\n", path, bytes.len);
+    }
     return failed ? cli_fail(CLI_FAILED, "%s could not be written whole: make room and try again",
                              path == NULL ? "standard output" : path)
                   : CLI_OK;

@@ -86,9 +86,9 @@ cp "$root/config/reference/tariffs.csv" "$TMPDIR/my-tariffs.csv"
 tour=$(sed -n '/^## Five minutes/,/^## A network/s/^passerelle //p' "$root/README.md")
 [ "$(wc -l <<<"$tour")" -ge 10 ] || fail "the README has no tour"
 while read -r line; do
+    line=${line//\/tmp\//$TMPDIR/tour-}
     line=${line//config\/reference/$root/config/reference}
     line=${line//my-tariffs.csv/$TMPDIR/my-tariffs.csv}
-    line=${line//\/tmp\/feeds/$TMPDIR/tour-feeds}
     read -ra words <<<"$line"
     status=0
     patience=120
