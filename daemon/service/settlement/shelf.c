@@ -544,13 +544,18 @@ int invoice_record_decide(struct service *service, struct call *call)
                               "invoice, or dispute the visits",
                               (long long)gross_cents);
     }
-    return 0;
+    size_t bytes = 0;
+    call->decision = invoice_make(&shelf, place, kept, NULL, 0, &bytes);
+    return call->decision != NULL ? 0 : -1;
 }
 
 int invoice_record_apply(struct service *service, struct call *call)
 {
     const Passerelle__V1__RecordInvoiceRequest *request = (const void *)call->request;
-    call_respond(call);
+    Passerelle__V1__RecordInvoiceResponse *response = call_respond(call);
+    response->invoice = call->decision;
+    response->invoice->recorded_number = request->number;
+    response->invoice->recorded_on = request->issued_on;
     Passerelle__V1__InvoiceRecorded recorded = PASSERELLE__V1__INVOICE_RECORDED__INIT;
     recorded.pro_forma = request->pro_forma;
     recorded.number = request->number;
