@@ -314,6 +314,33 @@ START_TEST(a_visitor_who_goes_elsewhere_is_gone)
 }
 END_TEST
 
+/* What a site writes is what it says itself, also where the hub told that the stay was cut. */
+START_TEST(a_correction_keeps_the_sites_own_end)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    const char *anna = card("plan-a", "zoe-1");
+    listener_hear(&site);
+    const char *visit_id = let_in(here(anna))->visit_id;
+    listener_push(&site);
+    listener_wait(&site, HOUR);
+    let_in(check_in(&hub, "s002", anna));
+    listener_hear(&site);
+    listener_wait(&site, HOUR);
+    int64_t left_utc_ms = site.site.clock.now_utc_ms;
+    leave(&site.site, "s004", visit_id);
+    Passerelle__V1__CorrectVisitRequest *correct = NEW(correct_visit_request);
+    correct->request_id = network_request_id(&site.site);
+    correct->site_id = text("s004");
+    correct->visit_id = text(visit_id);
+    correct->in_utc_ms = left_utc_ms - HOUR - HOUR / 2;
+    correct->reason = text("came later");
+    const Passerelle__V1__CorrectVisitResponse *corrected =
+        network_must(&site.site, network_who(ROLE_DESK, "s004"), "DeskService", "CorrectVisit",
+                     &correct->base);
+    ck_assert_int_eq(corrected->visit->out_utc_ms, left_utc_ms);
+}
+END_TEST
+
 /* ---- away ---- */
 
 START_TEST(a_pass_may_spend_its_allowance_away)
@@ -428,6 +455,7 @@ int main(void)
     tcase_add_loop_test(cases, no_credit_holds_across_sites, 0, 2);
     tcase_add_loop_test(cases, caps_hold_across_sites, 0, 2);
     tcase_add_test(cases, a_visitor_who_goes_elsewhere_is_gone);
+    tcase_add_test(cases, a_correction_keeps_the_sites_own_end);
     tcase_add_test(cases, a_pass_may_spend_its_allowance_away);
     tcase_add_test(cases, rules_of_plans_hold_away);
     tcase_add_test(cases, the_site_keeps_to_its_worst_case);

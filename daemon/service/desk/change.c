@@ -32,11 +32,14 @@ static int find_visit(struct service *service, struct call *call, const char *si
     const struct visit_row *row = &change->row;
     change->visits = holder_visits(service, call->arena, row->holder_id, row->day, row->day);
     bool open = row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN;
-    struct holder_visits alone = {0};
+    /* What the site itself says: a cut by a stay elsewhere is computed, and may go again. */
     change->facts = (struct change_facts){
         .now_utc_ms = service_now(service),
         .in_utc_ms = row->in_utc_ms,
-        .out_utc_ms = open ? 0 : visit_out_utc_ms(service, change->site, &alone, row),
+        .out_utc_ms = open ? 0
+                      : row->out_utc_ms != 0
+                          ? row->out_utc_ms
+                          : stay_closing_utc_ms(&change->site->hours, row->in_utc_ms),
         .is_void = row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_VOID,
         .is_corrected = row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CORRECTED,
         .is_last_scan = open && !visits_open_since(service->db, row->visit_key),
