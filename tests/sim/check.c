@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/merkle/cosignature.h"
 #include "crypt/sha256.h"
 #include "passerelle/v1/settlement.pb-c.h"
 #include "service/journal.h"
@@ -64,6 +65,32 @@ void check_kept(struct work *work, struct sim_node *node)
     end(node);
 }
 
+DB_SQL(last_receipt, "SELECT note FROM receipt ORDER BY size DESC LIMIT 1");
+
+/* The newest receipt of a site: cosigned by the hub, and of its own feed. */
+static void check_receipt(struct work *work, struct sim_node *node, int64_t feed_no)
+{
+    struct note note;
+    struct checkpoint checkpoint;
+    struct tree_hash root;
+    struct arena arena = ARENA_INIT;
+    uint64_t signers = 0;
+    struct query *query = db_query(node->service.db, &last_receipt);
+    if (query_next(query)) {
+        struct view text = arena_copy(&arena, query_text(query, 0));
+        query_end(query);
+        if (note_parse(text, &note) != E_OK ||
+            cosignatures_verify(&note, node->node.cosigner, 1, &signers, NULL) != E_OK ||
+            signers != 1 || checkpoint_parse(note.text, &checkpoint) != E_OK ||
+            feed_root(node->service.db, feed_no, checkpoint.size, &root) != E_OK ||
+            !tree_hash_equal(&root, &checkpoint.root)) {
+            sim_fail(work->sim, "%s: a receipt that does not hold", node->name);
+        }
+        work->receipts++;
+    }
+    arena_release(&arena);
+}
+
 void check_prefix(struct work *work, int site)
 {
     struct sim_node *node = work_node(work, site);
@@ -87,6 +114,7 @@ void check_prefix(struct work *work, int site)
     if (!tree_hash_equal(&ours, &theirs)) {
         sim_fail(work->sim, "the hub's copy of %s is not its site's", name);
     }
+    check_receipt(work, node, here.no);
     end(&work->hub);
     end(node);
 }

@@ -1,5 +1,6 @@
-/* sim [--seed N | --seeds FROM TO | --minutes N] [--long] [--trace]: runs simulated networks, one
- * seed after the other, and stops at the first that is wrong with the command that replays it. */
+/* sim [--seed N | --seeds FROM TO | --minutes N [--from N]] [--long] [--trace]: runs simulated
+ * networks, one seed after the other, and stops at the first that is wrong with the command that
+ * replays it. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -135,6 +136,8 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--seeds") == 0 && i + 2 < argc) {
             from = strtoull(argv[++i], NULL, 10);
             to = strtoull(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--from") == 0 && i + 1 < argc) {
+            from = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--minutes") == 0 && i + 1 < argc) {
             minutes = strtod(argv[++i], NULL);
             to = UINT64_MAX;
@@ -144,12 +147,14 @@ int main(int argc, char **argv)
             running.trace = true;
         } else {
             fprintf(stderr,
-                    "usage: %s [--seed N | --seeds FROM TO | --minutes N] [--long] "
+                    "usage: %s [--seed N | --seeds FROM TO | --minutes N [--from N]] [--long] "
                     "[--trace]\n",
                     argv[0]);
             return 2;
         }
     }
+    const char *stride = getenv("PASSERELLE_TEST_STRIDE");
+    uint64_t step = stride == NULL ? 1 : strtoull(stride, NULL, 10);
     running.program = argv[0];
     signal(SIGABRT, on_abort);
     signal(SIGSEGV, on_abort);
@@ -157,7 +162,7 @@ int main(int argc, char **argv)
     double begin = now_s();
     uint64_t seeds = 0;
     for (uint64_t seed = from; seed <= to && (minutes == 0 || now_s() - begin < minutes * 60);
-         seed++) {
+         seed += step) {
         run_seed(seed);
         seeds++;
     }

@@ -9,6 +9,8 @@
 #include "service/journal.h"
 #include "service/keyring.h"
 #include "service/methods.h"
+#include "service/sync/sync.h"
+#include "service/sync/uplink.h"
 #include "store/migrate/migrate.h"
 #include "store/request/request.h"
 #include "sim/work.h"
@@ -61,6 +63,7 @@ static void run(void *context, struct call *call)
 {
     struct sim_node *node = context;
     struct node_call *mine = call->owner;
+    node->ran = true;
     work_sizes(node->owner, node, mine);
     bool kept = engine_write(&node->service, call);
     assert(kept || call->error.code != CODE_OK || db_error(node->service.db, NULL) != E_OK);
@@ -80,12 +83,21 @@ static void undo(void *context, size_t to)
     desk_undo(service->desk, to & UINT32_MAX);
 }
 
+static void flush(void *context)
+{
+    sync_flush(&((struct sim_node *)context)->service);
+}
+
 static void committed(void *context)
 {
     struct sim_node *node = context;
     journal_committed(node->service.journal);
     desk_committed(node->service.desk);
-    node->node.commits++;
+    if (node->ran) {
+        node->node.commits++;
+        work_committed(node->owner, node);
+    }
+    node->ran = false;
     if (node->ticking && node->ticked != NULL) {
         node->ticked(node, node_utc_ms(node));
     }
@@ -97,14 +109,19 @@ static void abandoned(void *context)
     struct sim_node *node = context;
     journal_rolled_back(node->service.journal);
     desk_abandoned(node->service.desk);
+    node->ran = false;
     node->ticking = false;
 }
 
 static bool tick(void *context, int64_t now_utc_ms)
 {
     struct sim_node *node = context;
+    bool news = false;
     node->ticking = true;
-    return desk_tick(&node->service, now_utc_ms);
+    bool more = desk_tick(&node->service, now_utc_ms);
+    more |= sync_tick(&node->service, now_utc_ms, &news);
+    node->ran = news || journal_mark(node->service.journal) > 0;
+    return more;
 }
 
 /* ---- life ---- */
@@ -117,9 +134,28 @@ static int open_database(struct sim_node *node, enum db_mode mode, struct fault 
     return err != E_OK ? err : migrate_run(node->service.db, fault);
 }
 
+/* A process that starts has heard nothing. */
+static void start_uplink(struct sim_node *node)
+{
+    node->node.followed = false;
+    node->node.net_published = 0;
+    node->node.knowledge_version = 0;
+    if (node->is_hub) {
+        return;
+    }
+    node->node.uplink = uplink_new(&node->node);
+    node->node.catching_up = true;
+    node->node.heard_utc_ms = 0;
+    node->node.heard_ns = 0;
+    node->node.complete = false;
+    uplink_set_certificate(node->node.uplink, sim_utc_ms(node->sim) - DAYS_MS,
+                           sim_utc_ms(node->sim) + 3650 * DAYS_MS, VIEW_NONE, VIEW_NONE, NULL, 0);
+}
+
 static void start_writer(struct sim_node *node)
 {
     struct fault fault = FAULT_NONE;
+    start_uplink(node);
     node->service.journal = journal_new(&node->node, node->service.db);
     node->service.desk = desk_new(&node->service);
     node_must(node, db_begin_read(node->service.db, &fault), &fault, "begin");
@@ -133,6 +169,7 @@ static void start_writer(struct sim_node *node)
                   .run = run,
                   .mark = mark,
                   .undo = undo,
+                  .flush = flush,
                   .committed = committed,
                   .abandoned = abandoned,
                   .tick = tick},
@@ -155,6 +192,8 @@ static void close_all(struct sim_node *node)
     desk_free(node->service.desk);
     journal_free(node->service.journal);
     db_free(node->service.db);
+    uplink_free(node->node.uplink);
+    node->node.uplink = NULL;
     node->writer = NULL;
     node->service = (struct service){.node = &node->node};
     node->up = false;
@@ -313,31 +352,17 @@ static void step_event(struct sim *sim, void *context)
     node_step(node);
 }
 
-bool node_call(struct sim_node *node, int site, struct principal who, const struct method *method,
-               struct view request, node_done *done, void *context)
+static bool submit(struct node_call *mine, int site, struct principal who,
+                   const struct method *method)
 {
-    if (!node->up) {
-        return false;
-    }
-    struct node_call *mine = xcalloc(1, sizeof *mine);
-    struct fault fault = FAULT_NONE;
-    ProtobufCMessage *unpacked;
-    mine->at = node;
-    mine->site = site;
-    mine->done = done;
-    mine->context = context;
-    mine->call = (struct call){.method = method,
-                               .arena = &mine->arena,
-                               .who = who,
-                               .request_bytes = request,
-                               .done = over,
-                               .owner = mine};
+    struct sim_node *node = mine->at;
     struct call *call = &mine->call;
-    if (wire_unpack(method->input, request, &wire_limits_request, call->arena, &unpacked, &fault) !=
-        E_OK) {
-        sim_fail(node->sim, "%s: %s: %s", node->name, method->name, fault.text);
-    }
-    call->request = unpacked;
+    mine->site = site;
+    call->method = method;
+    call->arena = &mine->arena;
+    call->who = who;
+    call->done = over;
+    call->owner = mine;
     engine_precompute(&node->service, call);
     if (method->prepare != NULL) {
         method->prepare(&node->node, call);
@@ -353,4 +378,44 @@ bool node_call(struct sim_node *node, int site, struct principal who, const stru
         sim_after(node->sim, dice_below(&node->sim->dice, 3), step_event, node);
     }
     return true;
+}
+
+static struct node_call *call_new(struct sim_node *node, node_done *done, void *context)
+{
+    struct node_call *mine = xcalloc(1, sizeof *mine);
+    mine->at = node;
+    mine->done = done;
+    mine->context = context;
+    return mine;
+}
+
+bool node_call_message(struct sim_node *node, int site, struct principal who,
+                       const struct method *method, const ProtobufCMessage *request,
+                       node_done *done, void *context)
+{
+    if (!node->up) {
+        return false;
+    }
+    struct node_call *mine = call_new(node, done, context);
+    mine->call.request = wire_clone(&mine->arena, request);
+    mine->call.request_bytes = wire_pack_arena(&mine->arena, request);
+    return submit(mine, site, who, method);
+}
+
+bool node_call(struct sim_node *node, int site, struct principal who, const struct method *method,
+               struct view request, node_done *done, void *context)
+{
+    if (!node->up) {
+        return false;
+    }
+    struct node_call *mine = call_new(node, done, context);
+    struct fault fault = FAULT_NONE;
+    ProtobufCMessage *unpacked;
+    mine->call.request_bytes = arena_copy(&mine->arena, request);
+    if (wire_unpack(method->input, mine->call.request_bytes, &wire_limits_request, &mine->arena,
+                    &unpacked, &fault) != E_OK) {
+        sim_fail(node->sim, "%s: %s: %s", node->name, method->name, fault.text);
+    }
+    mine->call.request = unpacked;
+    return submit(mine, site, who, method);
 }

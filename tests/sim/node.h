@@ -46,6 +46,7 @@ struct sim_node {
     bool up;
     bool stepping; /* a step is planned */
     bool ticking;
+    bool ran;          /* something worth telling is in this transaction */
     uint64_t crash_in; /* operations of the disk until the power goes; 0: not planned */
     bool armed;        /* its own work is under way */
     uint64_t boots;
@@ -68,6 +69,10 @@ void node_set_clock(struct sim_node *node, int64_t off_ms, int64_t ppm);
  * answered at once, writes by a step soon after. */
 bool node_call(struct sim_node *node, int site, struct principal who, const struct method *method,
                struct view request, node_done *done, void *context);
+/* The same with a message, that is not packed on the way. */
+bool node_call_message(struct sim_node *node, int site, struct principal who,
+                       const struct method *method, const ProtobufCMessage *request,
+                       node_done *done, void *context);
 /* Runs what waits, now. */
 void node_step(struct sim_node *node);
 const struct method *node_method(const char *service, const char *name);

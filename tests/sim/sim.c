@@ -167,7 +167,7 @@ void sim_skip(struct sim *sim, int64_t ms)
 
 /* ---- links ---- */
 
-void sim_send(struct sim *sim, int from, int to, sim_event *event, void *context)
+int sim_send(struct sim *sim, int from, int to, sim_event *event, void *context)
 {
     const struct sim_params *p = &sim->params;
     bool near = from == to; /* a desk and the daemon beside it */
@@ -184,6 +184,7 @@ void sim_send(struct sim *sim, int from, int to, sim_event *event, void *context
         int64_t spread = sim->calm ? 0 : dice_below(&sim->dice, p->spread_ms + 1);
         sim_after(sim, near ? 1 + spread / 50 : p->delay_ms + spread, event, context);
     }
+    return copies;
 }
 
 static void cut(struct sim *sim, void *context)

@@ -76,8 +76,8 @@ void sim_release(struct sim *sim);
 
 int64_t sim_utc_ms(const struct sim *sim);
 void sim_after(struct sim *sim, int64_t ms, sim_event *event, void *context);
-/* Sends over a link; the event happens when (and as often as) it arrives. */
-void sim_send(struct sim *sim, int from, int to, sim_event *event, void *context);
+/* Sends over a link; the event happens when, and as often as, it arrives: returned. */
+int sim_send(struct sim *sim, int from, int to, sim_event *event, void *context);
 /* Cuts links and heals them, until calm. */
 void sim_weather(struct sim *sim);
 /* So much time passes in which nothing happens: all that is planned comes later. */

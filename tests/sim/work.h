@@ -70,8 +70,8 @@ struct work {
     int64_t open_ops;
     uint64_t id_count;
     const struct method *check_in, *check_out, *undo, *void_visit, *correct, *paper, *suspend,
-        *resume, *revoke, *issue, *tariff, *push, *checkpoint;
-    uint64_t accepted, refused, checked_refusals, receipts, pushed;
+        *resume, *revoke, *issue, *tariff;
+    uint64_t accepted, refused, away, receipts, pushed;
 };
 
 void work_init(struct work *work, struct sim *sim);
@@ -94,11 +94,17 @@ void work_down(struct work *work, struct sim_node *node);
 /* After a boot: what was under way is sent again before anything else. */
 void work_boot(struct sim_node *node);
 
-/* ---- carrier.c: what stands for the daemon's own sync: entries there, `net` back ---- */
+void work_committed(struct work *work, struct sim_node *node);
 
-/* Gives the site a daemon: a new epoch of its feed, a node with `net` and its feed as they are. */
+/* ---- carrier.c: drives the uplink of each site's daemon over the links ---- */
+
+/* Gives the site a daemon: a new epoch of its feed, and a node that has nothing yet. */
 void carrier_join(struct work *work, int site);
+/* Starts all, and waits in calm until each has what the hub has. */
 void carrier_start(struct work *work);
+/* Something was committed at that node; it starts again. */
+void carrier_woken(struct work *work, struct sim_node *node);
+void carrier_booted(struct work *work, struct sim_node *node);
 /* All that each site has is at the hub, and the reverse. */
 bool carrier_is_idle(struct work *work);
 void carrier_release(struct work *work);
