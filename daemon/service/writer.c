@@ -158,30 +158,38 @@ static void fail_storage(struct call *call, const struct fault *fault)
     }
 }
 
-static void run_call(struct writer *writer, struct call *call)
+/* False: what the call wrote must be undone, and nothing but a savepoint could have done it. */
+static bool run_call(struct writer *writer, struct call *call, bool savepoint)
 {
     const struct writer_options *o = &writer->options;
     struct fault fault = FAULT_NONE;
 
     size_t feeds_at = o->feeds == NULL ? 0 : feeds_mark(o->feeds);
     size_t mark = o->hooks.mark == NULL ? 0 : o->hooks.mark(o->hooks.context);
-    db_savepoint(o->db);
+    int64_t changes = db_changes(o->db);
+    if (savepoint) {
+        db_savepoint(o->db);
+    }
     o->hooks.run(o->hooks.context, call);
-    if (db_error(o->db, &fault) != E_OK) {
+    bool broken = db_error(o->db, &fault) != E_OK;
+    bool failed = broken || call->error.code != CODE_OK;
+    if (!savepoint && failed && (broken || db_changes(o->db) != changes)) {
+        return false;
+    }
+    if (broken) {
         fail_storage(call, &fault);
     }
-    if (call->error.code == CODE_OK) {
-        assert(call->response != NULL);
-        db_savepoint_keep(o->db);
-        return;
+    assert(failed || call->response != NULL);
+    if (savepoint) {
+        (failed ? db_savepoint_undo : db_savepoint_keep)(o->db);
     }
-    db_savepoint_undo(o->db);
-    if (o->feeds != NULL) {
+    if (failed && o->feeds != NULL) {
         feeds_undo(o->feeds, feeds_at);
     }
-    if (o->hooks.undo != NULL) {
+    if (failed && o->hooks.undo != NULL) {
         o->hooks.undo(o->hooks.context, mark);
     }
+    return true;
 }
 
 static void settle_caches(struct writer *writer, bool committed)
@@ -226,30 +234,75 @@ static int commit(struct writer *writer, int err, struct fault *fault)
 }
 
 /* Calls whose caller has given up are not carried out. */
-static bool is_late(struct writer *writer, struct call *call, int64_t now)
+static void drop_late(struct writer *writer, struct call *group)
 {
-    histogram_add(&writer->metrics.wait_ns,
-                  now > call->received_ns ? (uint64_t)(now - call->received_ns) : 0);
-    if (call->deadline_ns == 0 || now < call->deadline_ns) {
-        return false;
+    int64_t now = now_ns(writer);
+    for (struct call *call = group; call != NULL; call = call->next) {
+        histogram_add(&writer->metrics.wait_ns,
+                      now > call->received_ns ? (uint64_t)(now - call->received_ns) : 0);
+        if (call->deadline_ns != 0 && now >= call->deadline_ns) {
+            metric_add(&writer->metrics.late, 1);
+            call_fail(call, CODE_DEADLINE_EXCEEDED,
+                      "the deadline passed while the request waited; nothing was done");
+        }
     }
-    metric_add(&writer->metrics.late, 1);
-    call_fail(call, CODE_DEADLINE_EXCEEDED,
-              "the deadline passed while the request waited; nothing was done");
+}
+
+static bool is_late(const struct call *call)
+{
+    return call->error.code == CODE_DEADLINE_EXCEEDED;
+}
+
+static bool run_calls(struct writer *writer, struct call *group, bool savepoints)
+{
+    for (struct call *call = group; call != NULL; call = call->next) {
+        if (!is_late(call) && !run_call(writer, call, savepoints)) {
+            return false;
+        }
+    }
     return true;
+}
+
+/* A savepoint makes SQLite copy each page before it changes: a group of methods that fail before
+ * they write, if at all, goes without. */
+static bool needs_savepoints(const struct call *group)
+{
+    const struct call *call = group;
+    while (call != NULL && call->method != NULL && call->method->fails_unwritten) {
+        call = call->next;
+    }
+    return call != NULL;
+}
+
+/* As if no call of the group had been run. */
+static int start_again(struct writer *writer, struct call *group, struct fault *fault)
+{
+    db_end(writer->options.db, NULL);
+    settle_caches(writer, false);
+    for (struct call *call = group; call != NULL; call = call->next) {
+        if (!is_late(call)) {
+            call->response = NULL;
+            call->kept_response = NULL;
+            call->metadata = NULL;
+            call->decision = NULL;
+            call->error = (struct call_error){.code = CODE_OK};
+        }
+    }
+    return db_begin(writer->options.db, fault);
 }
 
 /* The whole life of a group; holds work_lock. */
 static void run_group(struct writer *writer, struct call *group, size_t count)
 {
     struct fault fault = FAULT_NONE;
-    int64_t now = now_ns(writer);
+    bool savepoints = needs_savepoints(group);
 
+    drop_late(writer, group);
     int err = db_begin(writer->options.db, &fault);
-    for (struct call *call = group; err == E_OK && call != NULL; call = call->next) {
-        if (!is_late(writer, call, now)) {
-            run_call(writer, call);
-        }
+    if (err == E_OK && !run_calls(writer, group, savepoints)) {
+        err = start_again(writer, group, &fault);
+        bool done = err != E_OK || run_calls(writer, group, true);
+        assert(done);
     }
     err = commit(writer, err, &fault);
     metric_add(&writer->metrics.calls, count);
@@ -258,7 +311,7 @@ static void run_group(struct writer *writer, struct call *group, size_t count)
     for (struct call *next, *call = group; call != NULL; call = next) {
         next = call->next; /* after done() the call is no longer ours */
         call->next = NULL;
-        if (err != E_OK && call->error.code != CODE_DEADLINE_EXCEEDED) {
+        if (err != E_OK && !is_late(call)) {
             fail_storage(call, &fault);
         }
         call->done(call);

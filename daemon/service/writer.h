@@ -1,7 +1,7 @@
 /* The writer: one place where decisions are taken, in order. Calls wait in a bounded queue; the
- * writer takes what is there (at most one group), runs each in a savepoint inside one transaction,
- * commits, and only then ends them: an answer that left is on the disk. While one group commits,
- * the next one gathers.
+ * writer takes what is there (at most one group), runs each in a savepoint inside one transaction
+ * (or without, see method.fails_unwritten), commits, and only then ends them: an answer that left
+ * is on the disk. While one group commits, the next one gathers.
  *
  * When the commit fails (disk full, disk broken), no call of the group happened: each ends with
  * `unavailable` (`data_loss` when the database is damaged) and a sentence, the caches go back, and

@@ -81,6 +81,10 @@ must_check int db_commit(struct db *db, struct fault *fault);
 int db_end(struct db *db, struct fault *fault);
 bool db_in_transaction(const struct db *db);
 
+/* Rows that statements of this connection wrote since it was opened, also those undone since: when
+ * it is what it was, nothing was written. */
+int64_t db_changes(const struct db *db);
+
 /* Savepoints nest. Each is ended by one of: keep, undo. */
 void db_savepoint(struct db *db);
 void db_savepoint_keep(struct db *db);

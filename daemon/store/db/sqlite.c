@@ -344,6 +344,11 @@ bool db_in_transaction(const struct db *db)
     return db->in_transaction;
 }
 
+int64_t db_changes(const struct db *db)
+{
+    return sqlite3_total_changes64(db->handle);
+}
+
 /* A savepoint asked for after a failure is only counted. So the failure that is found when a real
  * one ends happened inside it. */
 void db_savepoint(struct db *db)
