@@ -149,9 +149,9 @@ struct method {
     size_t request_bytes_max;
     bool at_sites;          /* also served by the daemon of a site; the others are the hub's */
     bool slow;              /* reads for long (documents, periods): never on an I/O thread */
-    /* Once it has written, it fails only with the database: the writer spares it the savepoint. When
-     * it does fail, the whole group is run again from the start, so that decide and apply must do
-     * the same when they are called twice. */
+    /* Once it has written, it fails only with the database: the writer spares it the savepoint.
+     * When it does fail, the whole group is run again from the start, so that decide and apply must
+     * do the same when they are called twice. */
     bool fails_unwritten;
     int64_t duration_ms_max; /* the server's own limit; the shorter of it and the caller's counts */
     /* A long computation for a method with `apply`: runs first, on a worker thread with a read-only

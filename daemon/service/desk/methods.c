@@ -16,8 +16,8 @@
 
 const struct method desk_methods[] = {
     {MESSAGES("CheckIn", check_in), .roles = WRITES_ROLES, .request_bytes_max = 4096,
-     .duration_ms_max = 10000, .fails_unwritten = true, .prepare = desk_prepare, .decide = check_in_decide_call,
-     .apply = check_in_apply, .complete = check_in_complete},
+     .duration_ms_max = 10000, .fails_unwritten = true, .prepare = desk_prepare,
+     .decide = check_in_decide_call, .apply = check_in_apply, .complete = check_in_complete},
     {WRITES("CheckOut", check_out, check_out), .fails_unwritten = true, .prepare = desk_prepare,
      .complete = check_out_complete},
     {WRITES("Undo", undo, undo)},
