@@ -334,6 +334,15 @@ for month in ("2026-08", "2026-09", "2026-10"):
     found = read_all(folder)
     credit = [one for one in found.values() if one["type"] in ("381", "261")]
     check(bool(credit) == (month != "2026-08"), f"{month} has {len(credit)} credit notes")
+    for one in found.values():
+        for line in one["evidence"]["lines"]:
+            ids = line.get("visits", line.get("check_ins"))
+            check(bool(ids) != line["name"].startswith(("Carnet", "Abonnement")),
+                  f"{one['number']}: {line['name']} of {line['month']} stands on {len(ids)}")
+    gone = {stay["visit_id"] for stay in (august[:40] if month == "2026-09" else august[40:60] + september[:40])}
+    taken = {name for one in credit if one["type"] == "261" for line in one["evidence"]["lines"]
+             for name in line["visits"]}
+    check(not credit or len(taken & gone) > len(gone) / 2, f"{month}: credit notes do not name what was voided")
     for one in credit:
         names = [reference[0] for reference in one["preceding"]]
         check(names and all(name in issued for name in names), f"{one['number']} names {names}")

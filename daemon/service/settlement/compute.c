@@ -1,6 +1,6 @@
 #include "service/settlement/compute.h"
 
-#include "core/close/behind.h"
+#include "service/settlement/evidence.h"
 #include "service/settlement/invoices.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
@@ -133,54 +133,6 @@ static int history_take(void *context, struct close_history *history, struct fau
     return settlement_history(computing->loaded, computing->month, history, fault);
 }
 
-static int keys_compare(const void *left, const void *right)
-{
-    const int64_t *a = left;
-    const int64_t *b = right;
-    return *a < *b ? -1 : *a > *b;
-}
-
-/* What stands behind the lines of each invoice, while the rating is at hand: a later look at the
- * month would see other contracts. Lines of earlier months and credit notes have none. */
-static int evidence_gather(struct loaded *loaded, const struct close_result *result,
-                           const struct stays *stays, struct arena *arena,
-                           struct settlement *settlement, struct fault *fault)
-{
-    struct behind behind = BEHIND_INIT;
-    struct buf out = BUF_INIT;
-    int error = behind_run(&behind, &loaded->roster, &result->rating, stays->all, result->lines,
-                           result->line_count);
-    if (error != 0) {
-        return fault_set(fault, error, "more stays than a close can hold");
-    }
-    int64_t *keys = xcalloc(stays->count + 1, sizeof *keys);
-    settlement->evidence = ARENA_ARRAY(arena, result->document_count, struct view);
-    for (uint32_t i = 0; i < result->document_count; i++) {
-        const struct document *document = &result->documents[i];
-        if (document->kind == DOCUMENT_SUBSIDY) {
-            continue;
-        }
-        buf_clear(&out);
-        for (uint32_t k = 0; k < document->line_count; k++) {
-            uint32_t line = document->line_first + k;
-            size_t count = behind.first[line + 1] - behind.first[line];
-            for (size_t s = 0; s < count; s++) {
-                keys[s] = loaded->keys[behind.stays[behind.first[line] + s]];
-            }
-            qsort(keys, count, sizeof *keys, keys_compare);
-            buf_u32be(&out, (uint32_t)count);
-            for (size_t s = 0; s < count; s++) {
-                buf_u64be(&out, (uint64_t)keys[s]);
-            }
-        }
-        settlement->evidence[i] = arena_copy(arena, buf_content(&out));
-    }
-    free(keys);
-    buf_release(&out);
-    behind_release(&behind);
-    return 0;
-}
-
 /* `settlement` NULL: no evidence. */
 static int result_compute(struct loaded *loaded, struct month month, struct arena *arena,
                           struct close_result *result, struct settlement *settlement,
@@ -191,12 +143,13 @@ static int result_compute(struct loaded *loaded, struct month month, struct aren
     struct computing computing = {loaded, month};
     struct due_source source = {stays_again, history_take, &computing};
     int error = loaded_month(loaded, month, &stays, fault);
+    loaded->keeps_keys = false; /* of these stays only, until they are used */
     if (error == 0) {
         error = due_close(&loaded->due, &loaded->roster, month, &stays, &source,
                           registry_policy(loaded->db, arena), result, fault);
     }
     if (error == 0 && settlement != NULL) {
-        error = evidence_gather(loaded, result, &stays, arena, settlement, fault);
+        error = evidence_gather(loaded, result, &stays, arena, &settlement->evidence, fault);
     }
     stays_release(&stays);
     return error;

@@ -443,7 +443,6 @@ int loaded_month(struct loaded *loaded, struct month month, struct stays *out, s
     for (size_t i = 0; i < loaded->feed_count && error == 0; i++) {
         error = feed_scan(loaded, &loaded->feeds[i], month, out, fault);
     }
-    loaded->keeps_keys = false;
     carnets_touch(loaded);
     due_touch_rulings(&loaded->due);
     return error != 0 ? error : db_error(loaded->db, fault);

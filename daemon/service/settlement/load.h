@@ -25,7 +25,7 @@ struct loaded {
     size_t feed_count;
     int64_t books_cut_key;
     struct due due; /* the closes so far, what loaded_month() found to touch them, rulings */
-    bool keeps_keys;     /* the caller wants, of the stays that loaded_month() takes, by place: */
+    bool keeps_keys;     /* the caller wants, of the stays of one list that it takes, by place: */
     int64_t *keys;       /* the entries that began their visits */
     size_t keys_alloc;
 };
