@@ -141,6 +141,20 @@ START_TEST(test_faults)
 }
 END_TEST
 
+/* A close waits until each site has shown its ledger past the month's end, also a quiet one. */
+START_TEST(test_quiet)
+{
+    outpost_stay(&outpost, 1);
+    outpost_run(&outpost, 60000);
+    uint64_t pushes = outpost_status(&outpost).pushes;
+    outpost_run(&outpost, 1800000);
+    ck_assert_uint_eq(outpost_status(&outpost).pushes, pushes);
+    outpost_run(&outpost, 3 * 3600000);
+    ck_assert_uint_ge(outpost_status(&outpost).pushes, pushes + 3);
+    check_settled();
+}
+END_TEST
+
 START_TEST(test_revoked)
 {
     outpost_settle(&outpost);
@@ -420,6 +434,7 @@ int main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, test_both_ways);
     tcase_add_test(cases, test_faults);
+    tcase_add_test(cases, test_quiet);
     tcase_add_test(cases, test_revoked);
     tcase_add_test(cases, test_hosted_again);
     tcase_add_test(cases, test_rolled_back);

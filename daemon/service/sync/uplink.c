@@ -27,6 +27,8 @@ enum {
 #define PROBLEM(name) PASSERELLE__V1__LEDGER_PROBLEM_KIND__LEDGER_PROBLEM_KIND_##name
 #define MS_NS ((int64_t)1000 * 1000)
 #define FOREVER_NS (INT64_C(3600) * 1000 * MS_NS)
+/* How often the hub sees our head though nothing is new: a close waits for it. */
+#define SHOW_NS (INT64_C(3600) * 1000 * MS_NS)
 
 /* What a lane waits for. */
 enum doing {
@@ -62,6 +64,7 @@ struct uplink {
     struct buf note;     /* our checkpoint, until its receipt is here */
     uint64_t note_size;
     unsigned idle_pushes;
+    int64_t shown_ns; /* when the hub last answered a push */
     struct arena arena; /* of the message between two steps */
     const ProtobufCMessage *carried;
 
@@ -446,7 +449,9 @@ static void next_up(struct uplink *uplink, struct service *reader, struct arena 
     pthread_mutex_unlock(&uplink->lock);
     if (uplink->note.len > 0) {
         build_push(uplink, reader, arena, own.no, step);
-    } else if (size > 0 && (!uplink->asked || uplink->held < size || memory.receipt_size < size) &&
+    } else if (size > 0 &&
+               (!uplink->asked || uplink->held < size || memory.receipt_size < size ||
+                now_ns(uplink) - uplink->shown_ns >= SHOW_NS) &&
                !atomic_load(&uplink->node->catching_up)) {
         Passerelle__V1__GetCheckpointRequest *request =
             wire_new(arena, &passerelle__v1__get_checkpoint_request__descriptor);
@@ -457,7 +462,11 @@ static void next_up(struct uplink *uplink, struct service *reader, struct arena 
                                      .name = "GetCheckpoint",
                                      .request = &request->base};
     } else {
-        rest(uplink, step);
+        rest(uplink, step); /* or until it is time to show our head */
+        int64_t show_ns = uplink->shown_ns + SHOW_NS;
+        if (size > 0 && show_ns > now_ns(uplink) && show_ns < step->until_ns) {
+            step->until_ns = show_ns;
+        }
     }
 }
 
@@ -483,6 +492,7 @@ static void pushed(struct uplink *uplink, const ProtobufCMessage *response)
                    answer->checkpoint_size != uplink->known_size;
     heard(uplink);
     uplink->asked = true;
+    uplink->shown_ns = now_ns(uplink);
     uplink->held = answer->size;
     uplink->known_size = answer->checkpoint_size;
     pthread_mutex_lock(&uplink->lock);
