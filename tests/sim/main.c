@@ -88,6 +88,7 @@ static void finish(struct work *work)
     run_until(sim, sim->now_ms + 31 * HOURS_MS);
     calm(work);
     sim_skip(sim, end_ms - sim->now_ms);
+    run_until(sim, sim->now_ms + 3 * HOURS_MS); /* each site shows its ledger past the end */
     calm(work);
     check_equal(work);
     check_close(work);
