@@ -216,7 +216,8 @@ void sim_weather(struct sim *sim)
 
 /* ---- telling ---- */
 
-static void tell(const struct sim *sim, FILE *out, const char *fmt, va_list arguments)
+static void printf_like(3, 0)
+    tell(const struct sim *sim, FILE *out, const char *fmt, va_list arguments)
 {
     char when[25];
     instant_format(sim_utc_ms(sim), when);
