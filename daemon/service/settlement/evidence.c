@@ -225,14 +225,14 @@ int evidence_gather(struct loaded *loaded, const struct close_result *result,
         buf_clear(&out);
         for (uint32_t k = 0; k < document->line_count; k++) {
             uint32_t line = document->line_first + k;
-            size_t count;
             if (behind_line[line].len > 0) {
                 buf_view(&out, behind_line[line]);
                 continue;
             }
-            struct told *told = told_of(&behind, stays->all, keys, line, &count);
-            told_write(told, count, &out);
-            free(told);
+            buf_u32be(&out, behind.first[line + 1] - behind.first[line]);
+            for (uint32_t at = behind.first[line]; at < behind.first[line + 1]; at++) {
+                buf_u64be(&out, (uint64_t)keys[behind.stays[at]]);
+            }
         }
         evidence[i] = arena_copy(arena, buf_content(&out));
     }
