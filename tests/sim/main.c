@@ -22,7 +22,7 @@ static struct {
 } running;
 
 static struct {
-    uint64_t delivered, lost, crashes, accepted, refused, receipts, answers;
+    uint64_t delivered, lost, crashes, accepted, refused, away, receipts, answers;
     double seconds;
 } total;
 
@@ -115,6 +115,7 @@ static void run_seed(uint64_t seed)
     total.answers += sim.answers;
     total.accepted += work.accepted;
     total.refused += work.refused;
+    total.away += work.away;
     total.receipts += work.receipts;
     work_release(&work);
     sim_release(&sim);
@@ -171,8 +172,9 @@ int main(int argc, char **argv)
     total.seconds = now_s() - begin;
     printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " messages (%.0f a second), %" PRIu64
            " lost, %" PRIu64 " crashes, %" PRIu64 " answers, %" PRIu64 " let in, %" PRIu64
-           " refused, %" PRIu64 " receipts\n",
+           " refused, %" PRIu64 " decided away, %" PRIu64 " looks at receipts\n",
            seeds, total.seconds, total.delivered, (double)total.delivered / total.seconds,
-           total.lost, total.crashes, total.answers, total.accepted, total.refused, total.receipts);
+           total.lost, total.crashes, total.answers, total.accepted, total.refused, total.away,
+           total.receipts);
     return 0;
 }

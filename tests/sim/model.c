@@ -237,6 +237,60 @@ int model_check_in(const struct model *model, const struct model_knows *knows,
                                                                                       : 0;
 }
 
+/* Units of one day at one site by the stays that entries up to `seq` began. */
+static int64_t units_of_day(const struct model *model, int site, int holder, struct day day,
+                            uint64_t seq)
+{
+    int64_t duration_ms = 0;
+    for (size_t i = 0; i < model->visit_count; i++) {
+        const struct model_visit *visit = &model->visits[i];
+        if (visit->site != site || visit->holder != holder || visit->noted ||
+            visit->resource != WORLD_DESK || visit->state > MODEL_CLOSED ||
+            visit->begun_seq > seq || day_compare(day_of_instant(visit->in_utc_ms), day) != 0) {
+            continue;
+        }
+        int64_t out = visit->out_utc_ms;
+        for (size_t k = 0; k < model->visit_count; k++) { /* RULES 4 */
+            const struct model_visit *other = &model->visits[k];
+            if (other->holder == holder && other->resource == WORLD_DESK &&
+                other->state <= MODEL_CLOSED && other != visit &&
+                other->in_utc_ms >= visit->in_utc_ms &&
+                day_compare(day_of_instant(other->in_utc_ms), day) == 0 &&
+                (out == 0 || other->in_utc_ms < out)) {
+                out = other->in_utc_ms;
+            }
+        }
+        if (out == 0) {
+            return 2;
+        }
+        duration_ms += out - visit->in_utc_ms;
+    }
+    return duration_ms < GRACE_MS ? 0 : duration_ms <= HALF_DAY_MS ? 1 : 2;
+}
+
+int64_t model_spent(const struct model *model, int site, int holder, uint64_t receipt)
+{
+    int64_t units = 0;
+    struct day seen[64];
+    size_t seen_count = 0;
+    for (size_t i = 0; i < model->visit_count; i++) {
+        const struct model_visit *visit = &model->visits[i];
+        struct day day = day_of_instant(visit->in_utc_ms);
+        bool counted =
+            visit->site != site || visit->holder != holder || visit->begun_seq <= receipt;
+        for (size_t k = 0; k < seen_count; k++) {
+            counted |= day_compare(seen[k], day) == 0;
+        }
+        if (!counted && seen_count < sizeof seen / sizeof *seen) {
+            seen[seen_count++] = day;
+            int64_t all = units_of_day(model, site, holder, day, UINT64_MAX);
+            int64_t before = units_of_day(model, site, holder, day, receipt);
+            units += all > before ? all - before : 0;
+        }
+    }
+    return units;
+}
+
 /* ---- RULES ---- */
 
 struct stay {

@@ -20,6 +20,7 @@ struct model_visit {
     int64_t out_utc_ms; /* 0: not told */
     enum model_state state;
     bool auto_closed;
+    bool noted;         /* from paper: nobody decided it */
     uint64_t begun_seq; /* entry of its site's feed */
     uint64_t ended_seq; /* that made it void or corrected; 0: none */
     uint64_t closed_seq;
@@ -86,6 +87,10 @@ struct model_visit *model_find(struct model *model, const uint8_t id[static 16])
  */
 void model_tick(struct model *model, int site, int64_t now_utc_ms);
 void model_proof_used(struct model *model, const struct model_proof *proof);
+/* DESIGN 4, offline bound: units that a holder's passes have surely used at the site since its
+ * entry `receipt`, which is the last that the hub has acknowledged; an open stay counts as what it
+ * may become. */
+int64_t model_spent(const struct model *model, int site, int holder, uint64_t receipt);
 /* RULES 2, 3. */
 int64_t model_closing(const struct world *world, int site, int64_t in_utc_ms);
 

@@ -25,6 +25,7 @@ struct node_call {
     uint64_t own_size;
     uint64_t net_size;
     uint64_t *sizes;
+    uint64_t receipt; /* entries of the last receipt that a site had */
 };
 
 struct sim_node {

@@ -280,10 +280,17 @@ static uint64_t size_of(struct sim_node *node, const char *feed_id)
     return feed == NULL ? 0 : feed->size;
 }
 
+DB_SQL(select_receipt, "SELECT size FROM receipt ORDER BY size DESC LIMIT 1");
+
 void work_sizes(struct work *work, struct sim_node *node, struct node_call *call)
 {
     if (strcmp(call->call.method->service, "DeskService") != 0) {
         return;
+    }
+    struct query *query = db_query(node->service.db, &select_receipt);
+    if (query_next(query)) {
+        call->receipt = (uint64_t)query_int(query, 0);
+        query_end(query);
     }
     call->net_size = node->is_hub ? UINT64_MAX : size_of(node, "net");
     call->sizes = ARENA_ARRAY(&call->arena, (size_t)work->world.site_count, uint64_t);
@@ -367,6 +374,19 @@ static bool is_right(struct work *work, const struct model_knows *knows,
            (away && expected == 1);
 }
 
+enum { PHONE_UNITS = 4, CARD_UNITS = 2 };
+
+/* Whom a site lets in while it is away has not used more since its last receipt than it may. */
+static void check_allowance(struct work *work, const struct op *op, uint64_t receipt)
+{
+    int holder = work->model.passes[op->pass].holder;
+    int64_t spent = model_spent(&work->model, op->site, holder, receipt);
+    if (spent > (work->world.holders[holder].phone ? PHONE_UNITS : CARD_UNITS)) {
+        sim_fail(work->sim, "%s is away, and let %s use %lld units since its last receipt",
+                 work->world.sites[op->site].id, work->world.holders[holder].id, (long long)spent);
+    }
+}
+
 static void judge_check_in(struct work *work, struct op *op, struct node_call *mine)
 {
     const Passerelle__V1__CheckInResponse *response = (const void *)mine->call.response;
@@ -407,6 +427,9 @@ static void judge_check_in(struct work *work, struct op *op, struct node_call *m
                                 .begun_seq = mine->own_size};
     memcpy(visit.id, op->id, sizeof visit.id);
     model_add(&work->model, &visit);
+    if (fresh && away && op->resource == WORLD_DESK) {
+        check_allowance(work, op, mine->receipt);
+    }
     if (op->phone_proof) {
         model_proof_used(&work->model, &(struct model_proof){op->pass, op->proof_second, op->site,
                                                              mine->own_size});
@@ -535,6 +558,7 @@ static void judge_paper(struct work *work, struct op *op, struct node_call *mine
                                     .in_utc_ms = op->in_utc_ms,
                                     .out_utc_ms = op->out_utc_ms,
                                     .state = MODEL_CLOSED,
+                                    .noted = true,
                                     .begun_seq = mine->own_size};
         memcpy(visit.id, op->id, sizeof visit.id);
         model_add(&work->model, &visit);
