@@ -140,6 +140,6 @@ CREATE TABLE visit (
     corrected_by blob
 );
 CREATE INDEX visit_id ON visit (visit_id);
-CREATE INDEX visit_holder ON visit (holder_id, day);
-CREATE INDEX visit_open ON visit (in_utc_ms) WHERE state = 1; -- few pages
+CREATE INDEX visit_holder ON visit (holder_id, day, visit_key);
+CREATE INDEX visit_open ON visit (in_utc_ms) WHERE state = 1;
 CREATE INDEX visit_day ON visit (day, feed_no);
