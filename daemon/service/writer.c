@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "service/checkpointer.h"
 
-enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5 };
+enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5, SLICE_NS = 100 * 1000 };
 /* A page and its header in SQLite's log. */
 enum { WAL_FRAME_BYTES = 4096 + 24 };
 
@@ -405,9 +407,31 @@ static bool wait_for_work(struct writer *writer)
     return more;
 }
 
+/* As in <linux/sched/types.h>, which cannot stand beside <sched.h>. */
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime_ns, deadline_ns, period_ns;
+};
+
+/* All wait for this thread, which waits for the disk: when it is ready it should go first. It asks
+ * for short slices, which Linux 6.12 gives the sooner; it gets no more of the processor by it. Older
+ * kernels ignore this, and where it is not allowed nothing is lost but time. */
+static void ask_for_short_slices(void)
+{
+    struct scheduling now = {0};
+    if (syscall(SYS_sched_getattr, 0, &now, (unsigned)sizeof now, 0u) == 0) {
+        now.runtime_ns = SLICE_NS;
+        syscall(SYS_sched_setattr, 0, &now, 0u);
+    }
+}
+
 static void *writer_main(void *argument)
 {
     struct writer *writer = argument;
+    ask_for_short_slices();
     while (wait_for_work(writer)) {
         writer_step(writer);
     }
