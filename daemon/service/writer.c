@@ -417,8 +417,8 @@ struct scheduling {
 };
 
 /* All wait for this thread, which waits for the disk: when it is ready it should go first. It asks
- * for short slices, which Linux 6.12 gives the sooner; it gets no more of the processor by it. Older
- * kernels ignore this, and where it is not allowed nothing is lost but time. */
+ * for short slices, which Linux 6.12 gives the sooner; it gets no more of the processor by it.
+ * Older kernels ignore this, and where it is not allowed nothing is lost but time. */
 static void ask_for_short_slices(void)
 {
     struct scheduling now = {0};

@@ -269,7 +269,7 @@ int push_decide(struct service *service, struct call *call)
     if (d->remote.forked) {
         return call_fail(call, CODE_FAILED_PRECONDITION,
                          "this feed told two stories and is out of settlement: an operator decides "
-                         "(passerelle ledger problems --feed-id %s)",
+                         "(passerelle ledger problems %s)",
                          request->feed_id);
     }
     if (!is_signed(call, &epoch)) {

@@ -188,7 +188,7 @@ static int apply_options(struct db *db, const struct db_options *options)
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, options->busy_ms == 0 ? 5000 : (int)options->busy_ms);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    /* Else a parameter that a partial index speaks of has its statement compiled at each binding. */
+    /* Else a parameter that a partial index speaks of gets its statement compiled at each bind. */
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
