@@ -102,6 +102,12 @@ int64_t journal_feed_no(struct db *db, struct view feed_id)
     return feed_find(db, feed_id, &id) == E_OK ? id.no : 0;
 }
 
+uint64_t journal_feed_size(struct db *db, struct view feed_id)
+{
+    int64_t feed_no = journal_feed_no(db, feed_id);
+    return feed_no == 0 ? 0 : feed_head(db, feed_no).size;
+}
+
 int64_t journal_append(struct service *service, struct view author, struct view feed_id,
                        Passerelle__V1__EntryType type, const ProtobufCMessage *payload)
 {

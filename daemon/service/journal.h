@@ -47,6 +47,8 @@ bool journal_keeps(struct service *service, struct view feed_id);
 
 /* feed_no of a feed; 0 when it is not open. */
 int64_t journal_feed_no(struct db *db, struct view feed_id);
+/* Its entries; 0 when it is not open, or when the database failed. */
+uint64_t journal_feed_size(struct db *db, struct view feed_id);
 
 /* The feed caches follow the fate of the writer's savepoints and transaction. */
 size_t journal_mark(const struct journal *journal);

@@ -263,7 +263,7 @@ static void units_of_passes(struct service *service, struct could_come *c)
     struct registry_pass_filter filter = {.limit = PASSES_MAX};
     struct desk *desk = service->desk;
     struct desk_worst now = {
-        .net_size = feed_head(service->db, journal_feed_no(service->db, VIEW_LIT(FEED_NET))).size,
+        .net_size = journal_feed_size(service->db, VIEW_LIT(FEED_NET)),
         .version = atomic_load(&service->node->registry_version),
         .limit = c->limit,
         .today = c->today};
@@ -273,7 +273,7 @@ static void units_of_passes(struct service *service, struct could_come *c)
         return;
     }
     registry_walk_passes(service->db, &filter, add_pass, c);
-    if (desk != NULL) {
+    if (desk != NULL && db_error(service->db, NULL) == E_OK) {
         now.units = c->units;
         desk->worst = now;
     }

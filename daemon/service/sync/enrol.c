@@ -355,8 +355,7 @@ static int tell_network(struct service *service, struct call *call,
     }
     response->net_verifier_key = vkey_of(call->arena, &key);
     response->cosigner_verifier_key = vkey_of(call->arena, &cosigner);
-    response->net_size =
-        feed_head(service->db, journal_feed_no(service->db, VIEW_LIT(FEED_NET))).size;
+    response->net_size = journal_feed_size(service->db, VIEW_LIT(FEED_NET));
     if (clock != NULL) {
         response->demo_clock = wire_new(call->arena, &passerelle__v1__demo_clock__descriptor);
         response->demo_clock->business_start_utc_ms = clock->business_start_utc_ms;
