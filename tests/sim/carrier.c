@@ -220,8 +220,24 @@ static void end_free(struct carrier *carrier)
     }
 }
 
+static void lane_event(struct sim *sim, void *context);
+static void answer_came(struct sim *sim, void *context);
+static void call_arrived(struct sim *sim, void *context);
+static void stream_message(struct sim *sim, void *context);
+static void stream_asked(struct sim *sim, void *context);
+
+static void packet_drop(void *context)
+{
+    packet_free(context);
+}
+
 void carrier_release(struct work *work)
 {
+    sim_event *const of_packets[] = {answer_came, call_arrived, stream_message, stream_asked};
+    for (size_t i = 0; i < ARRAY_LEN(of_packets); i++) {
+        sim_drop(work->sim, of_packets[i], packet_drop);
+    }
+    sim_drop(work->sim, lane_event, free);
     for (int site = 0; site < work->sim->params.sites; site++) {
         end_free(&work->carriers[site]);
     }
@@ -229,8 +245,6 @@ void carrier_release(struct work *work)
 }
 
 /* ---- lanes ---- */
-
-static void lane_event(struct sim *sim, void *context);
 
 static void lane_plan(struct lane *lane, int64_t ms)
 {

@@ -100,6 +100,15 @@ void sim_release(struct sim *sim)
     free(sim->heap);
 }
 
+void sim_drop(struct sim *sim, sim_event *event, void (*drop)(void *context))
+{
+    for (size_t i = 0; i < sim->heap_count; i++) {
+        if (sim->heap[i].event == event) {
+            drop(sim->heap[i].context);
+        }
+    }
+}
+
 int64_t sim_utc_ms(const struct sim *sim)
 {
     return sim->start_utc_ms + sim->now_ms;

@@ -73,6 +73,8 @@ void sim_params_print(const struct sim_params *params);
 
 void sim_init(struct sim *sim, const struct sim_params *params);
 void sim_release(struct sim *sim);
+/* Hands over what events of this kind that never came about would have got, at the end. */
+void sim_drop(struct sim *sim, sim_event *event, void (*drop)(void *context));
 
 int64_t sim_utc_ms(const struct sim *sim);
 void sim_after(struct sim *sim, int64_t ms, sim_event *event, void *context);

@@ -37,7 +37,8 @@ static struct principal the_operator(void)
 
 struct sim_node *work_node(struct work *work, int site)
 {
-    return site < 0 || !work->world.sites[site].own_daemon ? &work->hub : &work->sites[site];
+    bool own = site >= 0 && work->sites != NULL && work->world.sites[site].own_daemon;
+    return own ? &work->sites[site] : &work->hub;
 }
 
 char *work_request_id(struct work *work, uint8_t id[static 16])
