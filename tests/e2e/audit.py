@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# tier: quick
+# tier: full
 """Three months closed in a row, each with late and disputed stays of those before, with the real
 programs over TLS. The audit computes every close again from the feeds, on the wire and from an
 exported folder, and names each kind of harm that was done to the folder."""

@@ -1,5 +1,5 @@
 #!/bin/bash
-# tier: quick
+# tier: full
 # "A network of your own" of the README: an operator builds a network from the command line alone, from
 # a folder of CSV files, which goes in whole or not at all, and thing by thing; two operators where two
 # are needed.
