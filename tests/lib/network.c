@@ -361,6 +361,20 @@ void network_authority(struct network *network)
     cert_pem_release(&pem);
 }
 
+/* What loaded_month() relies on. */
+DB_SQL(count_displaced,
+       "SELECT COUNT(*) FROM (SELECT @row(visit_key) AS place, LAG(@row(visit_key)) OVER "
+       "(PARTITION BY feed_no ORDER BY visit_key) AS before FROM visit) AS placed "
+       "WHERE place <= before");
+
+static void check_order(struct db *db)
+{
+    struct query *query = db_query(db, &count_displaced);
+    ck_assert(query_next(query));
+    ck_assert_msg(query_int(query, 0) == 0, "rows of a feed do not lie in the order of its keys");
+    query_end(query);
+}
+
 void network_check_tables(struct network *network)
 {
     struct db *db = network->service.db;
@@ -371,6 +385,7 @@ void network_check_tables(struct network *network)
     must(view_digest(db, before, &fault), &fault, "digest");
     for (uint64_t seed = 0; seed < 4; seed++) {
         uint8_t after[32];
+        check_order(db);
         must(view_rebuild(db, seed, NULL, NULL, &fault), &fault, "rebuild");
         must(view_digest(db, after, &fault), &fault, "digest");
         ck_assert_msg(memcmp(before, after, sizeof before) == 0,

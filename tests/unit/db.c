@@ -83,6 +83,8 @@ START_TEST(text_for_each_engine)
         {"SELECT :a::bigint", NULL, "SELECT $1::bigint"},
         {"CREATE TABLE t (id @rowid, x blob)", "CREATE TABLE t (id INTEGER PRIMARY KEY, x blob)",
          "CREATE TABLE t (id bigint PRIMARY KEY, x blob)"},
+        {"SELECT x FROM t WHERE @row(x) >= :a", "SELECT x FROM t WHERE rowid >= :a",
+         "SELECT x FROM t WHERE x >= $1"},
         {"", "", ""},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

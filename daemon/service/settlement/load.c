@@ -280,9 +280,8 @@ void loaded_release(struct loaded *loaded)
 enum { STATE_CLOSED = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED };
 
 /* One row becomes a stay, unless a ruling says otherwise or its holder is not loaded. */
-static int stay_take(struct loaded *loaded, const struct query *row,
-                     const struct loaded_feed *feed, bool late_rulings, struct stays *out,
-                     struct fault *fault)
+static int stay_take(struct loaded *loaded, const struct query *row, const struct loaded_feed *feed,
+                     bool late_rulings, struct stays *out, struct fault *fault)
 {
     struct view visit_id = query_blob(row, 1);
     struct view holder_id = query_blob(row, 2);
@@ -330,9 +329,16 @@ static bool counted_at_cut(const struct loaded_feed *feed, int64_t visit_key, in
            (state == STATE_CLOSED ? !feed->left_out || !later : state > STATE_CLOSED && later);
 }
 
-DB_SQL(first_of_day, "SELECT MIN(visit_key) FROM visit WHERE day = :day AND feed_no = :feed_no");
+/* Within a feed, rows arrive in the order of their keys. */
+DB_SQL(first_of_day, "SELECT visit_key FROM visit WHERE day = :day AND feed_no = :feed_no "
+                     "ORDER BY @row(visit_key) LIMIT 1");
 DB_SQL(select_range, STAY_COLUMNS " FROM visit WHERE visit_key BETWEEN :from AND :to "
                                   "AND in_utc_ms < :end");
+DB_SQL(select_rows, STAY_COLUMNS " FROM visit WHERE @row(visit_key) >= :row AND in_utc_ms < :end");
+DB_SQL(select_row, "SELECT @row(visit_key) FROM visit WHERE visit_key >= :from "
+                   "ORDER BY visit_key LIMIT 1");
+DB_SQL(select_last_row, "SELECT MAX(@row(visit_key)) FROM visit");
+DB_SQL(select_last_key, "SELECT MAX(visit_key) FROM visit WHERE visit_key BETWEEN :from AND :to");
 DB_SQL(select_undone, "SELECT DISTINCT day FROM visit "
                       "WHERE state IN (3, 4) AND last_key BETWEEN :from AND :to");
 
@@ -375,45 +381,128 @@ static int left_out_scan(struct loaded *loaded, const struct loaded_feed *feed, 
     return error;
 }
 
-static int feed_scan(struct loaded *loaded, const struct loaded_feed *feed, struct month month,
-                     struct stays *out, struct fault *fault)
+static int64_t feed_end_key(const struct loaded_feed *feed)
 {
-    if (feed->left_out) {
-        return left_out_scan(loaded, feed, month, out, fault);
-    }
+    return ((feed->feed_no + 1) << FEED_SEQ_BITS) - 1;
+}
+
+/* Key of the first visit that concerns the close of the month: of this month, or past the last
+ * cut; 0 when none does. */
+static int64_t first_key(const struct loaded *loaded, const struct loaded_feed *feed,
+                         struct month month)
+{
     int64_t past_cut = feed->cut_key + 1;
-    int64_t end = (feed->feed_no + 1) << FEED_SEQ_BITS;
-    int64_t from = month_first_key(loaded, feed->feed_no, month);
-    if (loaded->due.closed_count > 0 && (from == 0 || from > past_cut)) {
-        from = past_cut;
+    int64_t first = month_first_key(loaded, feed->feed_no, month);
+    return loaded->due.closed_count > 0 && (first == 0 || first > past_cut) ? past_cut : first;
+}
+
+static int64_t one_number(struct query *query)
+{
+    int64_t number = query_next(query) ? query_int(query, 0) : 0;
+    query_end(query);
+    return number;
+}
+
+/* The row from which all feeds' visits since their `from_key` lie, when a scan of the table from
+ * there reads little else; 0 when one feed after the other reads less, as after a rebuild. */
+static int64_t first_row(const struct loaded *loaded)
+{
+    int64_t first = INT64_MAX;
+    int64_t entries = 0;
+    for (size_t i = 0; i < loaded->feed_count; i++) {
+        const struct loaded_feed *feed = &loaded->feeds[i];
+        if (feed->from_key != 0) {
+            struct query *query = db_query(loaded->db, &select_last_key);
+            query_bind_int(query, "from", feed->from_key);
+            query_bind_int(query, "to", feed_end_key(feed));
+            int64_t last_key = one_number(query);
+            if (last_key != 0) {
+                query = db_query(loaded->db, &select_row);
+                query_bind_int(query, "from", feed->from_key);
+                int64_t row = one_number(query);
+                first = row < first ? row : first;
+                entries += last_key - feed->from_key + 1;
+            }
+        }
     }
-    if (from == 0) {
+    if (first == INT64_MAX) {
         return 0;
     }
+    return one_number(db_query(loaded->db, &select_last_row)) - first <= entries ? first : 0;
+}
+
+/* Rows of :row or :from and :to, of one feed (or NULL: of those that have a `from_key`). */
+static int rows_scan(struct loaded *loaded, struct query *query, const struct loaded_feed *of,
+                     struct month month, struct stays *out, struct fault *fault)
+{
     int64_t begin_utc_ms = day_start_utc_ms(month_first(month));
     int error = 0;
-    struct query *query = db_query(loaded->db, &select_range);
-    query_bind_int(query, "from", from);
-    query_bind_int(query, "to", end - 1);
     query_bind_int(query, "end", day_start_utc_ms(day_plus(month_last(month), 1)));
     while (error == 0 && query_next(query)) {
+        int64_t visit_key = query_int(query, 0);
+        const struct loaded_feed *feed = of != NULL ? of : feed_of(loaded, visit_key);
+        if (feed == NULL || feed->from_key == 0 || visit_key < feed->from_key) {
+            continue;
+        }
         int64_t in_utc_ms = query_int(query, 4);
         if (in_utc_ms >= begin_utc_ms) {
             error = query_int(query, 6) == STATE_CLOSED
                         ? stay_take(loaded, query, feed, true, out, fault)
                         : 0;
-        } else if (query_int(query, 0) >= past_cut) {
+        } else if (visit_key > feed->cut_key) {
             due_touch(&loaded->due, month_of(day_of_instant(in_utc_ms)));
         }
     }
     query_end(query);
-    query = db_query(loaded->db, &select_undone);
-    query_bind_int(query, "from", past_cut);
-    query_bind_int(query, "to", end - 1);
-    while (loaded->due.closed_count > 0 && query_next(query)) {
+    return error;
+}
+
+static int feed_scan(struct loaded *loaded, const struct loaded_feed *feed, struct month month,
+                     struct stays *out, struct fault *fault)
+{
+    struct query *query = db_query(loaded->db, &select_range);
+    query_bind_int(query, "from", feed->from_key);
+    query_bind_int(query, "to", feed_end_key(feed));
+    return rows_scan(loaded, query, feed, month, out, fault);
+}
+
+static void undone_touch(struct loaded *loaded, const struct loaded_feed *feed)
+{
+    struct query *query = db_query(loaded->db, &select_undone);
+    query_bind_int(query, "from", feed->cut_key + 1);
+    query_bind_int(query, "to", feed_end_key(feed));
+    while (query_next(query)) {
         due_touch(&loaded->due, month_of((struct day){(int32_t)query_int(query, 0)}));
     }
     query_end(query);
+}
+
+/* In the order of arrival when that reads little else: a row found by its key costs twice a row
+ * that follows another. */
+static int feeds_scan(struct loaded *loaded, struct month month, struct stays *out,
+                      struct fault *fault)
+{
+    int error = 0;
+    for (size_t i = 0; i < loaded->feed_count && error == 0; i++) {
+        struct loaded_feed *feed = &loaded->feeds[i];
+        feed->from_key = feed->left_out ? 0 : first_key(loaded, feed, month);
+        if (feed->left_out) {
+            error = left_out_scan(loaded, feed, month, out, fault);
+        } else if (loaded->due.closed_count > 0) {
+            undone_touch(loaded, feed);
+        }
+    }
+    int64_t row = error == 0 ? first_row(loaded) : 0;
+    if (row != 0) {
+        struct query *query = db_query(loaded->db, &select_rows);
+        query_bind_int(query, "row", row);
+        return rows_scan(loaded, query, NULL, month, out, fault);
+    }
+    for (size_t i = 0; i < loaded->feed_count && error == 0; i++) {
+        if (loaded->feeds[i].from_key != 0) {
+            error = feed_scan(loaded, &loaded->feeds[i], month, out, fault);
+        }
+    }
     return error;
 }
 
@@ -439,10 +528,7 @@ static void carnets_touch(struct loaded *loaded)
 
 int loaded_month(struct loaded *loaded, struct month month, struct stays *out, struct fault *fault)
 {
-    int error = 0;
-    for (size_t i = 0; i < loaded->feed_count && error == 0; i++) {
-        error = feed_scan(loaded, &loaded->feeds[i], month, out, fault);
-    }
+    int error = feeds_scan(loaded, month, out, fault);
     carnets_touch(loaded);
     due_touch_rulings(&loaded->due);
     return error != 0 ? error : db_error(loaded->db, fault);

@@ -11,9 +11,10 @@
 struct loaded_feed {
     int64_t feed_no;
     uint32_t site;
-    int64_t cut_key; /* key of the last entry that the last close covers */
-    bool remote;     /* a site's daemon tells it: stays of holders that nobody knows do not count */
-    bool left_out;   /* it told two stories: nothing past the cut counts */
+    int64_t cut_key;  /* key of the last entry that the last close covers */
+    int64_t from_key; /* first visit that loaded_month() looks at; 0: none */
+    bool remote;      /* a site's daemon tells it: stays of holders nobody knows do not count */
+    bool left_out;    /* it told two stories: nothing past the cut counts */
 };
 
 struct loaded {

@@ -2,9 +2,10 @@
  * one sticky error per transaction. It knows no table and no entity.
  *
  * SQL is written so that SQLite and PostgreSQL both take it: `bigint`, `text` and `blob` columns,
- * `@rowid` in a CREATE TABLE for the integer primary key that is SQLite's row number, ON CONFLICT,
- * `:name` parameters; no STRICT, no WITHOUT ROWID, no INSERT OR, no pragma. Every statement is
- * declared with DB_SQL, so that a test can walk them all and PREPARE each in a real PostgreSQL.
+ * `@rowid` in a CREATE TABLE for the integer primary key that is SQLite's row number and
+ * `@row(column)` for that number where no column has it, ON CONFLICT, `:name` parameters; no
+ * STRICT, no WITHOUT ROWID, no INSERT OR, no pragma. Every statement is declared with DB_SQL, so
+ * that a test can walk them all and PREPARE each in a real PostgreSQL.
  *
  * Errors. Inside a transaction the first error sticks: what follows does nothing (query_next()
  * answers false, columns read as 0 and empty) and db_commit() or db_end() reports it. So a caller
@@ -35,9 +36,10 @@ const struct db_sql *db_sql_first(void);
 const struct db_sql *db_sql_end(void);
 
 /* The same statement for PostgreSQL: `:name` becomes $1, $2 ... in order of first use, `@rowid`
- * becomes `bigint PRIMARY KEY`. String literals, quoted names, comments and `::` casts stay. */
+ * becomes `bigint PRIMARY KEY`, `@row(column)` the column: it has no order of arrival. String
+ * literals, quoted names, comments and `::` casts stay. */
 void db_sql_for_postgres(const char *sql, struct buf *out);
-/* `@rowid` becomes `INTEGER PRIMARY KEY`. */
+/* `@rowid` becomes `INTEGER PRIMARY KEY`, `@row(column)` becomes `rowid`. */
 void db_sql_for_sqlite(const char *sql, struct buf *out);
 
 /* ---- connections ---- */

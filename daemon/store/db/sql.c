@@ -31,13 +31,22 @@ static size_t opaque_length(const char *at)
     return at[0] == ':' && at[1] == ':' ? 2 : 1;
 }
 
-static void rewrite(const char *sql, const char *rowid, bool number_parameters, struct buf *out)
+/* What stands after `@row`: a column in parentheses. */
+static struct view row_column(const char *at)
+{
+    assert(at[0] == '(');
+    const char *end = strchr(at, ')');
+    assert(end != NULL);
+    return (struct view){at + 1, (size_t)(end - at) - 1};
+}
+
+static void rewrite(const char *sql, bool postgres, struct buf *out)
 {
     struct view names[PARAMETERS_MAX];
     size_t count = 0;
 
     for (const char *at = sql; *at != '\0';) {
-        bool parameter = number_parameters && at[0] == ':' && is_name_byte(at[1]);
+        bool parameter = postgres && at[0] == ':' && is_name_byte(at[1]);
         if (parameter || at[0] == '@') {
             size_t len = 0;
             while (is_name_byte(at[1 + len])) {
@@ -45,9 +54,15 @@ static void rewrite(const char *sql, const char *rowid, bool number_parameters, 
             }
             struct view name = {at + 1, len};
             at += 1 + len;
+            if (!parameter && view_is(name, "row")) {
+                struct view column = row_column(at);
+                buf_view(out, postgres ? column : VIEW_LIT("rowid"));
+                at += column.len + 2;
+                continue;
+            }
             if (!parameter) {
                 assert(view_is(name, "rowid"));
-                buf_text(out, rowid);
+                buf_text(out, postgres ? "bigint PRIMARY KEY" : "INTEGER PRIMARY KEY");
                 continue;
             }
             size_t i = 0;
@@ -69,10 +84,10 @@ static void rewrite(const char *sql, const char *rowid, bool number_parameters, 
 
 void db_sql_for_postgres(const char *sql, struct buf *out)
 {
-    rewrite(sql, "bigint PRIMARY KEY", true, out);
+    rewrite(sql, true, out);
 }
 
 void db_sql_for_sqlite(const char *sql, struct buf *out)
 {
-    rewrite(sql, "INTEGER PRIMARY KEY", false, out);
+    rewrite(sql, false, out);
 }

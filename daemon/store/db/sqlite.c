@@ -407,10 +407,13 @@ void db_savepoint_undo(struct db *db)
 
 static int prepare(struct db *db, const char *text, sqlite3_stmt **out)
 {
-    int rc = sqlite3_prepare_v3(db->handle, text, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
+    struct buf sql = BUF_INIT;
+    db_sql_for_sqlite(text, &sql);
+    int rc = sqlite3_prepare_v3(db->handle, sql.data, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
     if (rc == SQLITE_ERROR) {
-        die("bad statement: %s: %s", sqlite3_errmsg(db->handle), text);
+        die("bad statement: %s: %s", sqlite3_errmsg(db->handle), sql.data);
     }
+    buf_release(&sql);
     return rc;
 }
 
