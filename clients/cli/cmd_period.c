@@ -128,6 +128,9 @@ int cmd_period_show(struct cli *cli, const struct command *command, int argc, ch
     for (size_t i = 0; i < response->period->n_blockers; i++) {
         printf("  blocked: %s\n", response->period->blockers[i]->description);
     }
+    for (size_t i = 0; i < response->period->n_warnings; i++) {
+        printf("  look first: %s\n", response->period->warnings[i]->description);
+    }
     if (document != NULL) {
         period_print(cli, document);
     }

@@ -14,10 +14,13 @@
 #include "service/journal.h"
 #include "service/keyring.h"
 #include "service/methods.h"
+#include "service/settlement/period.h"
+#include "service/sync/padded.h"
 #include "service/sync/sync.h"
 #include "store/migrate/migrate.h"
 #include "store/request/request.h"
 #include "store/view/registry.h"
+#include "wire/pack.h"
 
 enum {
     /* A write is done on the I/O thread itself when nothing was written for so long before its
@@ -30,7 +33,6 @@ enum {
     CLOCK_BACK_MS = 60 * 1000, /* a step that a time service may make says nothing */
     FORGET_AT_ONCE = 200, /* answers forgotten in one tick: a few milliseconds */
 };
-#define DAY_MS ((int64_t)24 * 3600 * 1000)
 
 struct hub {
     struct hub_options options;
@@ -52,6 +54,7 @@ struct hub {
     int64_t newest_utc_ms;      /* the writer's: of the newest entry, or the latest tick */
     bool clock_behind;          /* the writer's: it was told that the clock is */
     bool ran;                   /* the writer's: there is something new in this transaction */
+    struct day looked_on;       /* the writer's: when the last month's stays were compared */
     bool stopped;
     void (*on_commit)(void *context); /* may be NULL */
     void *on_commit_context;
@@ -328,10 +331,59 @@ static void watch_clock(struct hub *hub, int64_t now_utc_ms)
     }
 }
 
+/* A call that nobody waits for. */
+struct chore {
+    struct call call;
+    struct arena arena;
+    const struct log *log;
+};
+
+static void chore_done(struct call *call)
+{
+    struct chore *chore = call->owner;
+    if (call->error.code != CODE_OK) {
+        log_event(chore->log, LOG_WARNING, "chore_failed", LOG_S("method", call->method->name),
+                  LOG_S("reason", call->error.message));
+    }
+    arena_release(&chore->arena);
+    free(chore);
+}
+
+/* With each day: ledgers of sites may still arrive until the month is closed. */
+static void look_at_last_month(struct hub *hub, int64_t now_utc_ms)
+{
+    struct day today = day_of_instant(now_utc_ms);
+    struct day before = hub->looked_on;
+    struct month month = padded_month(today);
+    const struct method *method;
+    hub->looked_on = today;
+    if (before.number == 0 || before.number == today.number || hub->node.role != NODE_HUB ||
+        atomic_load(&hub->transport) == NULL || period_is_closed(hub->service.db, month) ||
+        find(hub, VIEW_LIT("passerelle.v1.LedgerService"), VIEW_LIT("FindPadded"), &method) !=
+            LOOKUP_FOUND) {
+        return;
+    }
+    struct chore *chore = xcalloc(1, sizeof *chore);
+    Passerelle__V1__FindPaddedRequest *request = wire_new(&chore->arena, method->input);
+    char text[8];
+    month_format(month, text);
+    request->month = wire_string(&chore->arena, view_of(text));
+    chore->log = hub->node.log;
+    chore->call = (struct call){.method = method,
+                                .arena = &chore->arena,
+                                .who = {.role = ROLE_OPERATOR, .author = "hub"},
+                                .request = &request->base,
+                                .received_ns = now_ns(hub),
+                                .done = chore_done,
+                                .owner = chore};
+    worker_submit(hub->worker, &chore->call);
+}
+
 static bool tick(void *context, int64_t now_utc_ms)
 {
     struct hub *hub = context;
     watch_clock(hub, now_utc_ms);
+    look_at_last_month(hub, now_utc_ms);
     int64_t before_utc_ms = now_utc_ms - atomic_load(&hub->answers_days) * DAY_MS;
     bool more = request_forget(hub->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
     more |= desk_tick(&hub->service, now_utc_ms);

@@ -3,6 +3,7 @@
 #include "passerelle/v1/ledger.pb-c.h"
 #include "service/journal.h"
 #include "service/sync/follow.h"
+#include "service/sync/padded.h"
 #include "service/sync/problems.h"
 #include "service/sync/push.h"
 #include "service/sync/snapshot.h"
@@ -372,5 +373,8 @@ const struct method ledger_methods[] = {
     {ROW("ListProblems", list_problems_request, list_problems_response),
      .roles = ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR), .no_side_effects = true,
      .duration_ms_max = 10000, .decide = list_problems},
+    {ROW("FindPadded", find_padded_request, find_padded_response),
+     .roles = ROLE_BIT(ROLE_OPERATOR), .duration_ms_max = 300000, .precompute = find_padded_look,
+     .decide = find_padded_decide, .apply = find_padded_apply},
 };
 const size_t ledger_method_count = ARRAY_LEN(ledger_methods);

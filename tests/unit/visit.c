@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "core/visit/check_in.h"
+#include "core/visit/padding.h"
 #include "core/visit/stay.h"
 
 /* ---- refusals ---- */
@@ -295,9 +296,101 @@ START_TEST(changes_have_their_time)
 }
 END_TEST
 
+/* ---- stays that look padded ---- */
+
+static unsigned signs_of(const char *hours_text, int in_minute, int out_minute)
+{
+    struct opening_hours hours;
+    struct fault fault = FAULT_NONE;
+    struct day day = day_of(2026, 11, 3); /* a Tuesday */
+    Passerelle__V1__Site site = PASSERELLE__V1__SITE__INIT;
+    struct padding_stay stay = {.in_utc_ms = day_minute_utc_ms(day, in_minute), .desk = true};
+    stay.out_utc_ms = out_minute == 0 ? 0 : day_minute_utc_ms(day, out_minute);
+    site.opening_hours = (char *)(uintptr_t)hours_text;
+    ck_assert_int_eq(opening_hours_parse(view_of(hours_text), &hours, &fault), E_OK);
+    unsigned signs = padding_signs(&stay, &site, &hours);
+    ck_assert_int_gt(stay.out_utc_ms, stay.in_utc_ms);
+    return signs;
+}
+
+START_TEST(a_stay_has_signs_of_its_own)
+{
+    const unsigned late = 1u << PADDING_OUT_OF_HOURS;
+    const unsigned clock = 1u << PADDING_AUTO_CLOSED;
+    ck_assert_uint_eq(signs_of("Mo-Fr 09:00-17:00", 9 * 60, 17 * 60), 0);
+    ck_assert_uint_eq(signs_of("Mo-Fr 09:00-17:00", 8 * 60 + 30, 17 * 60 + 30), 0);
+    ck_assert_uint_eq(signs_of("Mo-Fr 09:00-17:00", 8 * 60 + 29, 12 * 60), late);
+    ck_assert_uint_eq(signs_of("Mo-Fr 09:00-17:00", 9 * 60, 17 * 60 + 31), late);
+    ck_assert_uint_eq(signs_of("Mo-Fr 09:00-17:00", 10 * 60, 0), clock);
+    ck_assert_uint_eq(signs_of("Sa 09:00-17:00", 10 * 60, 12 * 60), late);
+    ck_assert_uint_eq(signs_of("24/7", 1, 23 * 60), 0);
+}
+END_TEST
+
+/* `count` sites of a zone, which differ a little. */
+static size_t add_sites(struct padding_site *sites, Passerelle__V1__Zone *zones, size_t at,
+                        size_t count, Passerelle__V1__Zone zone, uint32_t cards)
+{
+    for (size_t i = at; i < at + count; i++) {
+        sites[i] = (struct padding_site){.stays = 100, .desk_stays = 100};
+        sites[i].with[PADDING_CARD] = cards + (uint32_t)(i % 5);
+        sites[i].lengths[12 + i % 2] = 100;
+        zones[i] = zone;
+    }
+    return at + count;
+}
+
+START_TEST(a_figure_stands_out_beside_its_peers)
+{
+    const Passerelle__V1__Zone urban = PASSERELLE__V1__ZONE__ZONE_URBAN;
+    const Passerelle__V1__Zone rural = PASSERELLE__V1__ZONE__ZONE_RURAL;
+    struct padding_site sites[40];
+    struct padding_finding found[40];
+    Passerelle__V1__Zone zones[40];
+    Passerelle__V1__NetworkPolicy policy = PASSERELLE__V1__NETWORK_POLICY__INIT;
+    policy.padded_stays_min = 20;
+    policy.padded_deviations = 4;
+    policy.padded_per_thousand = 200;
+    policy.padded_minutes = 60;
+    size_t count = add_sites(sites, zones, 0, 10, urban, 10);
+    count = add_sites(sites, zones, count, 10, rural, 60); /* more cards than in towns */
+    padding_look(sites, zones, count, &policy, found);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert(!found[i].stands_out);
+        ck_assert_uint_eq(found[i].peers, 9);
+    }
+    sites[3].with[PADDING_CARD] = 32; /* above the median, 120, by no more than 200 */
+    padding_look(sites, zones, count, &policy, found);
+    ck_assert(!found[3].stands_out);
+    sites[3].with[PADDING_CARD] = 33;
+    sites[13].lengths[60] = 10; /* one in ten stays for five hours */
+    padding_look(sites, zones, count, &policy, found);
+    ck_assert(found[3].figures[PADDING_CARD].stands_out);
+    ck_assert_int_eq(found[3].figures[PADDING_CARD].value, 330);
+    ck_assert(found[13].figures[PADDING_LONG_STAYS].stands_out);
+    ck_assert_int_eq(found[13].figures[PADDING_LONG_STAYS].value, 300);
+    ck_assert(!found[13].figures[PADDING_CARD].stands_out);
+    policy.padded_deviations = 30; /* of 10 each */
+    padding_look(sites, zones, count, &policy, found);
+    ck_assert(!found[3].stands_out);
+    policy.padded_deviations = 4;
+    sites[3].stays = 19; /* too few of its own */
+    padding_look(sites, zones, count, &policy, found);
+    ck_assert(!found[3].stands_out);
+    ck_assert_uint_eq(found[3].peers, 0);
+    /* A zone with few sites is compared with all; with fewer than eight in all, with nobody. */
+    padding_look(sites + 5, zones + 5, 8, &policy, found);
+    ck_assert_uint_eq(found[0].peers, 7);
+    padding_look(sites + 5, zones + 5, 7, &policy, found);
+    ck_assert_uint_eq(found[0].peers, 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("visit");
+    tcase_add_test(cases, a_stay_has_signs_of_its_own);
+    tcase_add_test(cases, a_figure_stands_out_beside_its_peers);
     tcase_add_test(cases, nothing_wrong_is_let_in);
     tcase_add_loop_test(cases, each_refusal_alone, 0, BREAKERS);
     tcase_add_loop_test(cases, the_first_refusal_counts, 0, BREAKERS);

@@ -54,6 +54,10 @@ static const struct {
     {"carry_under_cents", 0, 1000000},
     {"close_wait_days", 0, 60},
     {"netting", 1, 2},
+    {"padded_stays_min", 0, 100000},
+    {"padded_deviations", 0, 1000},
+    {"padded_per_thousand", 0, 1000},
+    {"padded_minutes", 0, 1440},
 };
 
 int set_policy_decide(struct service *service, struct call *call)

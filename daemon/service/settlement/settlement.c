@@ -11,6 +11,7 @@
 #include "service/settlement/compute.h"
 #include "service/settlement/invoices.h"
 #include "service/settlement/period.h"
+#include "service/sync/padded.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
 
@@ -46,8 +47,11 @@ static int get_period(struct service *service, struct call *call)
         return 0;
     }
     struct settlement settlement;
+    struct padded padded;
     struct fault fault = FAULT_NONE;
     period_block(service, call->arena, month, response->period);
+    padded_find(service, call->arena, month, &padded);
+    padded_warn(call->arena, &padded, response->period);
     int error = settlement_compute(service->db, random_seed(service), month, call->arena,
                                    &settlement, &fault);
     if (error == E_NOT_FOUND) {
@@ -80,6 +84,23 @@ static int refuse_blocked(struct call *call, const Passerelle__V1__Period *perio
                      period->blockers[0]->description);
 }
 
+/* A close while it is prepared. */
+struct closing {
+    struct settlement settlement;
+    struct padded padded;
+};
+
+static int closing_prepare(struct service *service, struct arena *arena, struct month month,
+                           struct closing *closing, struct fault *fault)
+{
+    int error = settlement_prepare(service->db, random_seed(service), month, arena,
+                                   &closing->settlement, fault);
+    if (error == 0) {
+        padded_find(service, arena, month, &closing->padded);
+    }
+    return error;
+}
+
 /* The first half; may find that nothing is to be prepared. */
 static void close_precompute(struct service *service, struct call *call)
 {
@@ -92,10 +113,10 @@ static void close_precompute(struct service *service, struct call *call)
     }
     Passerelle__V1__Period *period = period_message(service, call->arena, month);
     period_block(service, call->arena, month, period);
-    struct settlement *settlement = ARENA_NEW(call->arena, struct settlement);
-    if (period->n_blockers == 0 && settlement_prepare(service->db, random_seed(service), month,
-                                                      call->arena, settlement, &fault) == E_OK) {
-        call->prepared = settlement;
+    struct closing *closing = ARENA_NEW(call->arena, struct closing);
+    if (period->n_blockers == 0 &&
+        closing_prepare(service, call->arena, month, closing, &fault) == E_OK) {
+        call->prepared = closing;
     }
 }
 
@@ -117,12 +138,11 @@ static int close_decide(struct service *service, struct call *call)
     if (period->n_blockers > 0) {
         return refuse_blocked(call, period);
     }
-    struct settlement *settlement = call->prepared;
-    if (settlement == NULL || settlement->closed_count != period_closed_count(service->db)) {
+    struct closing *closing = call->prepared;
+    if (closing == NULL || closing->settlement.closed_count != period_closed_count(service->db)) {
         struct fault fault = FAULT_NONE;
-        settlement = ARENA_NEW(call->arena, struct settlement);
-        int error = settlement_prepare(service->db, random_seed(service), month, call->arena,
-                                       settlement, &fault);
+        closing = ARENA_NEW(call->arena, struct closing);
+        int error = closing_prepare(service, call->arena, month, closing, &fault);
         if (error == E_NOT_FOUND) {
             period_block_add(call->arena, period, "missing_price", request->month, "%s",
                              fault.text);
@@ -133,7 +153,7 @@ static int close_decide(struct service *service, struct call *call)
         }
     }
     struct fault fault = FAULT_NONE;
-    int error = invoices_number(service, call->arena, settlement, &fault);
+    int error = invoices_number(service, call->arena, &closing->settlement, &fault);
     if (error == E_NOT_FOUND || error == E_INVALID) {
         period_block_add(call->arena, period, "invoice_incomplete", request->month, "%s",
                          fault.text);
@@ -142,7 +162,7 @@ static int close_decide(struct service *service, struct call *call)
     if (error != 0) {
         return call_fail_with(call, &fault);
     }
-    call->decision = settlement;
+    call->decision = closing;
     return 0;
 }
 
@@ -192,19 +212,32 @@ static void close_record(struct service *service, struct call *call,
     query_run(query);
 }
 
+/* What the second operator reads. */
+static const char *close_summary(struct arena *arena, const struct closing *closing,
+                                 const char *month)
+{
+    size_t padded = closing->padded.count;
+    const Passerelle__V1__SettlementDocument *document = closing->settlement.document;
+    return arena_printf(
+        arena, "Close %s: %u stays, %u transfers.%s What comes later goes to the next close.",
+        month, document->stays, (unsigned)document->n_transfers,
+        padded == 0 ? ""
+                    : arena_printf(arena, " The stays of %zu site%s look padded (passerelle period "
+                                          "show %s).",
+                                   padded, padded == 1 ? "" : "s", month));
+}
+
 static int close_apply(struct service *service, struct call *call)
 {
-    const struct settlement *settlement = call->decision;
+    const struct closing *closing = call->decision;
+    const struct settlement *settlement = &closing->settlement;
     char *month = ((const Passerelle__V1__ClosePeriodRequest *)call->request)->month;
     Passerelle__V1__ClosePeriodResponse *response = call_respond(call);
     const char *approved_by;
-    const char *waits = approval_ask(
-        service, call, period_digest(call->arena, settlement->month),
-        arena_printf(call->arena,
-                     "Close %s: %u stays, %u transfers. What comes later goes to the next close.",
-                     month, settlement->document->stays,
-                     (unsigned)settlement->document->n_transfers),
-        &approved_by);
+    const char *waits =
+        approval_ask(service, call, period_digest(call->arena, settlement->month),
+                     close_summary(call->arena, closing, month), &approved_by);
+    padded_note(service, call->arena, &closing->padded);
     if (waits != NULL) {
         response->approval_id = wire_string(call->arena, view_of(waits));
     } else {
@@ -212,6 +245,7 @@ static int close_apply(struct service *service, struct call *call)
         close_record(service, call, settlement, month, approved_by);
     }
     response->period = period_message(service, call->arena, settlement->month);
+    padded_warn(call->arena, &closing->padded, response->period);
     return 0;
 }
 

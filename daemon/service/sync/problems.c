@@ -12,6 +12,21 @@ DB_SQL(put_problem,
        "VALUES (:kind, :feed_id, :seq, :found_utc_ms, :visit_id, :record) "
        "ON CONFLICT (kind, feed_id, seq) DO NOTHING");
 
+static void put(struct service *service, struct arena *arena,
+                const Passerelle__V1__LedgerProblem *record, int64_t seq, struct view visit_id)
+{
+    struct query *query = db_query(service->db, &put_problem);
+    query_bind_int(query, "kind", record->kind);
+    query_bind_text(query, "feed_id", view_of(record->feed_id));
+    query_bind_int(query, "seq", seq);
+    query_bind_int(query, "found_utc_ms", record->found_utc_ms);
+    if (visit_id.len > 0) {
+        query_bind_blob(query, "visit_id", visit_id);
+    }
+    query_bind_blob(query, "record", wire_pack_arena(arena, &record->base));
+    query_run(query);
+}
+
 Passerelle__V1__LedgerProblem *problem_note(struct service *service, struct arena *arena,
                                             const struct problem *problem, const char *fmt, ...)
 {
@@ -39,17 +54,41 @@ Passerelle__V1__LedgerProblem *problem_note(struct service *service, struct aren
         uuid_format(uuid, visit_id);
         record->visit_id = wire_string(arena, view_of(visit_id));
     }
-    struct query *query = db_query(service->db, &put_problem);
+    put(service, arena, record, (int64_t)record->seq, problem->visit_id);
+    return record;
+}
+
+DB_SQL(select_of_month, "SELECT problem_no, record FROM ledger_problem WHERE kind = :kind "
+                        "AND feed_id = :feed_id AND seq = :month");
+DB_SQL(renew_problem, "UPDATE ledger_problem SET found_utc_ms = :found_utc_ms, record = :record "
+                      "WHERE problem_no = :problem_no");
+
+/* Its place in the table is the month's number: nothing else of its kind has one. */
+void problem_note_month(struct service *service, struct arena *arena, struct month month,
+                        Passerelle__V1__LedgerProblem *record)
+{
+    struct query *query = db_query(service->db, &select_of_month);
     query_bind_int(query, "kind", record->kind);
     query_bind_text(query, "feed_id", view_of(record->feed_id));
-    query_bind_int(query, "seq", (int64_t)record->seq);
-    query_bind_int(query, "found_utc_ms", record->found_utc_ms);
-    if (problem->visit_id.len > 0) {
-        query_bind_blob(query, "visit_id", problem->visit_id);
+    query_bind_int(query, "month", month.number);
+    record->found_utc_ms = service_now(service);
+    if (!query_next(query)) {
+        put(service, arena, record, month.number, VIEW_NONE);
+        return;
     }
+    int64_t problem_no = query_int(query, 0);
+    const Passerelle__V1__LedgerProblem *before = wire_unpack_trusted(
+        &passerelle__v1__ledger_problem__descriptor, query_blob(query, 1), arena);
+    query_end(query);
+    if (before != NULL && strcmp(before->sentence, record->sentence) == 0) {
+        record->found_utc_ms = before->found_utc_ms;
+        return;
+    }
+    query = db_query(service->db, &renew_problem);
+    query_bind_int(query, "problem_no", problem_no);
+    query_bind_int(query, "found_utc_ms", record->found_utc_ms);
     query_bind_blob(query, "record", wire_pack_arena(arena, &record->base));
     query_run(query);
-    return record;
 }
 
 DB_SQL(select_problems, "SELECT problem_no, record FROM ledger_problem "

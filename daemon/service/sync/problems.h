@@ -4,6 +4,7 @@
 #ifndef SERVICE_SYNC_PROBLEMS_H
 #define SERVICE_SYNC_PROBLEMS_H
 
+#include "core/day/day.h"
 #include "passerelle/v1/sync.pb-c.h"
 #include "service/service.h"
 
@@ -20,6 +21,10 @@ struct problem {
 Passerelle__V1__LedgerProblem *problem_note(struct service *service, struct arena *arena,
                                             const struct problem *problem, const char *fmt, ...)
     printf_like(4, 5);
+
+/* Notes what was found about the feed in a month: once, with the newest figures. Sets when. */
+void problem_note_month(struct service *service, struct arena *arena, struct month month,
+                        Passerelle__V1__LedgerProblem *record);
 
 /* Method of LedgerService. */
 int list_problems(struct service *service, struct call *call);

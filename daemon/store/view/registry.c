@@ -45,6 +45,16 @@ struct registry_network registry_network(struct db *db, struct arena *arena)
     return network;
 }
 
+/* Where 0 says so. */
+static void policy_fill(Passerelle__V1__NetworkPolicy *policy)
+{
+    policy->padded_stays_min = policy->padded_stays_min == 0 ? 20 : policy->padded_stays_min;
+    policy->padded_deviations = policy->padded_deviations == 0 ? 4 : policy->padded_deviations;
+    policy->padded_per_thousand =
+        policy->padded_per_thousand == 0 ? 200 : policy->padded_per_thousand;
+    policy->padded_minutes = policy->padded_minutes == 0 ? 60 : policy->padded_minutes;
+}
+
 Passerelle__V1__NetworkPolicy *registry_policy_defaults(struct arena *arena)
 {
     Passerelle__V1__NetworkPolicy *policy = ARENA_NEW(arena, Passerelle__V1__NetworkPolicy);
@@ -61,6 +71,7 @@ Passerelle__V1__NetworkPolicy *registry_policy_defaults(struct arena *arena)
     policy->carry_under_cents = CLOSE_CARRY_MINIMUM.cents;
     policy->close_wait_days = 10;
     policy->netting = PASSERELLE__V1__NETTING_MODE__NETTING_MODE_OPERATOR;
+    policy_fill(policy);
     return policy;
 }
 
@@ -68,14 +79,18 @@ DB_SQL(select_policy, "SELECT record FROM network_policy WHERE one = 1");
 
 const Passerelle__V1__NetworkPolicy *registry_policy(struct db *db, struct arena *arena)
 {
-    const ProtobufCMessage *policy = NULL;
+    Passerelle__V1__NetworkPolicy *policy = NULL;
     struct query *query = db_query(db, &select_policy);
     if (query_next(query)) {
-        policy =
-            unpack(db, &passerelle__v1__network_policy__descriptor, query_blob(query, 0), arena);
+        policy = (void *)(uintptr_t)unpack(db, &passerelle__v1__network_policy__descriptor,
+                                           query_blob(query, 0), arena);
         query_end(query);
     }
-    return policy == NULL ? registry_policy_defaults(arena) : (const void *)policy;
+    if (policy == NULL) {
+        return registry_policy_defaults(arena);
+    }
+    policy_fill(policy);
+    return policy;
 }
 
 DB_SQL(select_member, "SELECT record FROM member WHERE member_id = :id");
