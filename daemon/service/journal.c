@@ -347,6 +347,12 @@ DB_SQL(put_reason, "INSERT INTO reason (reason_hash, salt, author, at_utc_ms, bo
 
 struct view journal_reason(struct service *service, struct call *call, const char *text)
 {
+    return journal_reason_of(service, call->arena, view_of(call->who.author), text);
+}
+
+struct view journal_reason_of(struct service *service, struct arena *arena, struct view author,
+                              const char *text)
+{
     if (text == NULL || text[0] == '\0') {
         return VIEW_NONE;
     }
@@ -355,13 +361,13 @@ struct view journal_reason(struct service *service, struct call *call, const cha
     struct buf salted = BUF_INIT;
     buf_add(&salted, salt, sizeof salt);
     buf_text(&salted, text);
-    uint8_t *hash = arena_alloc(call->arena, SHA256_LEN);
+    uint8_t *hash = arena_alloc(arena, SHA256_LEN);
     sha256(buf_content(&salted), hash);
     buf_release(&salted);
     struct query *query = db_query(service->db, &put_reason);
     query_bind_blob(query, "hash", view_bytes(hash, SHA256_LEN));
     query_bind_blob(query, "salt", view_bytes(salt, sizeof salt));
-    query_bind_text(query, "author", view_of(call->who.author));
+    query_bind_text(query, "author", author);
     query_bind_int(query, "at_utc_ms", service_now(service));
     query_bind_text(query, "body", view_of(text));
     query_run(query);

@@ -66,5 +66,8 @@ must_check int journal_publish(struct service *service, struct view feed_id, str
 /* Salted hash of an erasable reason: stores (salt, text) and returns the 32-byte hash for the
  * entry, in the call's arena. Empty text gives VIEW_NONE. */
 struct view journal_reason(struct service *service, struct call *call, const char *text);
+/* The same where nobody calls: `author` is "hub". The hash is the arena's. */
+struct view journal_reason_of(struct service *service, struct arena *arena, struct view author,
+                              const char *text);
 
 #endif

@@ -480,9 +480,147 @@ START_TEST(doubts_are_noted_and_stop_nothing)
 }
 END_TEST
 
+static const Passerelle__V1__Pass *pass_now(const char *holder_id)
+{
+    Passerelle__V1__ListPassesRequest *ask =
+        network_new(&network, &passerelle__v1__list_passes_request__descriptor);
+    ask->holder_id = (char *)(uintptr_t)holder_id;
+    const Passerelle__V1__ListPassesResponse *list = network_must(
+        &network, network_who(ROLE_OPERATOR, "op-1"), "PassService", "ListPasses", &ask->base);
+    ck_assert_uint_ge(list->n_passes, 1);
+    return list->passes[list->n_passes - 1];
+}
+
+static void set_suspension(bool suspend)
+{
+    Passerelle__V1__SetPolicyRequest *request =
+        network_new(&network, &passerelle__v1__set_policy_request__descriptor);
+    const Passerelle__V1__GetPolicyResponse *now = network_must(
+        &network, network_who(ROLE_OPERATOR, "op-1"), "NetworkService", "GetPolicy",
+        network_new(&network, &passerelle__v1__get_policy_request__descriptor));
+    request->policy = now->policy;
+    request->policy->suspend_proof_twice = suspend;
+    request->request_id = network_request_id(&network);
+    network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "NetworkService", "SetPolicy",
+                 &request->base);
+}
+
+static int64_t host_cents(const Passerelle__V1__SettlementDocument *document, const char *site_id)
+{
+    for (size_t i = 0; i < document->n_sites; i++) {
+        if (strcmp(document->sites[i]->site_id, site_id) == 0) {
+            return document->sites[i]->host_cents;
+        }
+    }
+    return 0;
+}
+
+/* Both hosts are paid and the later visit waits for a ruling; the pass is suspended where the
+ * policy says so, by an entry like any other. */
+START_TEST(one_proof_at_two_sites)
+{
+    Passerelle__V1__Pass *card;
+    const char *anna = issue("h00003", &card);
+    struct box other;
+    box_init(&other, &network, "s002");
+    box_begin(&other);
+    set_suspension(_i > 0);
+    int64_t now_utc_ms = network.clock.now_utc_ms - 5 * HOUR_MS;
+    visit(&other, 1, card->pass_id, anna, now_utc_ms + 4 * HOUR_MS, 1234567, 0);
+    box_push_all(&other);
+    ck_assert_int_eq(pass_now(anna)->state, PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE);
+    visit(&box, 2, card->pass_id, anna, now_utc_ms, 1234567, 0);
+    box_push_all(&box);
+    const Passerelle__V1__ListProblemsResponse *found = problems();
+    ck_assert_uint_eq(found->n_problems, 1);
+    ck_assert_int_eq(found->problems[0]->kind, KIND(PROOF_TWICE));
+    ck_assert_ptr_nonnull(strstr(found->problems[0]->sentence, card->pass_id));
+    ck_assert_uint_eq(found->problems[0]->n_evidence, 2);
+    ck_assert_int_eq(pass_now(anna)->state, _i > 0
+                                                ? PASSERELLE__V1__PASS_STATE__PASS_STATE_SUSPENDED
+                                                : PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE);
+    DB_SQL(count_reasons, "SELECT COUNT(*) FROM reason WHERE author = 'hub' "
+                          "AND body = 'one proof was seen at s042 and at s002'");
+    DB_SQL(select_disputed, "SELECT dispute_id, feed_id FROM dispute");
+    struct fault fault = FAULT_NONE;
+    struct uuid dispute;
+    char dispute_id[UUID_TEXT_LEN + 1];
+    ck_assert_int_eq(db_begin_read(network.service.db, &fault), E_OK);
+    struct query *query = db_query(network.service.db, &count_reasons);
+    ck_assert(query_next(query));
+    ck_assert_int_eq(query_int(query, 0), _i > 0 ? 1 : 0);
+    query_end(query);
+    query = db_query(network.service.db, &select_disputed);
+    ck_assert(query_next(query));
+    memcpy(dispute.bytes, query_blob(query, 0).data, sizeof dispute.bytes);
+    ck_assert(view_is(query_text(query, 1), "s002"));
+    query_end(query);
+    ck_assert_int_eq(db_end(network.service.db, &fault), E_OK);
+    uuid_format(dispute, dispute_id);
+
+    /* The money: both hosts, until an operator rules that the later visit was none. */
+    network.clock.now_utc_ms += 40 * DAY;
+    int64_t first = host_cents(period("2026-11")->document, "s042");
+    ck_assert_int_gt(first, 0);
+    ck_assert_int_gt(host_cents(period("2026-11")->document, "s002"), 0);
+    Passerelle__V1__ResolveDisputeRequest *resolve =
+        network_new(&network, &passerelle__v1__resolve_dispute_request__descriptor);
+    resolve->request_id = network_request_id(&network);
+    resolve->dispute_id = dispute_id;
+    resolve->outcome = PASSERELLE__V1__DISPUTE_OUTCOME__DISPUTE_OUTCOME_VOIDED;
+    resolve->reason = (char[]){"a copied code"};
+    network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "SettlementService",
+                 "ResolveDispute", &resolve->base);
+    ck_assert_int_eq(host_cents(period("2026-11")->document, "s042"), first);
+    ck_assert_int_eq(host_cents(period("2026-11")->document, "s002"), 0);
+    box_release(&other);
+}
+END_TEST
+
+static void correct(struct box *at, uint8_t replaced, uint8_t number, int64_t in_utc_ms,
+                    int64_t out_utc_ms)
+{
+    uint8_t *ids = arena_alloc(&network.arena, 32);
+    memcpy(ids, (uint8_t[16]){[0] = replaced, [6] = 0x70, [8] = 0x80}, 16);
+    memcpy(ids + 16, (uint8_t[16]){[0] = number, [6] = 0x70, [8] = 0x80}, 16);
+    Passerelle__V1__VisitCorrected corrected = PASSERELLE__V1__VISIT_CORRECTED__INIT;
+    corrected.replaces_visit_id = wire_bytes(view_bytes(ids, 16));
+    corrected.visit_id = wire_bytes(view_bytes(ids + 16, 16));
+    corrected.resource = PASSERELLE__V1__RESOURCE__RESOURCE_DESK;
+    corrected.in_utc_ms = in_utc_ms;
+    corrected.out_utc_ms = out_utc_ms;
+    corrected.nonce = corrected.visit_id;
+    box_append(at, network.clock.now_utc_ms,
+               PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CORRECTED, &corrected.base);
+}
+
+/* Whatever the entry itself says of it: the field `lengthens` is the site's word. */
+START_TEST(a_correction_that_lengthens_is_noted)
+{
+    Passerelle__V1__Pass *card;
+    const char *anna = issue("h00003", &card);
+    int64_t in_utc_ms = network.clock.now_utc_ms - 5 * HOUR_MS;
+    visit(&box, 1, card->pass_id, anna, in_utc_ms, 0, 0); /* half an hour */
+    correct(&box, 1, 2, in_utc_ms, in_utc_ms + HOUR_MS / 3);
+    correct(&box, 2, 3, in_utc_ms + HOUR_MS, in_utc_ms + HOUR_MS + HOUR_MS / 3); /* moved */
+    box_push_all(&box);
+    ck_assert_uint_eq(problems()->n_problems, 0);
+    correct(&box, 3, 4, in_utc_ms, in_utc_ms + 5 * HOUR_MS);
+    box_push_all(&box);
+    const Passerelle__V1__ListProblemsResponse *found = problems();
+    ck_assert_uint_eq(found->n_problems, 1);
+    ck_assert_int_eq(found->problems[0]->kind, KIND(LENGTHENED));
+    ck_assert_uint_eq(found->problems[0]->seq, box.size);
+    ck_assert(view_equal(wire_view(found->problems[0]->evidence[0]), box.entries[box.size - 1]));
+    ck_assert_int_eq(found->problems[0]->visit_id[1], '4');
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("push");
+    tcase_add_loop_test(cases, one_proof_at_two_sites, 0, 2);
+    tcase_add_test(cases, a_correction_that_lengthens_is_noted);
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, a_week_comes_in_packages);

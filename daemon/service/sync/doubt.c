@@ -6,6 +6,7 @@
 #include "core/ident/uuid.h"
 #include "core/pass/proof.h"
 #include "passerelle/v1/desk.pb-c.h"
+#include "passerelle/v1/entries.pb-c.h"
 #include "service/journal.h"
 #include "service/sync/problems.h"
 #include "store/view/registry.h"
@@ -44,6 +45,17 @@ static void doubt(struct looking *l, Passerelle__V1__LedgerProblemKind kind, str
         l->out[l->count++] = problem_note(l->service, l->arena, &problem, "entry %llu of %s: %s",
                                           (unsigned long long)l->at->seq, l->at->site_id, what);
     }
+}
+
+static const char *pass_text(struct arena *arena, struct view pass_id)
+{
+    struct uuid uuid;
+    char text[UUID_TEXT_LEN + 1] = "";
+    if (pass_id.len == sizeof uuid.bytes) {
+        memcpy(uuid.bytes, pass_id.data, sizeof uuid.bytes);
+        uuid_format(uuid, text);
+    }
+    return arena_string(arena, view_of(text));
 }
 
 /* ---- the pass and its proof ---- */
@@ -181,6 +193,26 @@ static void open_dispute(struct looking *l, const char *feed_id, struct view vis
                    &opened.base);
 }
 
+/* Where the policy says so: a token that was copied lets nobody in any more. */
+static void suspend_pass(struct looking *l, struct view pass_id, const char *other_site)
+{
+    struct registry_pass pass;
+    if (!registry_policy(l->service->db, l->scratch)->suspend_proof_twice ||
+        !registry_pass(l->service->db, l->scratch, pass_id, &pass) ||
+        pass.state != PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE) {
+        return;
+    }
+    Passerelle__V1__PassStateSet set = PASSERELLE__V1__PASS_STATE_SET__INIT;
+    set.pass_id = wire_bytes(pass_id);
+    set.state = PASSERELLE__V1__PASS_STATE__PASS_STATE_SUSPENDED;
+    set.reason_hash = wire_bytes(journal_reason_of(
+        l->service, l->scratch, VIEW_LIT("hub"),
+        arena_printf(l->scratch, "one proof was seen at %s and at %s", l->at->site_id,
+                     other_site)));
+    journal_append(l->service, VIEW_LIT("hub"), VIEW_LIT(FEED_NET), TYPE(PASS_STATE_SET),
+                   &set.base);
+}
+
 static bool is_same_proof(const Passerelle__V1__VisitOpened *a,
                           const Passerelle__V1__VisitOpened *b)
 {
@@ -203,10 +235,12 @@ static void look_at_other(struct looking *l, const Passerelle__V1__VisitOpened *
                                                       : strcmp(l->at->site_id, site_id) > 0;
         doubt(l, KIND(PROOF_TWICE), wire_view(m->visit_id), bytes,
               arena_printf(l->scratch,
-                           "one proof let somebody in here and at %s; the later visit is disputed",
-                           site_id));
+                           "one proof of the pass %s let somebody in here and at %s; the later "
+                           "visit is disputed",
+                           pass_text(l->scratch, wire_view(m->pass_id)), site_id));
         open_dispute(l, later ? l->at->site_id : site_id,
                      later ? wire_view(m->visit_id) : other->visit_id);
+        suspend_pass(l, wire_view(m->pass_id), site_id);
     } else if (is_too_far(l, site_id, m->in_utc_ms - other->in_utc_ms)) {
         doubt(l, KIND(IMPOSSIBLE_STAY), wire_view(m->visit_id), bytes,
               arena_printf(l->scratch,

@@ -20,7 +20,7 @@ enum { DOUBTS_MAX = 8 }; /* about one entry */
 
 /* After the entry was applied, in the writer's transaction. Returns how many problems it noted; the
  * messages are the arena's. `scratch` is used up. A proof that was seen at two sites opens a
- * dispute on the later visit. */
+ * dispute on the later visit, and suspends the pass where the policy says so. */
 size_t doubt_look(struct service *service, struct arena *arena, struct arena *scratch,
                   const struct doubt_entry *at, Passerelle__V1__LedgerProblem *out[DOUBTS_MAX]);
 
