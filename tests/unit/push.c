@@ -322,6 +322,23 @@ START_TEST(a_close_waits_for_ledgers)
 }
 END_TEST
 
+/* A checkpoint of before the month's end that arrives after it says nothing about the rest; one that
+ * says that nothing is new does. */
+START_TEST(a_late_checkpoint_opens_no_close)
+{
+    stays(30);
+    Passerelle__V1__PushEntriesRequest *late = box_push_request(&box, 0, box.size, 32);
+    stays(30);
+    box_push_all(&box);
+    network.clock.now_utc_ms += 28 * DAY;
+    ck_assert(awaits("2026-11"));
+    pushed(box_send(&box, late));
+    ck_assert(awaits("2026-11"));
+    pushed(box_send(&box, box_push_request(&box, box.size, box.size, 0)));
+    ck_assert(!awaits("2026-11"));
+}
+END_TEST
+
 /* What came since the last close counts for nothing, and the audit says the same. */
 START_TEST(a_fork_is_left_out_and_named)
 {
@@ -630,6 +647,7 @@ int main(void)
     tcase_add_loop_test(cases, two_stories_are_a_fork, 1, 4);
     tcase_add_loop_test(cases, two_stories_are_a_fork, 150, 152);
     tcase_add_loop_test(cases, a_close_waits_for_ledgers, 0, 2);
+    tcase_add_test(cases, a_late_checkpoint_opens_no_close);
     tcase_add_loop_test(cases, a_fork_is_left_out_and_named, 0, 2);
     tcase_add_test(cases, who_is_nobody_is_not_billed);
     tcase_add_test(cases, doubts_are_noted_and_stop_nothing);

@@ -308,10 +308,15 @@ static void bind_feed(struct query *query, const struct decision *d)
     query_bind_text(query, "feed_id", view_of(d->feed->id.name));
 }
 
+/* An older one was late on its way: it does not say how the feed stands now, and a close that waits
+ * for the feed waits on. */
 static void record_checkpoint(struct service *service, const struct decision *d, struct view note)
 {
     struct query *query;
-    if (d->push->checkpoint.size <= d->remote.size) {
+    if (d->push->checkpoint.size < d->remote.size) {
+        return;
+    }
+    if (d->push->checkpoint.size == d->remote.size) {
         query = db_query(service->db, &put_heard);
     } else {
         query = db_query(service->db, &put_remote);
