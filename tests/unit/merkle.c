@@ -6,34 +6,16 @@
 #include "stride.h"
 
 enum { LEAVES = 130 };
+#include "leaves.h"
 
-/* Records as the storage keeps them, and a naive RFC 6962 to compare with. */
-static struct tree_nodes records[LEAVES];
-static struct tree_hash leaves[LEAVES];
-static int reads;
-
-static int read_record(void *context, uint64_t record, unsigned level, uint8_t out[static 32])
+static size_t entry_of(size_t i, char bytes[static 16])
 {
-    const struct tree_nodes *all = context;
-    reads++;
-    if (record >= LEAVES || level >= all[record].count) {
-        return E_NOT_FOUND;
-    }
-    memcpy(out, all[record].hash[level].bytes, 32);
-    return E_OK;
+    return (size_t)snprintf(bytes, 16, "entry %d", (int)i);
 }
-
-static const struct tree_reader reader = {read_record, records};
 
 static void setup(void)
 {
-    struct tree_frontier frontier = {0};
-    for (int i = 0; i < LEAVES; i++) {
-        char entry[16];
-        snprintf(entry, sizeof entry, "entry %d", i);
-        leaves[i] = tree_leaf(view_of(entry));
-        tree_frontier_append(&frontier, &leaves[i], &records[i]);
-    }
+    leaves_grow(entry_of);
 }
 
 static size_t below(size_t n)
@@ -101,7 +83,7 @@ START_TEST(known_roots)
                                            "40414243",
                                            "5051525354555657",
                                            "606162636465666768696a6b6c6d6e6f"};
-    static const char *const roots[9] = {
+    static const char *const known[9] = {
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
         "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -116,7 +98,7 @@ START_TEST(known_roots)
         char hex[65];
         struct tree_hash root = tree_frontier_root(&frontier);
         text_to_hex(root.bytes, 32, hex);
-        ck_assert_str_eq(hex, roots[n]);
+        ck_assert_str_eq(hex, known[n]);
         if (n == 8) {
             break;
         }
@@ -216,10 +198,6 @@ END_TEST
 
 START_TEST(consistency_of_all_sizes)
 {
-    struct tree_hash roots[LEAVES + 1];
-    for (size_t n = 0; n <= LEAVES; n++) {
-        roots[n] = naive_root(leaves, n);
-    }
     for (size_t n = 0; n <= LEAVES; n++) {
         for (size_t m = 0; m <= n; m += stride()) {
             struct tree_proof proof;
@@ -430,10 +408,9 @@ END_TEST
 static void make_key(uint8_t fill, const char *name, enum note_key_type type, struct note_key *key,
                      struct ed25519_key *secret)
 {
-    uint8_t seed[32];
-    memset(seed, fill, sizeof seed);
-    ed25519_key_from_seed(secret, seed);
-    ck_assert_int_eq(note_key_init(key, view_of(name), type, secret->public_key), E_OK);
+    struct signer made = make_signer(fill, name, type);
+    *key = made.key;
+    *secret = made.secret;
 }
 
 START_TEST(checkpoints)

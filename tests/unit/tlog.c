@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "core/merkle/contradiction.h"
 #include "core/merkle/cosignature.h"
 #include "core/merkle/subtree.h"
 #include "core/merkle/tiles.h"
@@ -9,36 +10,19 @@
 #include "stride.h"
 
 enum { LEAVES = 300, PUBLISHED = 130, COSIGNERS = 20 };
+#include "leaves.h"
 
-/* Leaf i is the byte i (of two beyond 255): the tree of torchwood's tests. */
-static struct tree_nodes records[LEAVES];
-static struct tree_hash leaves[LEAVES];
-static struct tree_hash roots[LEAVES + 1];
-static int reads;
-
-static int read_record(void *context, uint64_t record, unsigned level, uint8_t out[static 32])
+/* The tree of torchwood's tests: leaf i is the byte i (of two beyond 255). */
+static size_t entry_of(size_t i, char bytes[static 16])
 {
-    const struct tree_nodes *all = context;
-    reads++;
-    if (record >= LEAVES || level >= all[record].count) {
-        return E_NOT_FOUND;
-    }
-    memcpy(out, all[record].hash[level].bytes, 32);
-    return E_OK;
+    bytes[0] = (char)i;
+    bytes[1] = (char)(i >> 8);
+    return i < 256 ? 1 : 2;
 }
-
-static const struct tree_reader reader = {read_record, records};
 
 static void setup(void)
 {
-    struct tree_frontier frontier = {0};
-    roots[0] = tree_empty();
-    for (size_t i = 0; i < LEAVES; i++) {
-        uint8_t entry[2] = {(uint8_t)i, (uint8_t)(i >> 8)};
-        leaves[i] = tree_leaf(view_bytes(entry, i < 256 ? 1 : 2));
-        tree_frontier_append(&frontier, &leaves[i], &records[i]);
-        roots[i + 1] = tree_frontier_root(&frontier);
-    }
+    leaves_grow(entry_of);
 }
 
 static struct tree_hash flipped(struct tree_hash hash)
@@ -383,21 +367,6 @@ END_TEST
 
 /* ---- cosignatures ---- */
 
-struct signer {
-    struct note_key key;
-    struct ed25519_key secret;
-};
-
-static struct signer make_signer(uint8_t fill, const char *name, enum note_key_type type)
-{
-    struct signer made;
-    uint8_t seed[ED25519_SEED_LEN];
-    memset(seed, fill, sizeof seed);
-    ed25519_key_from_seed(&made.secret, seed);
-    ck_assert_int_eq(note_key_init(&made.key, view_of(name), type, made.secret.public_key), E_OK);
-    return made;
-}
-
 static void sign_head(const struct signer *log, uint64_t size, struct buf *out)
 {
     struct checkpoint head = {.size = size, .root = roots[size]};
@@ -709,6 +678,133 @@ START_TEST(witness_decisions)
 }
 END_TEST
 
+/* ---- contradictions ---- */
+
+/* The tree of `leaves` up to `fork`, and then, up to `size`, another. */
+static void grow_fork(struct grown *tree, uint64_t fork, uint64_t size)
+{
+    while (tree->size < size) {
+        struct tree_hash leaf = tree->size < fork ? leaves[tree->size]
+                                                  : flipped(leaves[tree->size]);
+        grown_add(tree, &leaf);
+    }
+}
+
+static struct checkpoint head_of(const struct grown *tree, uint64_t size)
+{
+    struct checkpoint head = {.origin = "net.example/net", .size = size};
+    struct tree_reader grown = grown_reader(tree);
+    ck_assert_int_eq(tree_root(&grown, size, &head.root), E_OK);
+    return head;
+}
+
+START_TEST(a_grown_tree_is_the_tree)
+{
+    struct grown tree = {0};
+    for (uint64_t size = 0; size <= LEAVES; size++) {
+        struct checkpoint head = head_of(&tree, size);
+        ck_assert(tree_hash_equal(&head.root, &roots[size]));
+        if (size < LEAVES) {
+            grown_add(&tree, &leaves[size]);
+        }
+    }
+    struct tree_reader grown = grown_reader(&tree);
+    uint8_t hash[SHA256_LEN];
+    ck_assert_int_eq(grown.node(grown.context, LEAVES, 0, hash), E_NOT_FOUND);
+    ck_assert_int_eq(grown.node(grown.context, 4, 1, hash), E_NOT_FOUND);
+    grown_release(&tree);
+}
+END_TEST
+
+/* Two histories part behind `fork`; one reader saw the first at size a, the other the second at b. */
+static void part(uint64_t fork, uint64_t a, uint64_t b, bool first_tree, bool second_tree)
+{
+    struct grown one = {0}, two = {0};
+    struct contradiction found;
+    grow_fork(&one, LEAVES, a + 3);
+    grow_fork(&two, fork, b + 3);
+    const struct checkpoint told[] = {head_of(&one, a), head_of(&two, b), head_of(&one, a + 3),
+                                      head_of(&two, b + 3), head_of(&one, fork < a ? fork : a)};
+    const struct checkpoint *heads[] = {&told[0], &told[1], &told[2], &told[3], &told[4]};
+    const struct grown *trees[2];
+    size_t tree_count = 0;
+    if (first_tree) {
+        trees[tree_count++] = &one;
+    }
+    if (second_tree) {
+        trees[tree_count++] = &two;
+    }
+    int err = contradiction_find(heads, ARRAY_LEN(heads), trees, tree_count, &found);
+    bool differ = fork < a + 3 && fork < b + 3;
+    if (tree_count == 2 || !differ || (a == b && fork < a)) {
+        ck_assert_msg((err == E_OK) == differ, "fork %d, %d and %d", (int)fork, (int)a, (int)b);
+    }
+    if (err == E_OK) {
+        const struct checkpoint *first = heads[found.first], *second = heads[found.second];
+        ck_assert_uint_gt(first->size, fork);
+        ck_assert_int_eq(contradiction_check(first, second, &found.root, &found.proof), E_OK);
+        struct tree_hash wrong = flipped(found.root);
+        ck_assert_int_eq(contradiction_check(first, second, &wrong, &found.proof), E_INVALID);
+        ck_assert_int_eq(contradiction_check(first, second, &first->root, &found.proof), E_INVALID);
+        struct checkpoint other = *first;
+        other.origin[0] = 'm';
+        ck_assert_int_eq(contradiction_check(&other, second, &found.root, &found.proof), E_INVALID);
+        if (first->size < second->size) {
+            ck_assert_int_eq(contradiction_check(second, first, &found.root, &found.proof),
+                             E_INVALID);
+        }
+    }
+    grown_release(&one);
+    grown_release(&two);
+}
+
+START_TEST(two_histories_are_proven)
+{
+    for (uint64_t fork = 1; fork < 40; fork += stride()) {
+        for (uint64_t a = 1; a < 40; a += 3) {
+            for (uint64_t b = 1; b < 40; b += 2) {
+                part(fork, a, b, (a + b) % 3 != 0, (a + b) % 3 != 1);
+            }
+        }
+    }
+    part(10, 20, 20, false, false); /* without any entries, where the sizes meet */
+}
+END_TEST
+
+START_TEST(one_history_is_not)
+{
+    struct grown tree = {0}, shorter = {0};
+    struct contradiction found;
+    struct checkpoint told[LEAVES];
+    const struct checkpoint *heads[LEAVES];
+    grow_fork(&tree, LEAVES, LEAVES);
+    grow_fork(&shorter, LEAVES, 77);
+    for (size_t i = 0; i < LEAVES; i++) {
+        told[i] = head_of(&tree, i * 7 % (LEAVES + 1));
+        heads[i] = &told[i];
+    }
+    const struct grown *trees[] = {&shorter, &tree};
+    ck_assert_int_eq(contradiction_find(heads, LEAVES, trees, 2, &found), E_NOT_FOUND);
+    ck_assert_int_eq(contradiction_find(heads, LEAVES, trees, 0, &found), E_NOT_FOUND);
+    ck_assert_int_eq(contradiction_find(heads, 0, trees, 2, &found), E_NOT_FOUND);
+    /* A later epoch goes on from an earlier head: what the first one signed beyond is not in the
+     * tree, and nothing that the first one signed shows that it ever was otherwise. */
+    struct grown lost = {0};
+    grow_fork(&lost, 50, 60);
+    told[0] = head_of(&lost, 60);
+    told[1] = head_of(&tree, 50);
+    ck_assert_int_eq(contradiction_find(heads, 2, trees, 2, &found), E_NOT_FOUND);
+    told[1] = head_of(&tree, 61);
+    ck_assert_int_eq(contradiction_find(heads, 2, trees, 2, &found), E_OK);
+    struct tree_proof none = {0};
+    told[0] = head_of(&tree, 0);
+    ck_assert_int_eq(contradiction_check(&told[0], &told[1], &roots[1], &none), E_INVALID);
+    grown_release(&tree);
+    grown_release(&shorter);
+    grown_release(&lost);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tlog");
@@ -726,6 +822,9 @@ int main(void)
     tcase_add_test(cases, answers_of_witnesses);
     tcase_add_test(cases, witness_requests);
     tcase_add_test(cases, witness_decisions);
+    tcase_add_test(cases, a_grown_tree_is_the_tree);
+    tcase_add_test(cases, two_histories_are_proven);
+    tcase_add_test(cases, one_history_is_not);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -90,8 +90,12 @@ int checkpoint_open(struct view bytes, const struct note_key *log_key, struct ch
     if (err != E_OK) {
         return fault_set(fault, err, "the checkpoint of %s is no signed note", log_key->name);
     }
-    if (note_verify(&parts, log_key, NULL) != E_OK) {
-        return fault_set(fault, E_SIGNATURE, "the checkpoint is not signed by the key %s+%08x",
+    err = note_verify(&parts, log_key, NULL);
+    if (err != E_OK) {
+        return fault_set(fault, E_SIGNATURE,
+                         err == E_NOT_FOUND ? "the checkpoint is not signed by the key %s+%08x"
+                                            : "the checkpoint is not what the key %s+%08x signed: "
+                                              "it was changed",
                          log_key->name, (unsigned)log_key->id);
     }
     struct checkpoint read;

@@ -1,6 +1,7 @@
 #include "core/merkle/proof_file.h"
 
 #include "base/text.h"
+#include "core/merkle/lines.h"
 
 static const char header[] = "c2sp.org/tlog-proof@v1";
 
@@ -13,23 +14,8 @@ void proof_file_write(const struct proof_file *proof, struct buf *out)
         buf_byte(out, '\n');
     }
     buf_printf(out, "index %llu\n", (unsigned long long)proof->index);
-    for (unsigned i = 0; i < proof->path.count; i++) {
-        text_to_base64(out, view_bytes(proof->path.hash[i].bytes, SHA256_LEN));
-        buf_byte(out, '\n');
-    }
-    buf_byte(out, '\n');
+    line_proof_add(&proof->path, out);
     buf_view(out, proof->checkpoint);
-}
-
-static bool next_line(struct view *rest, struct view *line)
-{
-    size_t end = view_find(*rest, '\n');
-    if (end == rest->len) {
-        return false;
-    }
-    *line = view_slice(*rest, 0, end);
-    *rest = view_slice(*rest, end + 1, rest->len);
-    return true;
 }
 
 static bool read_extra(struct view base64, struct arena *arena, struct view *out)
@@ -52,12 +38,12 @@ int proof_file_parse(struct view bytes, struct arena *arena, struct proof_file *
     if (bytes.len > NOTE_BYTES_MAX) {
         return E_LIMIT;
     }
-    if (!next_line(&rest, &line) || !view_is(line, header) || !next_line(&rest, &line)) {
+    if (!line_next(&rest, &line) || !view_is(line, header) || !line_next(&rest, &line)) {
         return E_INVALID;
     }
     if (view_starts(line, "extra ")) {
         if (!read_extra(view_slice(line, 6, line.len), arena, &read.extra) ||
-            !next_line(&rest, &line)) {
+            !line_next(&rest, &line)) {
             return E_INVALID;
         }
     }
@@ -65,20 +51,9 @@ int proof_file_parse(struct view bytes, struct arena *arena, struct proof_file *
         text_u64(view_slice(line, 6, line.len), &read.index) != E_OK) {
         return E_INVALID;
     }
-    for (;;) {
-        if (!next_line(&rest, &line)) {
-            return E_INVALID;
-        }
-        if (line.len == 0) {
-            break;
-        }
-        if (read.path.count == TREE_PROOF_MAX) {
-            return E_LIMIT;
-        }
-        if (note_base64(line, read.path.hash[read.path.count].bytes, SHA256_LEN) != E_OK) {
-            return E_INVALID;
-        }
-        read.path.count++;
+    int err = line_proof(&rest, TREE_PROOF_MAX, &read.path);
+    if (err != E_OK) {
+        return err;
     }
     read.checkpoint = rest;
     *out = read;
@@ -94,6 +69,11 @@ int proof_file_verify(const struct proof_file *proof, const struct tree_hash *le
     int err = checkpoint_open(proof->checkpoint, log_key, &head, &parts, fault);
     if (err != E_OK) {
         return err;
+    }
+    if (proof->index >= head.size) {
+        return fault_set(
+            fault, E_SIGNATURE, "the proof is of entry %llu, and the checkpoint of %s covers %llu",
+            (unsigned long long)proof->index + 1, head.origin, (unsigned long long)head.size);
     }
     err = tree_check_inclusion(leaf, proof->index, head.size, &head.root, proof->path.hash,
                                proof->path.count);

@@ -1,17 +1,7 @@
 #include "core/merkle/witness.h"
 
 #include "base/text.h"
-
-static bool next_line(struct view *rest, struct view *line)
-{
-    size_t end = view_find(*rest, '\n');
-    if (end == rest->len) {
-        return false;
-    }
-    *line = view_slice(*rest, 0, end);
-    *rest = view_slice(*rest, end + 1, rest->len);
-    return true;
-}
+#include "core/merkle/lines.h"
 
 int witness_request_parse(struct view body, struct witness_request *out)
 {
@@ -21,28 +11,16 @@ int witness_request_parse(struct view body, struct witness_request *out)
     if (body.len > WITNESS_BODY_MAX) {
         return E_LIMIT;
     }
-    if (!next_line(&rest, &line) || !view_starts(line, "old ") ||
+    if (!line_next(&rest, &line) || !view_starts(line, "old ") ||
         text_u64(view_slice(line, 4, line.len), &read.old_size) != E_OK) {
         return E_INVALID;
     }
-    for (;;) {
-        if (!next_line(&rest, &line)) {
-            return E_INVALID;
-        }
-        if (line.len == 0) {
-            break;
-        }
-        if (read.proof.count == WITNESS_HASHES_MAX) {
-            return E_LIMIT;
-        }
-        if (note_base64(line, read.proof.hash[read.proof.count].bytes, SHA256_LEN) != E_OK) {
-            return E_INVALID;
-        }
-        read.proof.count++;
-    }
     struct note note;
     struct checkpoint head;
-    int err = note_parse(rest, &note);
+    int err = line_proof(&rest, WITNESS_HASHES_MAX, &read.proof);
+    if (err == E_OK) {
+        err = note_parse(rest, &note);
+    }
     if (err == E_OK) {
         err = checkpoint_parse_foreign(note.text, &head);
     }
@@ -57,11 +35,7 @@ int witness_request_parse(struct view body, struct witness_request *out)
 void witness_request_format(const struct witness_request *request, struct buf *out)
 {
     buf_printf(out, "old %llu\n", (unsigned long long)request->old_size);
-    for (unsigned i = 0; i < request->proof.count; i++) {
-        text_to_base64(out, view_bytes(request->proof.hash[i].bytes, SHA256_LEN));
-        buf_byte(out, '\n');
-    }
-    buf_byte(out, '\n');
+    line_proof_add(&request->proof, out);
     buf_view(out, request->checkpoint);
 }
 
@@ -127,7 +101,7 @@ int witness_size_parse(struct view body, uint64_t *out)
 {
     struct view line;
     uint64_t size;
-    if (!next_line(&body, &line) || body.len != 0 || text_u64(line, &size) != E_OK ||
+    if (!line_next(&body, &line) || body.len != 0 || text_u64(line, &size) != E_OK ||
         size > INT64_MAX) {
         return E_INVALID;
     }
