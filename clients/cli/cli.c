@@ -173,6 +173,22 @@ bool cli_read_file(struct cli *cli, const char *path, size_t max, struct view *o
     return good;
 }
 
+int cli_write_file(const char *path, struct view bytes)
+{
+    FILE *file = path == NULL ? stdout : fopen(path, "wb");
+    if (file == NULL) {
+        return cli_fail(CLI_FAILED, "%s cannot be written: %s", path, strerror(errno));
+    }
+    bool failed = fwrite(bytes.data, 1, bytes.len, file) != bytes.len || fflush(file) != 0;
+    failed = (path != NULL && fclose(file) != 0) || failed;
+    if (!failed && path != NULL) {
+        printf("%s: %zu bytes\n", path, bytes.len);
+    }
+    return failed ? cli_fail(CLI_FAILED, "%s could not be written whole: make room and try again",
+                             path == NULL ? "standard output" : path)
+                  : CLI_OK;
+}
+
 void cli_print_json(const ProtobufCMessage *message)
 {
     struct buf text = BUF_INIT;

@@ -1,6 +1,4 @@
 /* One invoice: what it says, or one of its forms as it is. */
-#include <errno.h>
-
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "wire/pack.h"
@@ -24,22 +22,6 @@ static bool format_parse(const char *word, Passerelle__V1__InvoiceFormat *out)
         }
     }
     return false;
-}
-
-static int file_write(const char *path, struct view bytes)
-{
-    FILE *file = path == NULL ? stdout : fopen(path, "wb");
-    if (file == NULL) {
-        return cli_fail(CLI_FAILED, "%s cannot be written: %s", path, strerror(errno));
-    }
-    bool failed = fwrite(bytes.data, 1, bytes.len, file) != bytes.len || fflush(file) != 0;
-    failed = (path != NULL && fclose(file) != 0) || failed;
-    if (!failed && path != NULL) {
-        printf("%s: %zu bytes\n", path, bytes.len);
-    }
-    return failed ? cli_fail(CLI_FAILED, "%s could not be written whole: make room and try again",
-                             path == NULL ? "standard output" : path)
-                  : CLI_OK;
 }
 
 static void fields_print(struct cli *cli, const Passerelle__V1__Invoice *invoice)
@@ -88,7 +70,7 @@ int cmd_invoice_show(struct cli *cli, const struct command *command, int argc, c
         return invoice->n_files == 0
                    ? cli_fail(CLI_FAILED, "%s is a pro forma, and no invoice: it has no XML",
                               argv[0])
-                   : file_write(path, wire_view(invoice->files[0]->content));
+                   : cli_write_file(path, wire_view(invoice->files[0]->content));
     }
     if (cli->json) {
         cli_print_json(&invoice->base);

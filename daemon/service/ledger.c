@@ -1,5 +1,6 @@
 #include "service/ledger.h"
 
+#include "core/ident/uuid.h"
 #include "passerelle/v1/ledger.pb-c.h"
 #include "service/journal.h"
 #include "service/sync/follow.h"
@@ -7,6 +8,7 @@
 #include "service/sync/problems.h"
 #include "service/sync/push.h"
 #include "service/sync/snapshot.h"
+#include "store/view/visits.h"
 #include "wire/pack.h"
 
 enum {
@@ -247,6 +249,55 @@ static int get_consistency_proof(struct service *service, struct call *call)
     return 0;
 }
 
+/* ---- FindVisit ---- */
+
+/* As if there were none, for those who may not read it. */
+static bool reads(struct service *service, const struct call *call, const char *feed_id)
+{
+    struct call probe = *call;
+    return may_read(service, &probe, feed_id) == 0;
+}
+
+static int find_visit(struct service *service, struct call *call)
+{
+    const Passerelle__V1__FindVisitRequest *request = (const void *)call->request;
+    struct uuid visit;
+    struct visit_row row;
+    struct feed_id feed, found = {.no = 0};
+    uint64_t seq = 0;
+    if (uuid_parse(view_of(request->visit_id), &visit) != E_OK) {
+        return call_violation(call, "visit_id",
+                              "a visit is a UUID, as `passerelle visit list` shows it");
+    }
+    struct view id = view_bytes(visit.bytes, sizeof visit.bytes);
+    struct query *list = feed_list(service->db);
+    while (feed_list_next(list, &feed)) {
+        bool wanted = request->feed_id[0] == '\0' || strcmp(request->feed_id, feed.name) == 0;
+        if (!wanted || !visits_by_id(service->db, call->arena, feed.no, id, &row) ||
+            !reads(service, call, feed.name)) {
+            continue;
+        }
+        if (found.no != 0) {
+            query_end(list);
+            return call_fail(call, CODE_FAILED_PRECONDITION,
+                             "the feeds %s and %s both hold a visit %s: say which", found.name,
+                             feed.name, request->visit_id);
+        }
+        found = feed;
+        seq = (uint64_t)row.visit_key & FEED_SEQ_MAX;
+    }
+    if (found.no == 0) {
+        return call_fail(call, CODE_NOT_FOUND,
+                         "there is no visit %s that you may read: `passerelle visit list` shows "
+                         "those of a site",
+                         request->visit_id);
+    }
+    Passerelle__V1__FindVisitResponse *response = call_respond(call);
+    response->feed_id = wire_string(call->arena, view_of(found.name));
+    response->seq = seq;
+    return 0;
+}
+
 /* ---- ReadEntries ---- */
 
 struct reading {
@@ -354,6 +405,8 @@ const struct method ledger_methods[] = {
     {ROW("GetConsistencyProof", get_consistency_proof_request, get_consistency_proof_response),
      .at_sites = true, .roles = ROLES_ALL, .no_side_effects = true, .duration_ms_max = 10000,
      .decide = get_consistency_proof},
+    {ROW("FindVisit", find_visit_request, find_visit_response), .at_sites = true,
+     .roles = READERS, .no_side_effects = true, .duration_ms_max = 10000, .decide = find_visit},
     {ROW("ReadEntries", read_entries_request, read_entries_response), .at_sites = true,
      .roles = READERS, .streams = true, .decide = open_reading, .pump = pump_entries},
     {.service = "LedgerService",

@@ -141,6 +141,48 @@ static void pump(struct received *r)
 
 /* ---- tests ---- */
 
+static const struct call *find_visit(struct principal who, const char *visit, const char *feed)
+{
+    Passerelle__V1__FindVisitRequest *request = NEW(find_visit_request);
+    request->visit_id = wire_string(&net.arena, view_of(visit));
+    request->feed_id = wire_string(&net.arena, view_of(feed));
+    return network_call(&net, who, "LedgerService", "FindVisit", &request->base);
+}
+
+START_TEST(a_visit_is_found_by_those_who_may_read_it)
+{
+    static const char third[] = "01000200-0000-0000-0000-000000000000";
+    static const char none[] = "01000900-0000-0000-0000-000000000000";
+    begin();
+    const struct principal may[] = {olive, network_who(ROLE_AUDITOR, "a-1"),
+                                    network_who(ROLE_MEMBER, "m-1"), network_who(ROLE_SITE, "s-1"),
+                                    network_who(ROLE_DESK, "s-1")};
+    for (size_t i = 0; i < ARRAY_LEN(may); i++) {
+        const struct call *call = find_visit(may[i], third, "");
+        ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+        const Passerelle__V1__FindVisitResponse *found = (const void *)call->response;
+        ck_assert_str_eq(found->feed_id, "s-1");
+        ck_assert_uint_eq(found->seq, 3);
+    }
+    /* Whose it is not to know is told what is told of one that is not there. */
+    const struct call *call = find_visit(network_who(ROLE_MEMBER, "m-2"), third, "");
+    ck_assert_int_eq(call->error.code, CODE_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(call->error.message, third));
+    ck_assert_int_eq(find_visit(olive, none, "")->error.code, CODE_NOT_FOUND);
+    ck_assert_int_eq(find_visit(olive, "visit", "")->error.code, CODE_INVALID_ARGUMENT);
+    /* Two feeds may use one id. */
+    stays("s-2", 2, 1);
+    call = find_visit(olive, third, "");
+    ck_assert_int_eq(call->error.code, CODE_FAILED_PRECONDITION);
+    ck_assert_ptr_nonnull(strstr(call->error.message, "s-2"));
+    ck_assert_int_eq(find_visit(network_who(ROLE_SITE, "s-1"), third, "")->error.code, CODE_OK);
+    call = find_visit(olive, third, "s-2");
+    ck_assert_int_eq(call->error.code, CODE_OK);
+    ck_assert_uint_eq(((const Passerelle__V1__FindVisitResponse *)call->response)->seq, 1);
+    end();
+}
+END_TEST
+
 START_TEST(feeds_and_checkpoints_are_public_and_signed_once)
 {
     begin();
@@ -311,6 +353,7 @@ int main(void)
     Suite *suite = suite_create("ledger");
     TCase *cases = tcase_create("ledger");
     tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, a_visit_is_found_by_those_who_may_read_it);
     tcase_add_test(cases, feeds_and_checkpoints_are_public_and_signed_once);
     tcase_add_test(cases, entries_are_for_those_whom_they_concern);
     tcase_add_test(cases, entries_stream_in_order_and_follow);
