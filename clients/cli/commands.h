@@ -18,6 +18,7 @@ command_run cmd_documents_export, cmd_invoice_show; /* cmd_documents.c, cmd_invo
 command_run cmd_simulate;                           /* cmd_simulate.c */
 command_run cmd_ledger_export, cmd_ledger_verify;   /* cmd_ledger.c */
 command_run cmd_ledger_prove, cmd_ledger_check;     /* cmd_proof.c */
+command_run cmd_ledger_compare;                     /* cmd_compare.c */
 command_run cmd_audit;                              /* cmd_ledger.c */
 command_run cmd_pass_issue, cmd_usage;              /* cmd_employer.c */
 command_run cmd_pass_qr;                            /* cmd_pass_qr.c */

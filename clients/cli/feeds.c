@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "passerelle/v1/directory.pb-c.h"
 #include "passerelle/v1/ledger.pb-c.h"
 #include "passerelle/v1/settlement.pb-c.h"
 #include "wire/pack.h"
@@ -150,8 +151,20 @@ static int download_new(struct cli *cli, struct feeds *out, const char *feed_id)
     return download(cli, feed);
 }
 
-/* Closes name sizes of all feeds, so `books` is read before them; visits name passes of `net`, and
- * `net` names all feeds, so it is read last, and again when a feed was opened meanwhile. */
+static int download_listed(struct cli *cli, struct feeds *out,
+                           const Passerelle__V1__ListFeedsResponse *list, const char *feed_id)
+{
+    for (size_t i = 0; i < list->n_feeds; i++) {
+        if (strcmp(list->feeds[i]->feed_id, feed_id) == 0) {
+            return download_new(cli, out, feed_id);
+        }
+    }
+    return CLI_OK;
+}
+
+/* Closes name sizes of all feeds, so `books`, which only the hub has, is read before them; visits
+ * name passes of `net`, and `net` names all feeds, so it is read last, and again when a feed was
+ * opened meanwhile. */
 static int download_all(struct cli *cli, struct feeds *out)
 {
     int status = CLI_FAILED;
@@ -160,7 +173,7 @@ static int download_all(struct cli *cli, struct feeds *out)
     const Passerelle__V1__ListFeedsResponse *list = feeds_list(cli, &status);
     while (list != NULL && list->n_feeds != listed) {
         listed = list->n_feeds;
-        status = download_new(cli, out, FEED_BOOKS);
+        status = download_listed(cli, out, list, FEED_BOOKS);
         for (size_t i = 0; i < list->n_feeds && status == CLI_OK; i++) {
             cli_progress(cli, "reading", i, list->n_feeds);
             if (strcmp(list->feeds[i]->feed_id, FEED_NET) != 0) {
@@ -214,10 +227,26 @@ static int download_documents(struct cli *cli, struct feeds *out)
     return CLI_OK;
 }
 
+/* Closes are the hub's: the daemon of a site has no documents. */
+static bool is_hub(struct cli *cli, int *status)
+{
+    const Passerelle__V1__GetNetworkResponse *network =
+        cli_call(cli, "DirectoryService", "GetNetwork",
+                 wire_new(&cli->arena, &passerelle__v1__get_network_request__descriptor),
+                 &passerelle__v1__get_network_response__descriptor, status);
+    if (network != NULL) {
+        *status = CLI_OK;
+    }
+    return network != NULL && network->site_daemon == NULL;
+}
+
 int feeds_download(struct cli *cli, struct feeds *out)
 {
+    int status = CLI_FAILED;
     *out = (struct feeds){0};
-    int status = download_documents(cli, out);
+    if (is_hub(cli, &status)) {
+        status = download_documents(cli, out);
+    }
     if (status == CLI_OK) {
         status = download_all(cli, out);
     }

@@ -311,10 +311,15 @@ int journal_begin_epochs(struct service *service, size_t *feeds, struct fault *f
 }
 
 DB_SQL(select_receipt, "SELECT receipt FROM remote_feed WHERE feed_id = :feed_id");
+DB_SQL(select_head, "SELECT note FROM remote_feed WHERE feed_id = :feed_id");
 
-static int find_receipt(struct db *db, struct view feed_id, struct buf *note, struct fault *fault)
+/* A site keeps of `net` only heads whose entries are all here. */
+static int find_remote(struct service *service, struct view feed_id, struct buf *note,
+                       struct fault *fault)
 {
-    struct query *query = db_query(db, &select_receipt);
+    struct db *db = service->db;
+    bool site = service->node->role == NODE_SITE;
+    struct query *query = db_query(db, site ? &select_head : &select_receipt);
     query_bind_text(query, "feed_id", feed_id);
     if (query_next(query)) {
         buf_view(note, query_text(query, 0));
@@ -331,7 +336,7 @@ int journal_publish(struct service *service, struct view feed_id, struct buf *no
         return fault_set(fault, E_NOT_FOUND, "there is no feed %.*s", VIEW_FMT(feed_id));
     }
     if (!journal_keeps(service, feed_id)) {
-        return find_receipt(service->db, feed_id, note, fault);
+        return find_remote(service, feed_id, note, fault);
     }
     const struct ed25519_key *key;
     int err = keyring_feed(service->node->keys, feed_id, view_of(feed->id.origin), &key, fault);
