@@ -274,6 +274,9 @@ static void add_uplink(struct buf *out, struct uplink *uplink)
     metric_format(out, "passerelle_uplink_recovered_entries_total",
                   "Entries of this site that it had lost and got back from the hub.", "counter", "",
                   status.recovered);
+    metric_format(out, "passerelle_uplink_snapshots_total",
+                  "Snapshots of the network that were taken in place of its entries.", "counter",
+                  "", status.snapshots);
 }
 
 static void metrics(void *context, struct exchange *x, const struct principal *who)

@@ -78,6 +78,9 @@ const struct setting settings_table[] = {
     NUMBER(verify_entries, 0, 1000000, "1000", "entries", false,
            "Entries verified before the daemon listens, shared out over the ends of all feeds. The "
            "rest is verified while it serves; damage that is found ends /readyz's 200."),
+    NUMBER(snapshot_entries, 0, 1000000000, "8192", "entries", false,
+           "Of a site: who is further behind the hub's feed `net`, and than half of it (new, or "
+           "away for long), takes a snapshot in place of these entries. 0: nobody does."),
     WORD(log_level, "error warning info debug", "info", true,
          "Lines above this level are dropped."),
     WORD(metrics, "loopback operator off", "loopback", false,

@@ -47,6 +47,7 @@ struct settings {
     int64_t drain_s;
     int64_t answers_days;
     int64_t verify_entries;
+    int64_t snapshot_entries;
     int64_t log_level; /* enum log_level */
     int64_t metrics;   /* enum setting_metrics */
 };

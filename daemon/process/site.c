@@ -208,7 +208,7 @@ static bool on_message(void *context, const ProtobufCMessage *message)
     struct uplink_step step;
     struct uplink_failure failure;
     struct arena arena = ARENA_INIT;
-    bool go_on = uplink_heard(t->site->uplink, (const void *)message, &arena, &step);
+    bool go_on = uplink_heard(t->site->uplink, message, &arena, &step);
     if (go_on && step.act == UPLINK_LOCAL) {
         const ProtobufCMessage *response = call_writer(t, &step, &arena, &failure);
         if (response != NULL) {
@@ -416,6 +416,7 @@ int site_new(struct site **out, struct hub *hub, const struct state *state,
     pthread_condattr_destroy(&monotonic);
     struct node *node = hub_service(hub)->node;
     site->uplink = uplink_new(node);
+    uplink_set_behind_max(site->uplink, (uint64_t)settings->snapshot_entries);
     node->uplink = site->uplink;
     *out = site;
     int err = load_certificate(site, fault);

@@ -332,17 +332,24 @@ static bool carry(struct stream *stream, const ProtobufCMessage *message)
     if (carrying->broken) {
         return false;
     }
-    Passerelle__V1__FollowResponse *copy = (void *)wire_clone(&arena, message);
-    if (outpost->tamper != NULL) {
-        outpost->tamper(copy);
+    ProtobufCMessage *copy = wire_clone(&arena, message);
+    if (outpost->tamper != NULL &&
+        message->descriptor == &passerelle__v1__follow_response__descriptor) {
+        outpost->tamper((void *)copy);
+    }
+    if (outpost->tamper_snapshot != NULL &&
+        message->descriptor == &passerelle__v1__get_snapshot_response__descriptor) {
+        outpost->tamper_snapshot((void *)copy);
     }
     enum outpost_fault fault = draw_fault(outpost);
     carrying->broken = fault != LINK_GOOD;
-    if (fault == LINK_GOOD && uplink_heard(outpost->uplink, copy, &arena, &step) &&
-        step.act == UPLINK_LOCAL) {
-        carrying->broken = !local(outpost, UPLINK_DOWN, &step, &arena);
-    } else if (fault != LINK_GOOD) {
+    if (fault != LINK_GOOD) {
         spoil(outpost, UPLINK_DOWN, fault);
+    } else if (!uplink_heard(outpost->uplink, copy, &arena, &step)) {
+        carrying->broken = true;
+        failed(outpost, UPLINK_DOWN, CODE_OK, "", true);
+    } else if (step.act == UPLINK_LOCAL) {
+        carrying->broken = !local(outpost, UPLINK_DOWN, &step, &arena);
     }
     arena_release(&arena);
     return !carrying->broken;
@@ -369,6 +376,10 @@ static void pump(struct outpost *outpost)
     if (!carrying.broken && outpost->follow->error.code != CODE_OK) {
         failed(outpost, UPLINK_DOWN, outpost->follow->error.code, outpost->follow->error.message,
                true);
+        carrying.broken = true;
+    }
+    if (!carrying.broken && stream.finished) {
+        failed(outpost, UPLINK_DOWN, CODE_OK, "", true);
         carrying.broken = true;
     }
     if (carrying.broken) {

@@ -34,6 +34,7 @@ struct outpost {
     const ProtobufCMessage *installed; /* the last RenewSiteResponse */
     /* May change each message of the stream before it is heard. */
     void (*tamper)(Passerelle__V1__FollowResponse *message);
+    void (*tamper_snapshot)(Passerelle__V1__GetSnapshotResponse *message);
 };
 
 /* Enrols and joins the site, and takes over its feed. The hub has an authority. */

@@ -432,7 +432,7 @@ static void stream_message(struct sim *sim, void *context)
                       wire_unpack(&passerelle__v1__follow_response__descriptor, packet->bytes,
                                   &wire_limits_tolerant, &arena, &message, &fault),
                       &fault, "message");
-            if (!uplink_heard(carrier->node->node.uplink, (const void *)message, &arena, &step)) {
+            if (!uplink_heard(carrier->node->node.uplink, message, &arena, &step)) {
                 carrier->stream = 0;
                 lane_failed(lane, CODE_OK, "", true);
             } else if (step.act == UPLINK_LOCAL && !do_local(lane, &step)) {

@@ -7,9 +7,11 @@
 #include "lib/outpost.h"
 #include "passerelle/v1/enrol.pb-c.h"
 #include "passerelle/v1/network.pb-c.h"
+#include "passerelle/v1/pass.pb-c.h"
 #include "service/journal.h"
 #include "service/sync/take.h"
 #include "store/feed/feed.h"
+#include "store/view/apply.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
 
@@ -42,6 +44,7 @@ static uint64_t hub_size(const char *feed_id)
 
 static void check_equal(const char *feed_id)
 {
+    outpost_size(&outpost, feed_id); /* reads it after a restart */
     struct feed *here = feeds_get(journal_feeds(outpost.service.journal), view_of(feed_id));
     struct feed *there = feeds_get(journal_feeds(network.service.journal), view_of(feed_id));
     struct tree_hash a = tree_frontier_root(&here->frontier);
@@ -331,6 +334,210 @@ START_TEST(test_lies)
 }
 END_TEST
 
+/* ---- snapshots ---- */
+
+static void check_rebuild(void)
+{
+    struct db *db = outpost.service.db;
+    struct fault fault = FAULT_NONE;
+    uint8_t before[32], after[32];
+    ck_assert_int_eq(db_begin(db, &fault), E_OK);
+    ck_assert_int_eq(view_digest(db, before, &fault), E_OK);
+    ck_assert_msg(view_rebuild(db, 0, NULL, NULL, &fault) == E_OK, "%s", fault.text);
+    ck_assert_int_eq(view_digest(db, after, &fault), E_OK);
+    ck_assert_mem_eq(before, after, sizeof before);
+    db_end(db, NULL);
+}
+
+/* As a site that is far behind with so few. */
+static void far_behind(void)
+{
+    uplink_set_behind_max(outpost.uplink, 100);
+}
+
+static void check_snapshots(uint64_t count)
+{
+    check_settled();
+    check_rebuild();
+    ck_assert_uint_eq(outpost_status(&outpost).snapshots, count);
+}
+
+static uint64_t net_base(void)
+{
+    struct fault fault = FAULT_NONE;
+    struct db *db = outpost.service.db;
+    ck_assert_int_eq(db_begin_read(db, &fault), E_OK);
+    uint64_t base = feed_base(db, journal_feed_no(db, VIEW_LIT(FEED_NET)));
+    ck_assert_int_eq(db_end(db, &fault), E_OK);
+    return base;
+}
+
+START_TEST(test_new_site)
+{
+    far_behind();
+    outpost_stay(&outpost, 1);
+    outpost_settle(&outpost);
+    check_snapshots(1);
+    ck_assert_uint_gt(net_base(), 100);
+    for (uint64_t i = 2; i < 300; i++) {
+        outpost_stay(&outpost, i);
+    }
+    change_net("s007");
+    outpost_reopen(&outpost);
+    far_behind();
+    outpost_settle(&outpost);
+    check_snapshots(0);
+}
+END_TEST
+
+/* The network is small: its whole ledger is worth more. */
+START_TEST(test_near)
+{
+    outpost_settle(&outpost);
+    check_snapshots(0);
+    ck_assert_uint_eq(net_base(), 0);
+}
+END_TEST
+
+static void issue_passes(unsigned from, unsigned count)
+{
+    Passerelle__V1__IssuePassesRequest *issue =
+        network_new(&network, &passerelle__v1__issue_passes_request__descriptor);
+    issue->request_id = network_request_id(&network);
+    issue->holder_ids = ARENA_ARRAY(&network.arena, count, char *);
+    for (unsigned i = 0; i < count; i++) {
+        issue->holder_ids[issue->n_holder_ids++] = arena_printf(&network.arena, "h%05u", from + i);
+    }
+    network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "PassService", "IssuePasses",
+                 &issue->base);
+}
+
+START_TEST(test_long_sleep)
+{
+    outpost_settle(&outpost);
+    outpost.fault = LINK_DOWN;
+    outpost_run(&outpost, 60000);
+    for (unsigned i = 0; i < 1500; i += 500) {
+        issue_passes(1 + i, 500);
+    }
+    for (uint64_t i = 0; i < 300; i++) {
+        outpost_stay(&outpost, i);
+    }
+    network.clock.now_utc_ms += 365 * DAY_MS;
+    outpost_reopen(&outpost);
+    far_behind();
+    outpost.fault = LINK_GOOD;
+    outpost_run(&outpost, 60000);
+    check_snapshots(1);
+    ck_assert_uint_gt(net_base(), 1500);
+    /* A few more are followed. */
+    issue_passes(1501, 200);
+    outpost_settle(&outpost);
+    check_snapshots(1);
+}
+END_TEST
+
+/* The link breaks at the n-th message, or the site is killed there; then all is well. */
+START_TEST(test_broken_snapshot)
+{
+    static const enum outpost_fault faults[] = {LINK_DOWN, LINK_LOST_ANSWER, LINK_BUSY};
+    for (unsigned i = 0; i < 1500; i += 500) {
+        issue_passes(1 + i, 500);
+    }
+    bool killed = _i % 2 == 1;
+    far_behind();
+    outpost.fault = faults[_i % (int)ARRAY_LEN(faults)];
+    outpost.fault_after = _i / 2;
+    outpost.fault_calls = 1 + _i % 2;
+    outpost_settle(&outpost);
+    if (killed) {
+        outpost_reopen(&outpost);
+        far_behind();
+    }
+    outpost.fault = LINK_GOOD;
+    outpost_run(&outpost, 60000);
+    check_settled();
+    check_rebuild();
+    ck_assert_uint_gt(net_base(), 1500);
+}
+END_TEST
+
+/* A link that carries all but snapshots. */
+static int cut;
+
+static void cut_parts(Passerelle__V1__GetSnapshotResponse *part)
+{
+    (void)part;
+    outpost.fault = LINK_DOWN;
+    outpost.fault_after = 0;
+    outpost.fault_calls = 1;
+    cut++;
+}
+
+START_TEST(test_no_snapshot_comes)
+{
+    far_behind();
+    cut = 0;
+    outpost.tamper_snapshot = cut_parts;
+    outpost_run(&outpost, 120000);
+    check_snapshots(0);
+    ck_assert_int_gt(cut, 1);
+    ck_assert_int_lt(cut, 10);
+    ck_assert_uint_eq(net_base(), 0);
+}
+END_TEST
+
+static void flip_digest(Passerelle__V1__GetSnapshotResponse *part)
+{
+    if (part->part_case == PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_HEADER) {
+        part->header->digest.data[3] ^= 1;
+        cut++;
+    }
+}
+
+static void flip_snapshot_signature(Passerelle__V1__GetSnapshotResponse *part)
+{
+    if (part->part_case == PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_HEADER) {
+        part->header->signature.data[3] ^= 1;
+        cut++;
+    }
+}
+
+static void flip_edge(Passerelle__V1__GetSnapshotResponse *part)
+{
+    if (part->part_case == PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_HEADER) {
+        part->header->frontier[0].data[3] ^= 1;
+        cut++;
+    }
+}
+
+static void drop_row(Passerelle__V1__GetSnapshotResponse *part)
+{
+    if (part->part_case == PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_CHUNK) {
+        part->chunk->n_rows--;
+        cut++;
+    }
+}
+
+static void (*const forgeries[])(Passerelle__V1__GetSnapshotResponse *part) = {
+    flip_digest,
+    flip_snapshot_signature,
+    flip_edge,
+    drop_row,
+};
+
+START_TEST(test_forged_snapshot)
+{
+    far_behind();
+    cut = 0;
+    outpost.tamper_snapshot = forgeries[_i];
+    outpost_run(&outpost, 60000);
+    ck_assert_int_gt(cut, 0);
+    check_snapshots(0);
+    ck_assert_uint_eq(net_base(), 0);
+}
+END_TEST
+
 /* ---- certificates ---- */
 
 static void set_certificate(int64_t from_utc_ms, int64_t to_utc_ms)
@@ -441,6 +648,12 @@ int main(void)
     tcase_add_test(cases, test_diverged);
     tcase_add_test(cases, test_silent_hub);
     tcase_add_loop_test(cases, test_lies, 0, (int)ARRAY_LEN(lies));
+    tcase_add_test(cases, test_new_site);
+    tcase_add_test(cases, test_near);
+    tcase_add_test(cases, test_long_sleep);
+    tcase_add_loop_test(cases, test_broken_snapshot, 0, 18);
+    tcase_add_test(cases, test_no_snapshot_comes);
+    tcase_add_loop_test(cases, test_forged_snapshot, 0, (int)ARRAY_LEN(forgeries));
     tcase_add_test(cases, test_renewal);
     tcase_add_test(cases, test_expired);
     tcase_add_test(cases, test_no_herd);

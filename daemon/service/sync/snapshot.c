@@ -2,21 +2,23 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "service/journal.h"
 #include "service/sync/cosigner.h"
 #include "store/feed/feed.h"
+#include "store/view/apply.h"
 #include "store/view/registry.h"
 #include "store/view/snapshot.h"
 #include "wire/pack.h"
 
 enum {
-    CHUNK_BYTES = 48 * 1024,
+    CHUNK_BYTES = 128 * 1024, /* a part is one commit at the site */
     CHUNK_ROWS = 1024,
     FRAME_HEAD = 4,
-    ROW_BYTES_MAX = FEED_ENTRY_MAX + 1024,
+    FRAME_MAX = CHUNK_BYTES + FEED_ENTRY_MAX + 16 * 1024, /* a row more, and lengths */
     BEHIND_MAX = 2048, /* entries that a site can as well follow */
 };
 
@@ -27,27 +29,18 @@ static int io_fault(const char *path, struct fault *fault)
     return fault_set(fault, E_IO, "%s: %s", path, strerror(errno));
 }
 
-static int write_frame(FILE *file, struct view bytes, struct fault *fault)
+static int write_frame(FILE *file, const Passerelle__V1__GetSnapshotResponse *message,
+                       struct fault *fault)
 {
     struct buf head = BUF_INIT;
+    struct buf bytes = BUF_INIT;
+    wire_pack(&bytes, &message->base);
     buf_u32be(&head, (uint32_t)bytes.len);
     bool good = fwrite(head.data, 1, head.len, file) == head.len &&
                 fwrite(bytes.data, 1, bytes.len, file) == bytes.len;
     buf_release(&head);
-    return good ? E_OK : io_fault("a snapshot cannot be written", fault);
-}
-
-int snapshot_frame_write(FILE *file, const Passerelle__V1__GetSnapshotResponse *message,
-                         struct fault *fault)
-{
-    struct buf bytes = BUF_INIT;
-    if (message->part_case == PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_HEARTBEAT) {
-        return E_OK;
-    }
-    wire_pack(&bytes, &message->base);
-    int err = write_frame(file, buf_content(&bytes), fault);
     buf_release(&bytes);
-    return err;
+    return good ? E_OK : io_fault("a snapshot cannot be written", fault);
 }
 
 static size_t u32be(const char *at)
@@ -56,50 +49,14 @@ static size_t u32be(const char *at)
     return (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
 }
 
-static int unpack_frame(struct view bytes, struct arena *arena,
-                        Passerelle__V1__GetSnapshotResponse **out, struct fault *fault)
-{
-    ProtobufCMessage *message;
-    int err = wire_unpack(&passerelle__v1__get_snapshot_response__descriptor, bytes,
-                          &wire_limits_tolerant, arena, &message, fault);
-    *out = err == E_OK ? (void *)message : NULL;
-    return err;
-}
-
-int snapshot_frame_read(struct view *bytes, struct arena *arena,
-                        Passerelle__V1__GetSnapshotResponse **out, struct fault *fault)
-{
-    if (bytes->len == 0) {
-        return E_NOT_FOUND;
-    }
-    if (bytes->len < FRAME_HEAD || u32be(bytes->data) > bytes->len - FRAME_HEAD) {
-        return fault_set(fault, E_INVALID, "the snapshot is cut short: get it again");
-    }
-    size_t len = u32be(bytes->data);
-    if (len > SNAPSHOT_FRAME_MAX + ROW_BYTES_MAX) {
-        return fault_set(fault, E_LIMIT, "a piece of the snapshot is too long");
-    }
-    struct view frame = view_slice(*bytes, FRAME_HEAD, FRAME_HEAD + len);
-    *bytes = view_slice(*bytes, FRAME_HEAD + len, bytes->len);
-    return unpack_frame(frame, arena, out, fault);
-}
-
-static void hash_row(struct sha256 *hash, struct view bytes)
-{
-    uint8_t head[4] = {(uint8_t)(bytes.len >> 24), (uint8_t)(bytes.len >> 16),
-                       (uint8_t)(bytes.len >> 8), (uint8_t)bytes.len};
-    sha256_add(hash, head, sizeof head);
-    sha256_add(hash, bytes.data, bytes.len);
-}
-
 /* What the cosigner signs. */
 static void signed_message(const struct checkpoint *head, const uint8_t digest[static SHA256_LEN],
-                           struct buf *out)
+                           int64_t appended_utc_ms, struct buf *out)
 {
     buf_text(out, "passerelle-snapshot/v1\n");
     checkpoint_format(head, out);
     text_to_base64(out, view_bytes(digest, SHA256_LEN));
-    buf_byte(out, '\n');
+    buf_printf(out, "\n%lld\n", (long long)appended_utc_ms);
 }
 
 /* ---- at the hub: writing ---- */
@@ -123,7 +80,7 @@ static void write_chunk(struct writing *w)
     if (w->chunk.n_rows > 0 && w->err == E_OK && w->file != NULL) {
         response.part_case = PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_CHUNK;
         response.chunk = &w->chunk;
-        w->err = snapshot_frame_write(w->file, &response, w->fault);
+        w->err = write_frame(w->file, &response, w->fault);
     }
     w->chunk.n_rows = 0;
     w->bytes = 0;
@@ -135,7 +92,7 @@ static bool add_row(void *context, const Passerelle__V1__SnapshotRow *row)
     struct writing *w = context;
     buf_clear(&w->row);
     wire_pack(&w->row, &row->base);
-    hash_row(&w->hash, buf_content(&w->row));
+    view_snapshot_hash(&w->hash, buf_content(&w->row));
     w->count++;
     if (w->file != NULL) {
         w->rows[w->chunk.n_rows++] = (void *)wire_clone(&w->arena, &row->base);
@@ -182,7 +139,8 @@ static int write_header(struct service *service, struct writing *w, FILE *file,
     }
     sha256_end(&w->hash, digest);
     snprintf(head.origin, sizeof head.origin, "%s", net->origin);
-    signed_message(&head, digest, &message);
+    header.appended_utc_ms = feed_head(service->db, net->no).appended_utc_ms;
+    signed_message(&head, digest, header.appended_utc_ms, &message);
     ed25519_sign(secret, buf_content(&message), signature);
     buf_release(&message);
     header.checkpoint = (char *)(uintptr_t)note;
@@ -195,11 +153,10 @@ static int write_header(struct service *service, struct writing *w, FILE *file,
                 view_bytes(frontier.level[level].bytes, sizeof frontier.level[level].bytes));
         }
     }
-    header.appended_utc_ms = feed_head(service->db, net->no).appended_utc_ms;
     header.rows = w->count;
     response.part_case = PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_HEADER;
     response.header = &header;
-    return snapshot_frame_write(file, &response, w->fault);
+    return write_frame(file, &response, w->fault);
 }
 
 static void snapshot_path(const struct node *node, uint64_t size, const char *tail,
@@ -268,18 +225,30 @@ static int write_snapshot(struct service *service, struct arena *arena, const st
 struct serving {
     char *path;
     long offset;
-    uint64_t size;
+    uint64_t skip;     /* parts that the site has */
+    uint64_t old_size; /* entries that it has, and that the head goes on from them */
+    struct tree_proof proof;
 };
 
-static bool is_fresh(const struct node *node, uint64_t size, struct arena *arena, char **path)
+/* The proof that this site's header gets. */
+static int begin(struct service *service, struct call *call, int64_t net_no, uint64_t size)
 {
-    uint64_t have = atomic_load(&node->snapshot_size);
-    snapshot_path(node, have, "", arena, path);
-    return have != 0 && have <= size && size - have <= BEHIND_MAX && access(*path, R_OK) == 0;
+    const Passerelle__V1__GetSnapshotRequest *request = (const void *)call->request;
+    struct serving *serving = call->decision;
+    serving->skip = request->size == size ? request->parts : 0;
+    serving->old_size = request->net_size;
+    if (request->net_size >= size ||
+        (request->net_size > 0 && feed_consistency(service->db, net_no, request->net_size, size,
+                                                   &serving->proof) != E_OK)) {
+        return call_fail(call, CODE_OUT_OF_RANGE,
+                         "this site has all that a snapshot would give: it follows from there");
+    }
+    return 0;
 }
 
 int snapshot_open(struct service *service, struct call *call)
 {
+    const Passerelle__V1__GetSnapshotRequest *request = (const void *)call->request;
     const char *site_id = call->who.party;
     struct feed_id net;
     struct feed_checkpoint at;
@@ -297,8 +266,11 @@ int snapshot_open(struct service *service, struct call *call)
         return call_fail(call, CODE_NOT_FOUND, "the network has not begun");
     }
     uint64_t size = feed_head(service->db, net.no).size;
-    if (is_fresh(service->node, size, call->arena, &serving->path)) {
-        return 0;
+    uint64_t have = atomic_load(&service->node->snapshot_size);
+    snapshot_path(service->node, have, "", call->arena, &serving->path);
+    if (have > request->net_size && have <= size && size - have <= BEHIND_MAX &&
+        access(serving->path, R_OK) == 0) {
+        return begin(service, call, net.no, have);
     }
     if (feed_published(service->db, net.no, &at, &note) != E_OK || at.size != size) {
         buf_release(&note);
@@ -309,7 +281,7 @@ int snapshot_open(struct service *service, struct call *call)
     int err = write_snapshot(service, call->arena, &net, &at, buf_content(&note).data, &fault);
     buf_release(&note);
     snapshot_path(service->node, at.size, "", call->arena, &serving->path);
-    return err == E_OK ? 0 : call_fail_with(call, &fault);
+    return err == E_OK ? begin(service, call, net.no, at.size) : call_fail_with(call, &fault);
 }
 
 /* One frame from the file; false at its end. */
@@ -321,7 +293,7 @@ static bool read_frame(FILE *file, struct buf *frame)
         return false;
     }
     size_t len = u32be(head);
-    char *at = len <= SNAPSHOT_FRAME_MAX + ROW_BYTES_MAX ? buf_reserve(frame, len) : NULL;
+    char *at = len <= FRAME_MAX ? buf_reserve(frame, len) : NULL;
     if (at == NULL || fread(at, 1, len, file) != len) {
         return false;
     }
@@ -329,12 +301,23 @@ static bool read_frame(FILE *file, struct buf *frame)
     return true;
 }
 
+/* The header of the file has no proof: each site gets its own. */
+static void put_proof(const struct serving *serving, Passerelle__V1__SnapshotHeader *header,
+                      struct arena *arena)
+{
+    header->old_size = serving->old_size;
+    header->n_consistency = serving->proof.count;
+    header->consistency = ARENA_ARRAY(arena, serving->proof.count + 1, ProtobufCBinaryData);
+    for (unsigned i = 0; i < serving->proof.count; i++) {
+        header->consistency[i] = wire_bytes(view_bytes(&serving->proof.hash[i], SHA256_LEN));
+    }
+}
+
 int snapshot_pump(struct service *service, struct stream *stream)
 {
     struct serving *serving = stream->call->decision;
     struct arena arena = ARENA_INIT;
     struct buf frame = BUF_INIT;
-    struct fault fault = FAULT_NONE;
     bool room = true;
     (void)service;
     FILE *file = fopen(serving->path, "rb");
@@ -342,11 +325,23 @@ int snapshot_pump(struct service *service, struct stream *stream)
         call_fail(stream->call, CODE_ABORTED, "a newer snapshot took this one's place: ask again");
     }
     while (stream->call->error.code == CODE_OK && room && read_frame(file, &frame)) {
-        Passerelle__V1__GetSnapshotResponse *response;
+        if (serving->skip > 0) {
+            serving->skip--;
+            serving->offset += FRAME_HEAD + (long)frame.len;
+            continue;
+        }
         arena_clear(&arena);
-        if (unpack_frame(buf_content(&frame), &arena, &response, &fault) != E_OK) {
-            call_fail_with(stream->call, &fault);
-        } else if ((room = stream->emit(stream, &response->base))) {
+        Passerelle__V1__GetSnapshotResponse *response =
+            wire_unpack_trusted(&passerelle__v1__get_snapshot_response__descriptor,
+                                buf_content(&frame), &arena);
+        if (response == NULL) {
+            call_fail(stream->call, CODE_DATA_LOSS, "%s is damaged: remove it", serving->path);
+            break;
+        }
+        if (response->part_case == PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_HEADER) {
+            put_proof(serving, response->header, &arena);
+        }
+        if ((room = stream->emit(stream, &response->base))) {
             serving->offset += FRAME_HEAD + (long)frame.len;
         }
     }
@@ -361,7 +356,7 @@ int snapshot_pump(struct service *service, struct stream *stream)
     return stream->call->error.code == CODE_OK ? 0 : -1;
 }
 
-/* ---- at the site: loading ---- */
+/* ---- at the site ---- */
 
 static int edge_of(const Passerelle__V1__SnapshotHeader *header, const struct checkpoint *head,
                    struct tree_frontier *frontier)
@@ -393,7 +388,7 @@ int snapshot_header_check(const Passerelle__V1__SnapshotHeader *header,
         return fault_set(fault, E_INVALID, "the snapshot's header cannot be read");
     }
     struct buf message = BUF_INIT;
-    signed_message(head, header->digest.data, &message);
+    signed_message(head, header->digest.data, header->appended_utc_ms, &message);
     bool good = ed25519_verify(cosigner, buf_content(&message), header->signature.data);
     buf_release(&message);
     if (!good) {
@@ -407,69 +402,149 @@ int snapshot_header_check(const Passerelle__V1__SnapshotHeader *header,
     return E_OK;
 }
 
-struct loading {
-    struct service *service;
-    struct feed *net;
-    const uint8_t *cosigner;
-    char *note;
+static int64_t net_no(struct db *db)
+{
+    struct feed_id net;
+    return feed_find(db, VIEW_LIT(FEED_NET), &net) == E_OK ? net.no : 0;
+}
+
+DB_SQL(select_pending, "SELECT size, MAX(part_no) + 1 FROM snapshot_part WHERE size > :base "
+                       "GROUP BY size ORDER BY size DESC LIMIT 1");
+DB_SQL(drop_parts, "DELETE FROM snapshot_part WHERE size <> :base");
+DB_SQL(put_part, "INSERT INTO snapshot_part (size, part_no, bytes) VALUES (:size, :part_no, "
+                 ":bytes)");
+
+void snapshot_pending(struct db *db, struct snapshot_pending *out)
+{
+    struct arena arena = ARENA_INIT;
+    const Passerelle__V1__SnapshotHeader *header;
+    *out = (struct snapshot_pending){0};
+    struct query *query = db_query(db, &select_pending);
+    query_bind_int(query, "base", (int64_t)feed_base(db, net_no(db)));
+    if (query_next(query)) {
+        out->size = (uint64_t)query_int(query, 0);
+        out->parts = (uint64_t)query_int(query, 1);
+        query_end(query);
+        if (view_snapshot_header(db, out->size, &arena, &header, NULL) == E_OK) {
+            out->old_size = header->old_size;
+        } else {
+            *out = (struct snapshot_pending){0};
+        }
+    }
+    arena_release(&arena);
+}
+
+void snapshot_drop(struct db *db)
+{
+    struct query *query = db_query(db, &drop_parts);
+    query_bind_int(query, "base", (int64_t)feed_base(db, net_no(db)));
+    query_run(query);
+}
+
+static void keep(struct db *db, uint64_t size, uint64_t number,
+                 const Passerelle__V1__GetSnapshotResponse *part)
+{
+    struct buf bytes = BUF_INIT;
+    wire_pack(&bytes, &part->base);
+    struct query *query = db_query(db, &put_part);
+    query_bind_int(query, "size", (int64_t)size);
+    query_bind_int(query, "part_no", (int64_t)number);
+    query_bind_blob(query, "bytes", buf_content(&bytes));
+    query_run(query);
+    buf_release(&bytes);
+}
+
+/* Whether the head is of a tree that goes on from that of `net` here. */
+static bool goes_on(const struct feed *net, const Passerelle__V1__SnapshotHeader *header,
+                    const struct checkpoint *head)
+{
+    struct tree_hash proof[TREE_PROOF_MAX];
+    struct tree_hash root = tree_frontier_root(&net->frontier);
+    if (header->old_size != net->size || net->size >= head->size ||
+        header->n_consistency > TREE_PROOF_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < header->n_consistency; i++) {
+        if (header->consistency[i].len != sizeof proof[i].bytes) {
+            return false;
+        }
+        memcpy(proof[i].bytes, header->consistency[i].data, sizeof proof[i].bytes);
+    }
+    return net->size == 0 ? header->n_consistency == 0
+                          : tree_check_consistency(net->size, &root, head->size, &head->root,
+                                                   proof, header->n_consistency) == E_OK;
+}
+
+static int check_header(struct service *service, const struct feed *net,
+                        const Passerelle__V1__SnapshotHeader *header, struct checkpoint *head,
+                        struct tree_frontier *frontier, struct fault *fault)
+{
+    const struct note_key *cosigner = service->node->cosigner;
+    if (net == NULL || cosigner == NULL) {
+        return fault_set(fault, E_INVALID, "this node follows no hub");
+    }
+    int err = snapshot_header_check(header, cosigner->public_key, head, frontier, fault);
+    if (err == E_OK && !goes_on(net, header, head)) {
+        err = fault_set(fault, E_SIGNATURE,
+                        "the snapshot does not go on from the %llu entries of net that are here",
+                        (unsigned long long)net->size);
+    }
+    return err;
+}
+
+int snapshot_take(struct service *service, const Passerelle__V1__GetSnapshotResponse *part,
+                  struct fault *fault)
+{
+    struct db *db = service->db;
+    struct feed *net = feeds_get(journal_feeds(service->journal), VIEW_LIT(FEED_NET));
     struct checkpoint head;
     struct tree_frontier frontier;
-    uint8_t digest[SHA256_LEN];
-    int64_t appended_utc_ms;
-    uint64_t rows;
-    uint64_t taken;
-    struct sha256 hash;
-    struct buf row;
-    bool begun;
-};
-
-static int load_header(struct loading *l, const Passerelle__V1__SnapshotHeader *header,
-                       struct fault *fault)
-{
-    int err = snapshot_header_check(header, l->cosigner, &l->head, &l->frontier, fault);
-    if (err == E_OK) {
-        memcpy(l->digest, header->digest.data, sizeof l->digest);
-        l->note = xstrdup(header->checkpoint);
-        l->appended_utc_ms = header->appended_utc_ms;
-        l->rows = header->rows;
-        l->begun = true;
-        sha256_init(&l->hash);
+    struct snapshot_pending pending;
+    if (part->part_case == PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_HEADER) {
+        int err = check_header(service, net, part->header, &head, &frontier, fault);
+        if (err != E_OK) {
+            return err;
+        }
+        snapshot_drop(db);
+        keep(db, head.size, 0, part);
+        return db_error(db, fault);
     }
-    return err;
-}
-
-static int load_chunk(struct loading *l, const Passerelle__V1__SnapshotChunk *chunk,
-                      struct fault *fault)
-{
-    int err = E_OK;
-    for (size_t i = 0; err == E_OK && i < chunk->n_rows; i++) {
-        buf_clear(&l->row);
-        wire_pack(&l->row, &chunk->rows[i]->base);
-        hash_row(&l->hash, buf_content(&l->row));
-        l->taken++;
-        err = view_snapshot_put(l->service->db, l->net->id.no, chunk->rows[i], fault);
-    }
-    return err;
-}
-
-static int load_frame(struct loading *l, struct view bytes, struct arena *arena,
-                      struct fault *fault)
-{
-    Passerelle__V1__GetSnapshotResponse *response;
-    int err = unpack_frame(bytes, arena, &response, fault);
-    if (err != E_OK) {
-        return err;
-    }
-    switch (response->part_case) {
-    case PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_HEADER:
-        return l->begun ? fault_set(fault, E_INVALID, "the snapshot has two headers")
-                        : load_header(l, response->header, fault);
-    case PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_CHUNK:
-        return !l->begun ? fault_set(fault, E_INVALID, "the snapshot has no header")
-                         : load_chunk(l, response->chunk, fault);
-    default:
+    if (part->part_case != PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_CHUNK) {
         return E_OK;
     }
+    snapshot_pending(db, &pending);
+    if (pending.size == 0 || part->chunk->n_rows == 0) {
+        return fault_set(fault, E_INVALID, "a part of the snapshot has no header, or no rows");
+    }
+    keep(db, pending.size, pending.parts, part);
+    return db_error(db, fault);
+}
+
+/* The header of what is pending; E_INVALID when nothing is. */
+static int read_pending(struct service *service, struct arena *arena, struct checkpoint *head,
+                        struct tree_frontier *frontier,
+                        const Passerelle__V1__SnapshotHeader **header, struct fault *fault)
+{
+    struct feed *net = feeds_get(journal_feeds(service->journal), VIEW_LIT(FEED_NET));
+    struct snapshot_pending pending;
+    snapshot_pending(service->db, &pending);
+    if (pending.size == 0) {
+        return fault_set(fault, E_INVALID, "no snapshot is here");
+    }
+    int err = view_snapshot_header(service->db, pending.size, arena, header, fault);
+    return err == E_OK ? check_header(service, net, *header, head, frontier, fault) : err;
+}
+
+int snapshot_verify(struct service *service, struct fault *fault)
+{
+    struct arena arena = ARENA_INIT;
+    struct checkpoint head;
+    struct tree_frontier frontier;
+    const Passerelle__V1__SnapshotHeader *header;
+    int err = read_pending(service, &arena, &head, &frontier, &header, fault);
+    err = err == E_OK ? view_snapshot_verify(service->db, head.size, fault) : err;
+    arena_release(&arena);
+    return err;
 }
 
 DB_SQL(put_net_head,
@@ -478,79 +553,54 @@ DB_SQL(put_net_head,
        "UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note, "
        "heard_utc_ms = excluded.heard_utc_ms");
 
-/* All rows are here: the feed begins behind them, in the epoch that they name, whose key must have
+/* The rows are here: the feed begins behind them, in the epoch that they name, whose key must have
  * signed the head. */
-static int finish(struct loading *l, struct fault *fault)
+static int begin_feed(struct service *service, struct arena *arena, const struct checkpoint *head,
+                      const struct tree_frontier *frontier,
+                      const Passerelle__V1__SnapshotHeader *header, struct fault *fault)
 {
-    struct service *service = l->service;
     struct feeds *feeds = journal_feeds(service->journal);
-    struct arena arena = ARENA_INIT;
+    struct feed *net = feeds_get(feeds, VIEW_LIT(FEED_NET));
     struct registry_epoch epoch;
     struct note_key key;
-    struct checkpoint head;
-    uint8_t digest[SHA256_LEN];
-    sha256_end(&l->hash, digest);
-    if (l->taken != l->rows || memcmp(digest, l->digest, sizeof digest) != 0) {
-        return fault_set(
-            fault, E_SIGNATURE,
-            "the rows of the snapshot are not those that the hub signed: get it again");
+    struct checkpoint opened;
+    if (registry_feed_epoch(service->db, arena, VIEW_LIT(FEED_NET), &epoch) &&
+        strcmp(epoch.origin, net->id.origin) != 0) {
+        feed_begin_epoch(feeds, net, view_of(epoch.origin), epoch.public_key);
     }
-    if (registry_feed_epoch(service->db, &arena, VIEW_LIT(FEED_NET), &epoch) &&
-        strcmp(epoch.origin, l->net->id.origin) != 0) {
-        feed_begin_epoch(feeds, l->net, view_of(epoch.origin), epoch.public_key);
-    }
-    arena_release(&arena);
-    if (note_key_init(&key, view_of(l->net->id.origin), NOTE_ED25519, l->net->id.public_key) !=
-            E_OK ||
-        checkpoint_open(view_of(l->note), &key, &head, NULL, fault) != E_OK) {
+    if (note_key_init(&key, view_of(net->id.origin), NOTE_ED25519, net->id.public_key) != E_OK ||
+        checkpoint_open(view_of(header->checkpoint), &key, &opened, NULL, fault) != E_OK) {
         return fault_set(fault, E_SIGNATURE,
                          "the checkpoint in the snapshot is not signed by the key of net");
     }
-    feed_begin_at(feeds, l->net, &l->frontier, l->appended_utc_ms);
+    feed_begin_at(feeds, net, frontier, header->appended_utc_ms);
     struct query *query = db_query(service->db, &put_net_head);
-    query_bind_int(query, "size", (int64_t)head.size);
-    query_bind_blob(query, "root", view_bytes(&head.root, sizeof head.root));
-    query_bind_text(query, "note", view_of(l->note));
+    query_bind_int(query, "size", (int64_t)head->size);
+    query_bind_blob(query, "root", view_bytes(&head->root, sizeof head->root));
+    query_bind_text(query, "note", view_of(header->checkpoint));
     query_bind_int(query, "now", service_now(service));
     query_run(query);
-    journal_registry_changed(service->journal);
     return db_error(service->db, fault);
 }
 
-static int load_file(struct loading *l, FILE *file, struct fault *fault)
+int snapshot_load(struct service *service, struct fault *fault)
 {
-    struct buf frame = BUF_INIT;
+    struct db *db = service->db;
     struct arena arena = ARENA_INIT;
-    int err = E_OK;
-    while (err == E_OK && read_frame(file, &frame)) {
-        arena_clear(&arena);
-        err = load_frame(l, buf_content(&frame), &arena, fault);
+    struct checkpoint head;
+    struct tree_frontier frontier;
+    const Passerelle__V1__SnapshotHeader *header;
+    int err = read_pending(service, &arena, &head, &frontier, &header, fault);
+    if (err == E_OK) {
+        view_drop(db, ENTRY_IN_NET);
+        err = view_snapshot_load(db, head.size, net_no(db), fault);
     }
-    if (err == E_OK && !l->begun) {
-        err = fault_set(fault, E_INVALID, "the snapshot is cut short: get it again");
+    err = err == E_OK ? begin_feed(service, &arena, &head, &frontier, header, fault) : err;
+    if (err == E_OK) {
+        snapshot_drop(db); /* of the one before */
+        journal_registry_changed(service->journal);
+        err = db_error(db, fault);
     }
-    buf_release(&frame);
     arena_release(&arena);
-    return err == E_OK ? finish(l, fault) : err;
-}
-
-int snapshot_load(struct service *service, const char *path,
-                  const uint8_t cosigner[static ED25519_PUBLIC_LEN], struct fault *fault)
-{
-    struct loading l = {.service = service,
-                        .net = feeds_get(journal_feeds(service->journal), VIEW_LIT(FEED_NET)),
-                        .cosigner = cosigner};
-    if (l.net == NULL || l.net->size != 0 || !view_snapshot_fits(service->db)) {
-        return fault_set(fault, E_EXISTS,
-                         "this site has entries of net already: it follows from there");
-    }
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return io_fault(path, fault);
-    }
-    int err = load_file(&l, file, fault);
-    fclose(file);
-    free(l.note);
-    buf_release(&l.row);
     return err;
 }

@@ -12,6 +12,7 @@
 #include "service/keyring.h"
 #include "service/sync/enrol.h"
 #include "service/sync/problems.h"
+#include "service/sync/snapshot.h"
 #include "store/person/person.h"
 #include "store/view/apply.h"
 #include "store/view/registry.h"
@@ -474,6 +475,7 @@ static int caught_up_apply(struct service *service, struct call *call)
     const Passerelle__V1__CaughtUp *told = (const void *)call->request;
     remember(service, told->knowledge_version, true);
     anchor(service, call->arena, false);
+    snapshot_drop(service->db); /* one that was given up */
     return answer(service, call);
 }
 
@@ -560,6 +562,41 @@ static int renewal_apply(struct service *service, struct call *call)
     return 0;
 }
 
+/* ---- snapshots ---- */
+
+static int part_apply(struct service *service, struct call *call)
+{
+    struct fault fault = FAULT_NONE;
+    return snapshot_take(service, (const void *)call->request, &fault) == E_OK
+               ? answer(service, call)
+               : call_fail_with(call, &fault);
+}
+
+static int snapshot_decide(struct service *service, struct call *call)
+{
+    struct fault *wrong = ARENA_NEW(call->arena, struct fault);
+    call->decision = snapshot_verify(service, wrong) == E_OK ? NULL : wrong;
+    return 0;
+}
+
+static int snapshot_apply(struct service *service, struct call *call)
+{
+    const struct log *log = service->node->log;
+    const struct fault *wrong = call->decision;
+    struct fault fault = FAULT_NONE;
+    if (wrong != NULL) {
+        snapshot_drop(service->db);
+        log_event(log, LOG_WARNING, "snapshot_dropped", LOG_S("reason", wrong->text));
+        return answer(service, call);
+    }
+    if (snapshot_load(service, &fault) != E_OK) {
+        return call_fail_with(call, &fault);
+    }
+    struct feed *net = feeds_get(journal_feeds(service->journal), VIEW_LIT(FEED_NET));
+    log_event(log, LOG_INFO, "snapshot_loaded", LOG_N("net_entries", net->size));
+    return answer(service, call);
+}
+
 /* ---- the rows ---- */
 
 #define ROW(rpc, in, out, ...)                                                                     \
@@ -581,6 +618,10 @@ static const struct method rows[TAKE_COUNT] = {
                          .apply = receipt_apply),
     [TAKE_RENEWAL] = ROW("SignRenewal", renew_site_request, renew_site_request,
                          .decide = nothing_to_decide, .apply = renewal_apply),
+    [TAKE_PART] = ROW("TakePart", get_snapshot_response, caught_up, .decide = nothing_to_decide,
+                      .apply = part_apply),
+    [TAKE_SNAPSHOT] = ROW("TakeSnapshot", caught_up, caught_up, .decide = snapshot_decide,
+                          .apply = snapshot_apply),
 };
 
 const struct method *take_method(enum take which)

@@ -17,6 +17,8 @@ enum take {
     TAKE_HEARD,     /* Heartbeat: remembers when; writes the head of `net` that we saw, hourly */
     TAKE_RECEIPT,   /* PushEntriesResponse with a receipt */
     TAKE_RENEWAL,   /* RenewSiteRequest: the same comes back, signed by the feed's key */
+    TAKE_PART,      /* GetSnapshotResponse: the next part of a snapshot */
+    TAKE_SNAPSHOT,  /* CaughtUp, unread: loads it, or drops one that is not right */
     TAKE_COUNT
 };
 const struct method *take_method(enum take which);

@@ -9,6 +9,7 @@
 #include "passerelle/v1/enrol.pb-c.h"
 #include "passerelle/v1/ledger.pb-c.h"
 #include "service/sync/push.h"
+#include "service/sync/snapshot.h"
 #include "service/sync/take.h"
 #include "store/feed/feed.h"
 #include "wire/pack.h"
@@ -23,6 +24,7 @@ enum {
     HEARD_MS = 60 * 1000,    /* how often the last word is written down */
     PUSH_BYTES_MAX = PUSH_REQUEST_BYTES_MAX - 512 * 1024, /* the rest: proofs, and numbers */
     IDLE_PUSHES_MAX = 3, /* answers in a row by which nothing got further */
+    BROKEN_MAX = 5,      /* ends of a snapshot's stream in a row, without a part more */
 };
 #define PROBLEM(name) PASSERELLE__V1__LEDGER_PROBLEM_KIND__LEDGER_PROBLEM_KIND_##name
 #define MS_NS ((int64_t)1000 * 1000)
@@ -40,7 +42,15 @@ enum doing {
     DOING_RENEW,
     DOING_INSTALL,
     DOING_TAKE,
-    DOING_FOLLOW
+    DOING_FOLLOW,
+    DOING_SNAPSHOT
+};
+
+enum snapshot {
+    SNAPSHOT_MAYBE, /* if we are far behind */
+    SNAPSHOT_WANTED,
+    SNAPSHOT_HERE, /* all parts are */
+    SNAPSHOT_OVER, /* loaded or given up: we follow until we have caught up */
 };
 
 struct lane {
@@ -70,7 +80,11 @@ struct uplink {
 
     /* down */
     enum take taking;
+    enum snapshot snapshot;
+    unsigned broken;      /* its streams, in a row */
+    uint64_t behind_max;
     _Atomic bool missing; /* the hub holds entries of ours that are not here */
+    uint64_t net_size;
     uint64_t own_size;
     uint64_t told_own_size; /* when the hub said that we are caught up */
     int64_t written_ns;     /* when the last word was written down */
@@ -120,6 +134,7 @@ struct uplink *uplink_new(struct node *node)
     struct uplink *uplink = xcalloc(1, sizeof *uplink);
     uplink->node = node;
     uplink->started_ns = now_ns(uplink);
+    uplink->behind_max = UPLINK_BEHIND_MAX;
     pthread_mutex_init(&uplink->lock, NULL);
     return uplink;
 }
@@ -136,6 +151,11 @@ void uplink_free(struct uplink *uplink)
     arena_release(&uplink->names_arena);
     pthread_mutex_destroy(&uplink->lock);
     free(uplink);
+}
+
+void uplink_set_behind_max(struct uplink *uplink, uint64_t entries)
+{
+    uplink->behind_max = entries;
 }
 
 /* ---- how it stands ---- */
@@ -593,35 +613,23 @@ static uint64_t size_of(struct db *db, const char *feed_id)
     return feed_find(db, view_of(feed_id), &id) == E_OK ? feed_head(db, id.no).size : 0;
 }
 
-static void next_down(struct uplink *uplink, struct service *reader, struct arena *arena,
-                      struct uplink_step *step)
+static void ask_snapshot(struct uplink *uplink, struct service *reader, struct arena *arena,
+                         struct uplink_step *step)
 {
-    Passerelle__V1__FollowRequest *request =
-        wire_new(arena, &passerelle__v1__follow_request__descriptor);
-    struct take_memory memory;
-    if (has_expired(uplink) && atomic_load(&uplink->renewable)) {
-        back_off(uplink, &uplink->lanes[UPLINK_DOWN], 0); /* the other lane renews */
-        wait_step(uplink, &uplink->lanes[UPLINK_DOWN], step);
-        return;
-    }
-    take_memory(reader->db, &memory);
-    if (atomic_load(&uplink->node->heard_utc_ms) == 0) {
-        atomic_store(&uplink->node->heard_utc_ms, memory.heard_utc_ms);
-        atomic_store(&uplink->node->complete, memory.complete);
-    }
+    Passerelle__V1__GetSnapshotRequest *request =
+        wire_new(arena, &passerelle__v1__get_snapshot_request__descriptor);
+    struct snapshot_pending pending;
+    snapshot_pending(reader->db, &pending);
     request->net_size = size_of(reader->db, FEED_NET);
-    request->own_size = size_of(reader->db, uplink->node->site_id);
-    request->knowledge_version = memory.knowledge_version;
-    uplink->own_size = request->own_size;
-    pthread_mutex_lock(&uplink->lock);
-    uplink->status.net_size = request->net_size;
-    uplink->status.own_size = request->own_size;
-    pthread_mutex_unlock(&uplink->lock);
-    uplink->lanes[UPLINK_DOWN].doing = DOING_FOLLOW;
+    if (pending.old_size == request->net_size) {
+        request->size = pending.size;
+        request->parts = pending.parts;
+    }
+    uplink->lanes[UPLINK_DOWN].doing = DOING_SNAPSHOT;
     *step = (struct uplink_step){.act = UPLINK_FOLLOW,
                                  .service = "LedgerService",
-                                 .name = "Follow",
-                                 .output = &passerelle__v1__follow_response__descriptor,
+                                 .name = "GetSnapshot",
+                                 .output = &passerelle__v1__get_snapshot_response__descriptor,
                                  .request = &request->base};
 }
 
@@ -635,6 +643,47 @@ static void take(struct uplink *uplink, enum take which, const ProtobufCMessage 
         (struct uplink_step){.act = UPLINK_LOCAL, .method = take_method(which), .request = message};
 }
 
+static void next_down(struct uplink *uplink, struct service *reader, struct arena *arena,
+                      struct uplink_step *step)
+{
+    Passerelle__V1__FollowRequest *request =
+        wire_new(arena, &passerelle__v1__follow_request__descriptor);
+    struct take_memory memory;
+    if (has_expired(uplink) && atomic_load(&uplink->renewable)) {
+        back_off(uplink, &uplink->lanes[UPLINK_DOWN], 0); /* the other lane renews */
+        wait_step(uplink, &uplink->lanes[UPLINK_DOWN], step);
+        return;
+    }
+    if (uplink->snapshot == SNAPSHOT_WANTED) {
+        ask_snapshot(uplink, reader, arena, step);
+        return;
+    }
+    if (uplink->snapshot == SNAPSHOT_HERE) {
+        take(uplink, TAKE_SNAPSHOT, wire_new(arena, &passerelle__v1__caught_up__descriptor), step);
+        return;
+    }
+    take_memory(reader->db, &memory);
+    if (atomic_load(&uplink->node->heard_utc_ms) == 0) {
+        atomic_store(&uplink->node->heard_utc_ms, memory.heard_utc_ms);
+        atomic_store(&uplink->node->complete, memory.complete);
+    }
+    request->net_size = size_of(reader->db, FEED_NET);
+    request->own_size = size_of(reader->db, uplink->node->site_id);
+    request->knowledge_version = memory.knowledge_version;
+    uplink->net_size = request->net_size;
+    uplink->own_size = request->own_size;
+    pthread_mutex_lock(&uplink->lock);
+    uplink->status.net_size = request->net_size;
+    uplink->status.own_size = request->own_size;
+    pthread_mutex_unlock(&uplink->lock);
+    uplink->lanes[UPLINK_DOWN].doing = DOING_FOLLOW;
+    *step = (struct uplink_step){.act = UPLINK_FOLLOW,
+                                 .service = "LedgerService",
+                                 .name = "Follow",
+                                 .output = &passerelle__v1__follow_response__descriptor,
+                                 .request = &request->base};
+}
+
 static void own_is_whole(struct uplink *uplink)
 {
     atomic_store(&uplink->missing, false);
@@ -644,13 +693,22 @@ static void own_is_whole(struct uplink *uplink)
     }
 }
 
-bool uplink_heard(struct uplink *uplink, const Passerelle__V1__FollowResponse *message,
-                  struct arena *arena, struct uplink_step *step)
+/* By the checkpoint of a package. What we hold would come once more with a snapshot: it is worth it
+ * when that is the smaller part. */
+static bool is_far_behind(const struct uplink *uplink, const Passerelle__V1__FeedPackage *package)
 {
-    (void)arena;
-    heard(uplink);
-    went_well(uplink, UPLINK_DOWN);
-    *step = (struct uplink_step){.act = UPLINK_WAIT};
+    struct checkpoint head;
+    struct note note;
+    return uplink->snapshot == SNAPSHOT_MAYBE && uplink->behind_max > 0 &&
+           note_parse(view_of(package->checkpoint), &note) == E_OK &&
+           checkpoint_parse(note.text, &head) == E_OK && head.size > uplink->net_size &&
+           head.size - uplink->net_size > uplink->behind_max &&
+           head.size - uplink->net_size > uplink->net_size;
+}
+
+static bool heard_followed(struct uplink *uplink, const Passerelle__V1__FollowResponse *message,
+                           struct uplink_step *step)
+{
     if (message->event_case != PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_OWN) {
         own_is_whole(uplink); /* what we lost comes first */
     }
@@ -661,6 +719,10 @@ bool uplink_heard(struct uplink *uplink, const Passerelle__V1__FollowResponse *m
         }
         return true;
     case PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_NET:
+        if (is_far_behind(uplink, message->net)) {
+            uplink->snapshot = SNAPSHOT_WANTED;
+            return false;
+        }
         take(uplink, TAKE_NET, &message->net->base, step);
         return true;
     case PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_OWN:
@@ -681,6 +743,23 @@ bool uplink_heard(struct uplink *uplink, const Passerelle__V1__FollowResponse *m
     }
 }
 
+bool uplink_heard(struct uplink *uplink, const ProtobufCMessage *message, struct arena *arena,
+                  struct uplink_step *step)
+{
+    (void)arena;
+    heard(uplink);
+    went_well(uplink, UPLINK_DOWN);
+    *step = (struct uplink_step){.act = UPLINK_WAIT};
+    if (message->descriptor == &passerelle__v1__follow_response__descriptor) {
+        return heard_followed(uplink, (const void *)message, step);
+    }
+    if (((const Passerelle__V1__GetSnapshotResponse *)(const void *)message)->part_case !=
+        PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_HEARTBEAT) {
+        take(uplink, TAKE_PART, message, step);
+    }
+    return true;
+}
+
 static void took(struct uplink *uplink, const ProtobufCMessage *response)
 {
     const Passerelle__V1__CaughtUp *here = (const void *)response;
@@ -688,6 +767,10 @@ static void took(struct uplink *uplink, const ProtobufCMessage *response)
     if (uplink->taking == TAKE_OWN && here->own_size > uplink->own_size) {
         uplink->status.recovered += here->own_size - uplink->own_size;
     }
+    if (uplink->taking == TAKE_SNAPSHOT && here->net_size > uplink->net_size) {
+        uplink->status.snapshots++;
+    }
+    uplink->net_size = here->net_size;
     uplink->own_size = here->own_size;
     uplink->status.net_size = here->net_size;
     uplink->status.own_size = here->own_size;
@@ -695,7 +778,12 @@ static void took(struct uplink *uplink, const ProtobufCMessage *response)
     if (uplink->lanes[UPLINK_DOWN].state == UPLINK_DIVERGED) {
         set_state(uplink, UPLINK_DOWN, UPLINK_GOOD, "");
     }
-    if (uplink->taking == TAKE_CAUGHT_UP) {
+    if (uplink->taking == TAKE_PART) {
+        uplink->broken = 0;
+    } else if (uplink->taking == TAKE_SNAPSHOT) {
+        uplink->snapshot = SNAPSHOT_OVER;
+    } else if (uplink->taking == TAKE_CAUGHT_UP) {
+        uplink->snapshot = SNAPSHOT_MAYBE;
         atomic_store(&uplink->node->complete, true);
         if (uplink->told_own_size > here->own_size) {
             atomic_store(&uplink->missing, true);
@@ -732,7 +820,9 @@ void uplink_answered(struct uplink *uplink, enum uplink_lane at, const ProtobufC
     if (at == UPLINK_UP) {
         answered_up(uplink, done, response);
     } else if (done == DOING_TAKE) {
-        lane->doing = DOING_FOLLOW;
+        lane->doing = uplink->taking == TAKE_PART       ? DOING_SNAPSHOT
+                      : uplink->taking == TAKE_SNAPSHOT ? DOING_NOTHING
+                                                        : DOING_FOLLOW;
         took(uplink, response);
     }
 }
@@ -744,6 +834,35 @@ static bool is_refusal(const struct uplink_failure *failure)
             failure->code == CODE_FAILED_PRECONDITION);
 }
 
+static void give_up_snapshot(struct uplink *uplink, const char *reason)
+{
+    uplink->snapshot = SNAPSHOT_OVER;
+    uplink->broken = 0;
+    log_event(uplink->node->log, LOG_WARNING, "snapshot_given_up", LOG_S("reason", reason));
+}
+
+/* The end of what has to do with a snapshot; false: it is answered as any other failure is. */
+static bool ended_snapshot(struct uplink *uplink, enum doing done,
+                           const struct uplink_failure *failure)
+{
+    bool taking = done == DOING_TAKE &&
+                  (uplink->taking == TAKE_PART || uplink->taking == TAKE_SNAPSHOT);
+    if (failure->code == CODE_OK && uplink->snapshot == SNAPSHOT_WANTED) {
+        uplink->snapshot = done == DOING_SNAPSHOT ? SNAPSHOT_HERE : SNAPSHOT_WANTED;
+        return true;
+    }
+    if ((done != DOING_SNAPSHOT && !taking) || (!taking && is_refusal(failure))) {
+        return false;
+    }
+    bool passes = !failure->reached || failure->code == CODE_UNAVAILABLE ||
+                  failure->code == CODE_RESOURCE_EXHAUSTED || failure->code == CODE_ABORTED;
+    uplink->snapshot = SNAPSHOT_MAYBE; /* Follow says whether the hub can be reached at all */
+    if (!passes || ++uplink->broken >= BROKEN_MAX) {
+        give_up_snapshot(uplink, failure->message);
+    }
+    return !passes;
+}
+
 void uplink_failed(struct uplink *uplink, enum uplink_lane at, const struct uplink_failure *failure)
 {
     struct lane *lane = &uplink->lanes[at];
@@ -751,6 +870,10 @@ void uplink_failed(struct uplink *uplink, enum uplink_lane at, const struct upli
     bool local = done == DOING_NOTE || done == DOING_RECEIPT || done == DOING_SIGN ||
                  done == DOING_INSTALL || done == DOING_TAKE;
     lane->doing = DOING_NOTHING;
+    if (at == UPLINK_DOWN && ended_snapshot(uplink, done, failure)) {
+        lane->until_ns = 0;
+        return;
+    }
     if (at == UPLINK_UP) {
         uplink->carried = NULL;
         drop_note(uplink);

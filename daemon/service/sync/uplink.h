@@ -2,10 +2,15 @@
  * its own. A driver (a thread of the daemon, or a simulator) asks what to do next, does it, and
  * tells what came of it.
  *
- * Two lanes that do not wait for each other. *Up*: our own feed from what the hub holds on, under a
- * checkpoint, until its receipt is here; and the renewal of our certificate. *Down*: Follow, whose
- * messages go to the writer one by one. Each lane belongs to one thread; what both and others read
- * is atomic.
+ * Two lanes that do not wait for each other. *Up*: our own feed from what the hub holds on, under
+ * a checkpoint, until its receipt is here; and the renewal of our certificate. *Down*: Follow,
+ * whose messages go to the writer one by one. Each lane belongs to one thread; what both and
+ * others read is atomic.
+ *
+ * A site that is far behind `net`, new or away for long, takes a snapshot first: a package of
+ * Follow says how far that is. What is wrong with the snapshot, or a link that breaks again and
+ * again without a part more, makes the site follow entry by entry; the next snapshot is not asked
+ * for before it has caught up.
  *
  * Failures are answered by waiting: full jitter under a bound that doubles, so that all sites of a
  * hub that starts again are back within seconds and never at once. */
@@ -42,12 +47,17 @@ void uplink_set_certificate(struct uplink *uplink, int64_t not_before_utc_ms,
                             struct view server_csr_pem, char *const *server_names,
                             size_t server_name_count);
 
+/* Who is further behind `net` than so many entries, and than half of it, takes a snapshot; 0:
+ * nobody does. UPLINK_BEHIND_MAX at first. Before the first step. */
+enum { UPLINK_BEHIND_MAX = 8192 };
+void uplink_set_behind_max(struct uplink *uplink, uint64_t entries);
+
 enum uplink_act {
     UPLINK_WAIT,    /* until step.until_ns (monotonic); up: or until something was committed */
     UPLINK_LOCAL,   /* step.method with step.request on our own writer; then uplink_answered() */
     UPLINK_CALL,    /* the same at the hub, as step.service/step.name */
     UPLINK_FOLLOW,  /* open that stream; uplink_heard() for each message, uplink_failed() at its end
-                     */
+                     * (Follow, or GetSnapshot) */
     UPLINK_INSTALL, /* step.request is a RenewSiteResponse: put it on disk and use it; then
                      * uplink_set_certificate() and uplink_answered(), or uplink_failed() */
 };
@@ -77,10 +87,10 @@ struct uplink_failure {
 };
 void uplink_failed(struct uplink *uplink, enum uplink_lane lane,
                    const struct uplink_failure *failure);
-/* A message of the stream: *step is what it asks for, LOCAL or WAIT (nothing). False: end the
- * stream. */
-bool uplink_heard(struct uplink *uplink, const Passerelle__V1__FollowResponse *message,
-                  struct arena *arena, struct uplink_step *step);
+/* A message of the open stream: *step is what it asks for, LOCAL or WAIT (nothing). False: end the
+ * stream, as CODE_OK. */
+bool uplink_heard(struct uplink *uplink, const ProtobufCMessage *message, struct arena *arena,
+                  struct uplink_step *step);
 
 /* ---- for status and metrics; any thread ---- */
 
@@ -93,6 +103,7 @@ struct uplink_status {
     uint64_t failures;
     uint64_t problems;  /* that the hub found with what we pushed */
     uint64_t recovered; /* entries of ours that came back from the hub */
+    uint64_t snapshots; /* of `net`, loaded */
     int64_t certificate_ends_utc_ms;
     char sentence[512]; /* what is wrong and what to do; "" when nothing is */
 };

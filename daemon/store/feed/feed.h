@@ -138,8 +138,8 @@ must_check int feed_append(struct feeds *feeds, struct feed *feed, struct view b
 must_check int feed_put(struct feeds *feeds, struct feed *feed, uint64_t seq, struct view bytes,
                         int64_t appended_utc_ms, bool *added, struct fault *fault);
 
-/* Begins an empty feed behind entries that are not here: the right edge of their tree, and the time
- * of the last. Undone with its savepoint. */
+/* Begins a feed behind entries that are not here, more than it has: the right edge of their tree,
+ * and the time of the last. The entries that it had go. Undone with its savepoint. */
 void feed_begin_at(struct feeds *feeds, struct feed *feed, const struct tree_frontier *frontier,
                    int64_t appended_utc_ms);
 

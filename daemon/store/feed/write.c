@@ -22,7 +22,7 @@ DB_SQL(sql_sign, "INSERT INTO checkpoint (feed_no, size, root, note, signed_at_u
 struct change {
     struct feed *feed;
     bool made;              /* the feed was made */
-    bool based;             /* it began behind a snapshot */
+    struct feed *based;     /* it began behind a snapshot: what it was, owned */
     struct feed_id *before; /* an epoch began: who it was, owned; with neither, an entry came */
     int64_t appended_utc_ms;
     unsigned level;
@@ -89,10 +89,9 @@ void feeds_undo(struct feeds *feeds, size_t mark)
             feed->exists = false;
             continue;
         }
-        if (change->based) {
-            feed->size = 0;
-            feed->frontier = (struct tree_frontier){0};
-            feed->appended_utc_ms = 0;
+        if (change->based != NULL) {
+            *feed = *change->based;
+            free(change->based);
             continue;
         }
         if (change->before != NULL) {
@@ -112,6 +111,7 @@ void feeds_commit(struct feeds *feeds)
 {
     for (size_t i = 0; i < feeds->count; i++) {
         free(feeds->changes[i].before);
+        free(feeds->changes[i].based);
     }
     feeds->count = 0;
 }
@@ -278,7 +278,10 @@ int feed_put(struct feeds *feeds, struct feed *feed, uint64_t seq, struct view b
     return err;
 }
 
-DB_SQL(sql_put_base, "INSERT INTO feed_base (feed_no, size, root) VALUES (:feed_no, :size, :root)");
+DB_SQL(sql_put_base, "INSERT INTO feed_base (feed_no, size, root) VALUES (:feed_no, :size, :root) "
+                     "ON CONFLICT (feed_no) DO UPDATE SET size = excluded.size, "
+                     "root = excluded.root");
+DB_SQL(sql_drop_entries, "DELETE FROM entry WHERE entry_id >= :from AND entry_id <= :to");
 
 /* The record whose last node is the perfect subtree of that level; all below it are not known. */
 static void put_edge(struct feeds *feeds, const struct feed *feed,
@@ -298,9 +301,15 @@ void feed_begin_at(struct feeds *feeds, struct feed *feed, const struct tree_fro
                    int64_t appended_utc_ms)
 {
     assert(feed->exists);
-    assert(feed->size == 0);
+    assert(feed->size < frontier->size);
     struct tree_hash root = tree_frontier_root(frontier);
-    note_change(feeds, feed)->based = true;
+    struct change *change = note_change(feeds, feed);
+    change->based = xmalloc(sizeof *change->based);
+    *change->based = *feed;
+    struct query *drop = db_query(feeds->db, &sql_drop_entries);
+    query_bind_int(drop, "from", feed_entry_id(feed->id.no, 1));
+    query_bind_int(drop, "to", feed_entry_id(feed->id.no, FEED_SEQ_MAX));
+    query_run(drop);
     for (unsigned level = 0; level < TREE_LEVELS; level++) {
         if ((frontier->size >> level & 1) != 0) {
             put_edge(feeds, feed, frontier, level, appended_utc_ms);

@@ -22,13 +22,16 @@ void view_apply(struct db *db, struct view_position at, const struct entry *entr
 /* Drops the indexes that a replay does not need; `again` gets the text that makes them. */
 void view_drop_indexes(struct db *db, struct buf *again);
 
+/* Empties the projections that entries of such feeds make. */
+void view_drop(struct db *db, enum entry_home home);
 /* Empties every projection, before a replay. */
 void view_drop_all(struct db *db);
 
-/* Empties every projection and applies all feeds again, inside the caller's transaction. With seed
- * 0 feed by feed; any other seed draws another interleaving of the feeds, which must give the same
- * tables. `progress` (may be NULL) is called now and then with the entries done. E_CORRUPT names
- * the first entry that cannot be read. */
+/* Empties every projection, puts the rows of the snapshot back that `net` began with, if it did,
+ * and applies all feeds again, inside the caller's transaction. With seed 0 feed by feed; any
+ * other seed draws another interleaving of the feeds, which must give the same tables. `progress`
+ * (may be NULL) is called now and then with the entries done. E_CORRUPT names the first entry that
+ * cannot be read. */
 must_check int view_rebuild(struct db *db, uint64_t seed, void (*progress)(void *, uint64_t done),
                             void *context, struct fault *fault);
 

@@ -67,24 +67,29 @@ void view_drop_indexes(struct db *db, struct buf *again)
     }
 }
 
-/* Whether the feed that makes such rows is here from its first entry on: where `books` is not, at a
- * site, the hub told these rows; where `net` began with a snapshot, that did. */
+/* Whether a replay makes such rows again: where `books` is not, at a site, the hub told them. */
 static bool is_replayed(struct db *db, enum entry_home home)
 {
     struct feed_id id;
     return home == ENTRY_IN_SITE ||
-           (feed_find(db, view_of(home == ENTRY_IN_NET ? FEED_NET : FEED_BOOKS), &id) == E_OK &&
-            feed_base(db, id.no) == 0);
+           feed_find(db, view_of(home == ENTRY_IN_NET ? FEED_NET : FEED_BOOKS), &id) == E_OK;
+}
+
+void view_drop(struct db *db, enum entry_home home)
+{
+    for (size_t i = 0; i < ARRAY_LEN(projections); i++) {
+        if (projections[i].home == home) {
+            query_run(db_query(db, projections[i].empty));
+        }
+    }
 }
 
 void view_drop_all(struct db *db)
 {
-    bool replayed[] = {[ENTRY_IN_NET] = is_replayed(db, ENTRY_IN_NET),
-                       [ENTRY_IN_BOOKS] = is_replayed(db, ENTRY_IN_BOOKS),
-                       [ENTRY_IN_SITE] = is_replayed(db, ENTRY_IN_SITE)};
-    for (size_t i = 0; i < ARRAY_LEN(projections); i++) {
-        if (replayed[projections[i].home]) {
-            query_run(db_query(db, projections[i].empty));
+    static const enum entry_home homes[] = {ENTRY_IN_NET, ENTRY_IN_BOOKS, ENTRY_IN_SITE};
+    for (size_t i = 0; i < ARRAY_LEN(homes); i++) {
+        if (is_replayed(db, homes[i])) {
+            view_drop(db, homes[i]);
         }
     }
 }

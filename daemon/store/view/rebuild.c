@@ -1,6 +1,7 @@
 #include "base/env.h"
 #include "store/feed/feed.h"
 #include "store/view/apply.h"
+#include "store/view/snapshot.h"
 
 enum {
     FEEDS_MAX = 4096,   /* a network has a few hundred */
@@ -78,6 +79,20 @@ static int advance(struct rebuild *r, struct cursor *cursor, uint64_t count)
     return db_error(r->db, r->fault);
 }
 
+/* What stands for the entries of `net` that are not here. */
+static int put_base(struct db *db, struct fault *fault)
+{
+    struct feed_id net;
+    uint64_t base =
+        feed_find(db, VIEW_LIT(FEED_NET), &net) == E_OK ? feed_base(db, net.no) : 0;
+    int err = db_error(db, fault);
+    if (err != E_OK || base == 0) {
+        return err;
+    }
+    err = view_snapshot_verify(db, base, fault);
+    return err == E_OK ? view_snapshot_load(db, base, net.no, fault) : err;
+}
+
 int view_rebuild(struct db *db, uint64_t seed, void (*progress)(void *, uint64_t done),
                  void *context, struct fault *fault)
 {
@@ -95,7 +110,7 @@ int view_rebuild(struct db *db, uint64_t seed, void (*progress)(void *, uint64_t
     view_drop_indexes(db, &indexes);
     view_drop_all(db);
     load_cursors(&r);
-    int err = E_OK;
+    int err = put_base(db, fault);
     while (err == E_OK && r.open > 0) {
         uint32_t draw = 0;
         if (seed != 0) {

@@ -14,8 +14,7 @@ enum { COLUMNS_MAX = 9 };
  * an entry. */
 #define TABLE(table, key, columns, values)                                                         \
     DB_SQL(rows_of_##table, "SELECT " columns " FROM " #table " ORDER BY " key);                   \
-    DB_SQL(put_##table, "INSERT INTO " #table " (" columns ") VALUES (" values ")");               \
-    DB_SQL(any_##table, "SELECT 1 FROM " #table " LIMIT 1")
+    DB_SQL(put_##table, "INSERT INTO " #table " (" columns ") VALUES (" values ")")
 
 #define V2 ":c0, :c1"
 #define V3 V2 ", :c2"
@@ -42,7 +41,7 @@ TABLE(period_mark, "month", "month, document_sha256, entry_key", V3);
 
 #define ROW(table, kinds)                                                                          \
     {                                                                                              \
-#table, kinds, &rows_of_##table, &put_##table, &any_##table                                \
+#table, kinds, &rows_of_##table, &put_##table                                              \
     }
 
 static const struct snapshot_table {
@@ -50,7 +49,6 @@ static const struct snapshot_table {
     const char *kinds;
     const struct db_sql *select;
     const struct db_sql *put;
-    const struct db_sql *any;
 } tables[] = {
     ROW(network, "itti"),       ROW(signing_key, "bibii"), ROW(network_policy, "ib"),
     ROW(member, "tb"),          ROW(charter, "ib"),        ROW(charter_acceptance, "tit"),
@@ -173,8 +171,8 @@ static void bind_value(struct query *query, size_t column, char kind, int64_t fe
     }
 }
 
-int view_snapshot_put(struct db *db, int64_t feed_no, const Passerelle__V1__SnapshotRow *row,
-                      struct fault *fault)
+static int put_row(struct db *db, int64_t feed_no, const Passerelle__V1__SnapshotRow *row,
+                   struct fault *fault)
 {
     const struct snapshot_table *table = table_of(row->table);
     int err = view_snapshot_check(row, fault);
@@ -189,13 +187,136 @@ int view_snapshot_put(struct db *db, int64_t feed_no, const Passerelle__V1__Snap
     return db_error(db, fault);
 }
 
-bool view_snapshot_fits(struct db *db)
+/* ---- parts ---- */
+
+DB_SQL(select_parts, "SELECT part_no, bytes FROM snapshot_part WHERE size = :size "
+                     "ORDER BY part_no");
+
+static int damaged(struct fault *fault)
 {
-    bool empty = true;
-    for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
-        struct query *query = db_query(db, tables[t].any);
-        empty = empty && !query_next(query);
-        query_end(query);
+    return fault_set(fault, E_CORRUPT, "the snapshot of net that is kept here is damaged");
+}
+
+/* The next part, which must have that number; NULL with E_OK at the end. */
+static int next_part(struct query *query, int64_t number, struct arena *arena,
+                     const Passerelle__V1__GetSnapshotResponse **out, struct fault *fault)
+{
+    *out = NULL;
+    if (!query_next(query)) {
+        return E_OK;
     }
-    return empty;
+    bool in_order = query_int(query, 0) == number;
+    *out = !in_order ? NULL
+                     : wire_unpack_trusted(&passerelle__v1__get_snapshot_response__descriptor,
+                                           query_blob(query, 1), arena);
+    bool good = *out != NULL &&
+                (*out)->part_case ==
+                    (number == 0 ? PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_HEADER
+                                 : PASSERELLE__V1__GET_SNAPSHOT_RESPONSE__PART_CHUNK);
+    return good ? E_OK : damaged(fault);
+}
+
+int view_snapshot_header(struct db *db, uint64_t size, struct arena *arena,
+                         const Passerelle__V1__SnapshotHeader **out, struct fault *fault)
+{
+    const Passerelle__V1__GetSnapshotResponse *part;
+    struct query *query = db_query(db, &select_parts);
+    query_bind_int(query, "size", (int64_t)size);
+    int err = next_part(query, 0, arena, &part, fault);
+    query_end(query);
+    err = err == E_OK ? db_error(db, fault) : err;
+    if (err == E_OK && part == NULL) {
+        return damaged(fault);
+    }
+    *out = err == E_OK ? part->header : NULL;
+    return err;
+}
+
+void view_snapshot_hash(struct sha256 *hash, struct view row)
+{
+    uint8_t head[4] = {(uint8_t)(row.len >> 24), (uint8_t)(row.len >> 16), (uint8_t)(row.len >> 8),
+                       (uint8_t)row.len};
+    sha256_add(hash, head, sizeof head);
+    sha256_add(hash, row.data, row.len);
+}
+
+struct row_work {
+    struct db *db;
+    int64_t feed_no;
+    struct sha256 hash;
+    struct buf bytes;
+    uint64_t count;
+};
+
+static int hash_one(struct row_work *w, const Passerelle__V1__SnapshotRow *row, struct fault *fault)
+{
+    buf_clear(&w->bytes);
+    wire_pack(&w->bytes, &row->base);
+    view_snapshot_hash(&w->hash, buf_content(&w->bytes));
+    w->count++;
+    return view_snapshot_check(row, fault);
+}
+
+static int put_one(struct row_work *w, const Passerelle__V1__SnapshotRow *row, struct fault *fault)
+{
+    return put_row(w->db, w->feed_no, row, fault);
+}
+
+static int each_row(struct row_work *w, uint64_t size,
+                    int (*each)(struct row_work *w, const Passerelle__V1__SnapshotRow *row,
+                                struct fault *fault),
+                    struct fault *fault)
+{
+    struct arena arena = ARENA_INIT;
+    const Passerelle__V1__GetSnapshotResponse *part = NULL;
+    struct query *query = db_query(w->db, &select_parts);
+    query_bind_int(query, "size", (int64_t)size);
+    int err = next_part(query, 0, &arena, &part, fault);
+    for (int64_t number = 1; err == E_OK && part != NULL; number++) {
+        arena_clear(&arena);
+        err = next_part(query, number, &arena, &part, fault);
+        for (size_t i = 0; err == E_OK && part != NULL && i < part->chunk->n_rows; i++) {
+            err = each(w, part->chunk->rows[i], fault);
+        }
+    }
+    query_end(query);
+    arena_release(&arena);
+    return err == E_OK ? db_error(w->db, fault) : err;
+}
+
+int view_snapshot_verify(struct db *db, uint64_t size, struct fault *fault)
+{
+    struct row_work w = {.db = db};
+    struct arena arena = ARENA_INIT;
+    const Passerelle__V1__SnapshotHeader *header;
+    uint8_t digest[SHA256_LEN];
+    sha256_init(&w.hash);
+    int err = view_snapshot_header(db, size, &arena, &header, fault);
+    err = err == E_OK ? each_row(&w, size, hash_one, fault) : err;
+    sha256_end(&w.hash, digest);
+    if (err == E_OK &&
+        (w.count != header->rows ||
+         !view_equal(wire_view(header->digest), view_bytes(digest, sizeof digest)))) {
+        err = fault_set(fault, E_SIGNATURE,
+                        "the rows of the snapshot of net are not those that the hub signed");
+    }
+    buf_release(&w.bytes);
+    arena_release(&arena);
+    return err;
+}
+
+/* Visits of passes that this site had not heard of, as the entries of these passes would. */
+DB_SQL(name_visits, "UPDATE visit SET holder_id = (SELECT holder_id FROM pass WHERE "
+                    "pass.pass_id = visit.pass_id) WHERE holder_id = '' AND "
+                    "pass_id IN (SELECT pass_id FROM pass)");
+
+int view_snapshot_load(struct db *db, uint64_t size, int64_t feed_no, struct fault *fault)
+{
+    struct row_work w = {.db = db, .feed_no = feed_no};
+    int err = each_row(&w, size, put_one, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    query_run(db_query(db, &name_visits));
+    return db_error(db, fault);
 }
