@@ -59,8 +59,10 @@ def cli_json(*words, **how):
 class Hub:
     """A daemon that runs. What it logs is read all the time: a full pipe would stop it."""
 
-    def __init__(self, folder, ready=True):
-        self.process = subprocess.Popen([daemon, "run", folder], stderr=subprocess.PIPE, text=True)
+    def __init__(self, folder, ready=True, before=(), log=None):
+        """`before`: words in front of the command; `log`: an open file that gets the lines too."""
+        self.process = subprocess.Popen([*before, daemon, "run", folder], stderr=subprocess.PIPE, text=True)
+        self.log = log
         atexit.register(self.process.kill)  # whatever becomes of the scenario
         self.folder, self.lines, self.url, self.ended = folder, [], None, False
         self.news = threading.Condition()
@@ -77,6 +79,8 @@ class Hub:
             with self.news:
                 self.lines.append(line)
                 self.news.notify_all()
+            if self.log:
+                self.log.write(line)
         with self.news:
             self.ended = True
             self.news.notify_all()

@@ -1,0 +1,58 @@
+"""Receipts and proofs checked without our code: C2SP signed-note, tlog-checkpoint and tlog-cosignature, and the
+inclusion proof of RFC 9162, 2.1.3."""
+import base64
+import hashlib
+
+import phone
+
+
+def _node(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def _signed(vkey, text, lines):
+    """Whether that key is among the signers; ValueError when a line of its is wrong."""
+    name, key_id, key = vkey.split("+", 2)
+    key = base64.b64decode(key)
+    found = False
+    for line in lines:
+        dash, who, signature = line.split(" ", 2)
+        raw = base64.b64decode(signature)
+        if dash != "—" or who != name or raw[:4].hex() != key_id:
+            continue
+        message, raw = text.encode(), raw[4:]
+        if key[0] == 4:
+            when, raw = int.from_bytes(raw[:8], "big"), raw[8:]
+            message = f"cosignature/v1\ntime {when}\n{text}".encode()
+        if not phone.verifies(key[1:], message, raw):
+            raise ValueError(f"the signature of {name} is wrong")
+        found = True
+    return found
+
+
+def open_receipt(note, *vkeys):
+    """(origin, size, root) of a checkpoint that all these keys have signed; ValueError for any other."""
+    text, _, rest = note.partition("\n\n")
+    text += "\n"
+    for vkey in vkeys:
+        if not _signed(vkey, text, rest.splitlines()):
+            raise ValueError(f"{vkey.split('+')[0]} did not sign")
+    origin, size, root = text.splitlines()[:3]
+    return origin, int(size), base64.b64decode(root)
+
+
+def is_included(proof, root):
+    """Whether a GetInclusionProofResponse, as JSON, leads to the root."""
+    at, last = int(proof.get("index", 0)), int(proof["size"]) - 1
+    value = base64.b64decode(proof["leafHash"])
+    for one in map(base64.b64decode, proof.get("hashes", [])):
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            value = _node(one, value)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            value = _node(value, one)
+        at, last = at >> 1, last >> 1
+    return last == 0 and value == root
