@@ -9,16 +9,11 @@
  * It is written as DIR.part, page by page. `resume` there says how far it came: each page is on the
  * disk before it counts, so that a run that was stopped goes on. The folder gets its name at the
  * end, whole. The same close gives the same bytes. */
-#define _GNU_SOURCE /* syncfs */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/folder.h"
 #include "core/close/result_json.h"
 #include "core/paper/french.h"
 #include "core/paper/letters.h"
@@ -27,7 +22,6 @@
 
 #define FORMAT(name) PASSERELLE__V1__INVOICE_FORMAT__INVOICE_FORMAT_##name
 #define KIND_EMPLOYER PASSERELLE__V1__DOCUMENT_KIND__DOCUMENT_KIND_EMPLOYER_INVOICE
-#define RESUME "resume"
 
 static const struct {
     Passerelle__V1__InvoiceFormat format;
@@ -44,80 +38,10 @@ struct export
     struct cli *cli;
     const char *month;
     const char *party; /* "": all that the credential sees */
-    const char *dir;
-    const char *part; /* where it is written */
+    struct folder folder;
     const Passerelle__V1__ListInvoicesResponse *all; /* without files */
     char state[SHA256_LEN * 2 + 1];                  /* of what is exported: see state_take() */
-    struct buf text;                                 /* scratch */
 };
-
-/* ---- files ---- */
-
-static char *path_of(struct export *e, const char *fmt, ...) printf_like(2, 3);
-static char *path_of(struct export *e, const char *fmt, ...)
-{
-    char name[512];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(name, sizeof name, fmt, args);
-    va_end(args);
-    return arena_printf(&e->cli->arena, "%s/%s", e->part, name);
-}
-
-static int cannot(struct export *e, const char *path, int why)
-{
-    return cli_fail(CLI_FAILED,
-                    "%s cannot be written: %s; %s has no half file, and the same command goes on "
-                    "there",
-                    path, strerror(why), e->part);
-}
-
-/* The file whole, or not there. */
-static int file_write(struct export *e, const char *path, struct view content)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool whole = fd >= 0;
-    for (size_t at = 0; whole && at < content.len;) {
-        ssize_t put = write(fd, content.data + at, content.len - at);
-        whole = put > 0;
-        at += whole ? (size_t)put : 0;
-    }
-    int why = errno;
-    if (fd >= 0 && close(fd) != 0 && whole) {
-        whole = false;
-        why = errno;
-    }
-    if (!whole) {
-        unlink(path);
-    }
-    return whole ? CLI_OK : cannot(e, path, why);
-}
-
-static int folder_make(struct export *e, const char *path)
-{
-    return mkdir(path, 0755) == 0 || errno == EEXIST ? CLI_OK : cannot(e, path, errno);
-}
-
-/* Everything written so far is on the disk: one call for many small files. */
-static int all_sync(struct export *e)
-{
-    int fd = open(e->part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && syncfs(fd) == 0;
-    int why = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return synced ? CLI_OK : cannot(e, e->part, why);
-}
-
-/* Names come from the hub: nothing of them leads out of the folder. */
-static bool is_name(const char *text)
-{
-    static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                  "+-_";
-    size_t len = strlen(text);
-    return len >= 1 && len <= 64 && strspn(text, allowed) == len;
-}
 
 /* ---- what is there ---- */
 
@@ -146,14 +70,14 @@ static int ask(struct export *e, bool files, const char *token,
 static void state_take(struct export *e)
 {
     uint8_t hash[SHA256_LEN];
-    buf_clear(&e->text);
-    buf_printf(&e->text, "%s\n%s\n", e->month, e->party);
+    buf_clear(&e->folder.text);
+    buf_printf(&e->folder.text, "%s\n%s\n", e->month, e->party);
     for (size_t i = 0; i < e->all->n_invoices; i++) {
         const Passerelle__V1__Invoice *one = e->all->invoices[i];
-        buf_printf(&e->text, "%s\n", one->number);
-        buf_view(&e->text, wire_view(one->cii_sha256));
+        buf_printf(&e->folder.text, "%s\n", one->number);
+        buf_view(&e->folder.text, wire_view(one->cii_sha256));
     }
-    sha256(buf_content(&e->text), hash);
+    sha256(buf_content(&e->folder.text), hash);
     text_to_hex(hash, sizeof hash, e->state);
 }
 
@@ -164,7 +88,7 @@ static const char *resume_read(struct export *e)
     struct view line;
     struct view rest;
     struct view state;
-    const char *path = path_of(e, RESUME);
+    const char *path = folder_path(&e->folder, FOLDER_RESUME);
     if (access(path, F_OK) != 0) {
         return "";
     }
@@ -177,14 +101,7 @@ static const char *resume_read(struct export *e)
 
 static int resume_write(struct export *e, const char *token)
 {
-    char *path = path_of(e, RESUME);
-    char *fresh = path_of(e, RESUME ".new");
-    char *line = arena_printf(&e->cli->arena, "%s %s\n", e->state, token);
-    int status = file_write(e, fresh, view_of(line));
-    if (status == CLI_OK && rename(fresh, path) != 0) {
-        status = cannot(e, path, errno);
-    }
-    return status;
+    return folder_resume(&e->folder, arena_printf(&e->cli->arena, "%s %s\n", e->state, token));
 }
 
 /* ---- invoices ---- */
@@ -205,19 +122,19 @@ static const char *buyer_folder(struct export *e, const Passerelle__V1__Invoice 
 static int file_share(struct export *e, const char *from, const char *to, struct view content)
 {
     unlink(to);
-    return link(from, to) == 0 ? CLI_OK : file_write(e, to, content);
+    return link(from, to) == 0 ? CLI_OK : folder_write(&e->folder, to, content);
 }
 
 static int invoice_write(struct export *e, const Passerelle__V1__Invoice *invoice)
 {
-    if (!is_name(invoice->number) || !is_name(invoice->seller_member_id) ||
-        !is_name(invoice->buyer_id)) {
+    if (!folder_is_name(invoice->number) || !folder_is_name(invoice->seller_member_id) ||
+        !folder_is_name(invoice->buyer_id)) {
         return cli_fail(CLI_FAILED, "the hub sent a number or an id that is none");
     }
     const char *folders[] = {seller_folder(e, invoice), buyer_folder(e, invoice)};
     int status = CLI_OK;
     for (size_t i = 0; i < ARRAY_LEN(folders) && status == CLI_OK; i++) {
-        status = folder_make(e, path_of(e, "%s", folders[i]));
+        status = folder_make(&e->folder, folder_path(&e->folder, "%s", folders[i]));
     }
     for (size_t i = 0; i < invoice->n_files && status == CLI_OK; i++) {
         const Passerelle__V1__InvoiceFile *file = invoice->files[i];
@@ -226,9 +143,11 @@ static int invoice_write(struct export *e, const Passerelle__V1__Invoice *invoic
                 continue;
             }
             struct view content = wire_view(file->content);
-            char *path = path_of(e, "%s/%s.%s", folders[0], invoice->number, forms[k].suffix);
-            char *other = path_of(e, "%s/%s.%s", folders[1], invoice->number, forms[k].suffix);
-            status = file_write(e, path, content);
+            char *path =
+                folder_path(&e->folder, "%s/%s.%s", folders[0], invoice->number, forms[k].suffix);
+            char *other =
+                folder_path(&e->folder, "%s/%s.%s", folders[1], invoice->number, forms[k].suffix);
+            status = folder_write(&e->folder, path, content);
             if (status == CLI_OK && strcmp(path, other) != 0) {
                 status = file_share(e, path, other, content);
             }
@@ -252,7 +171,7 @@ static int page_write(struct export *e, char **token, size_t *done)
         *done += page->n_invoices;
         snprintf(next, sizeof next, "%s",
                  page->next_page_token[0] != '\0' ? page->next_page_token : "end");
-        status = all_sync(e);
+        status = folder_sync(&e->folder);
     }
     if (status == CLI_OK) {
         status = resume_write(e, next);
@@ -295,10 +214,9 @@ static int settlement_write(struct export *e)
     Passerelle__V1__GetPeriodRequest *request =
         wire_new(&cli->arena, &passerelle__v1__get_period_request__descriptor);
     request->month = wire_string(&cli->arena, view_of(e->month));
-    enum code code = peer_call_patiently(cli_peer(cli, &status), "passerelle.v1.SettlementService",
-                                         "GetPeriod", &request->base,
-                                         &passerelle__v1__get_period_response__descriptor,
-                                         &cli->arena, &answer, &error, 30000);
+    enum code code = peer_call_patiently(
+        cli_peer(cli, &status), "passerelle.v1.SettlementService", "GetPeriod", &request->base,
+        &passerelle__v1__get_period_response__descriptor, &cli->arena, &answer, &error, 30000);
     if (code == CODE_PERMISSION_DENIED) {
         return CLI_OK;
     }
@@ -309,12 +227,13 @@ static int settlement_write(struct export *e)
     if (response->document == NULL) {
         return cli_fail(CLI_FAILED, "the hub gave no settlement document");
     }
-    buf_clear(&e->text);
-    document_json(response->document, &e->text);
-    status = file_write(e, path_of(e, "settlement-%s.json", e->month), buf_content(&e->text));
+    buf_clear(&e->folder.text);
+    document_json(response->document, &e->folder.text);
+    status = folder_write(&e->folder, folder_path(&e->folder, "settlement-%s.json", e->month),
+                          buf_content(&e->folder.text));
     if (status == CLI_OK) {
-        status = file_write(e, path_of(e, "settlement-%s.pb", e->month),
-                            wire_pack_arena(&cli->arena, &response->document->base));
+        status = folder_write(&e->folder, folder_path(&e->folder, "settlement-%s.pb", e->month),
+                              wire_pack_arena(&cli->arena, &response->document->base));
     }
     return status;
 }
@@ -328,7 +247,7 @@ static const char *title_of(const Passerelle__V1__Invoice *one)
 
 static void row_write(struct export *e, const Passerelle__V1__Invoice *one)
 {
-    struct buf *out = &e->text;
+    struct buf *out = &e->folder.text;
     const int64_t amounts[] = {one->net_cents, one->vat_cents, one->gross_cents,
                                one->payable_cents};
     const char *folder = seller_folder(e, one);
@@ -359,7 +278,7 @@ static void row_write(struct export *e, const Passerelle__V1__Invoice *one)
 
 static int index_write(struct export *e)
 {
-    struct buf *out = &e->text;
+    struct buf *out = &e->folder.text;
     struct month month;
     char text[FRENCH_TEXT_MAX] = "";
     if (month_parse(view_of(e->month), &month) == E_OK) {
@@ -384,141 +303,36 @@ static int index_write(struct export *e)
         row_write(e, e->all->invoices[i]);
     }
     buf_text(out, "</tbody></table></body></html>\n");
-    return file_write(e, path_of(e, "index.html"), buf_content(out));
-}
-
-struct file_names {
-    char **all;
-    size_t count, alloc;
-};
-
-static int names_compare(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-/* Names of all files below a folder, behind its own. */
-static int names_take(struct export *e, const char *folder, struct file_names *out)
-{
-    char *path = folder[0] == '\0' ? arena_string(&e->cli->arena, view_of(e->part))
-                                   : path_of(e, "%s", folder);
-    DIR *listing = opendir(path);
-    if (listing == NULL) {
-        return cannot(e, path, errno);
-    }
-    int status = CLI_OK;
-    const struct dirent *item;
-    while (status == CLI_OK && (item = readdir(listing)) != NULL) {
-        struct stat about;
-        if (item->d_name[0] == '.') {
-            continue;
-        }
-        char *name = folder[0] == '\0'
-                         ? arena_string(&e->cli->arena, view_of(item->d_name))
-                         : arena_printf(&e->cli->arena, "%s/%s", folder, item->d_name);
-        if (stat(path_of(e, "%s", name), &about) != 0) {
-            status = cannot(e, name, errno);
-        } else if (S_ISDIR(about.st_mode)) {
-            status = names_take(e, name, out);
-        } else if (strcmp(name, RESUME) != 0 && strcmp(name, "SHA256SUMS") != 0) {
-            if (out->count == out->alloc) {
-                out->alloc = out->alloc == 0 ? 256 : out->alloc * 2;
-                out->all = xrealloc(out->all, out->alloc, sizeof *out->all);
-            }
-            out->all[out->count++] = name;
-        }
-    }
-    closedir(listing);
-    return status;
-}
-
-static int file_hash(struct export *e, const char *name, char hex[static SHA256_LEN * 2 + 1])
-{
-    static char block[1 << 16];
-    char *path = path_of(e, "%s", name);
-    uint8_t hash[SHA256_LEN];
-    struct sha256 sha;
-    sha256_init(&sha);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : 0;
-    while (fd >= 0 && (got = read(fd, block, sizeof block)) > 0) {
-        sha256_add(&sha, block, (size_t)got);
-    }
-    int why = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    sha256_end(&sha, hash);
-    text_to_hex(hash, sizeof hash, hex);
-    return got < 0 ? cli_fail(CLI_FAILED, "%s cannot be read: %s", path, strerror(why)) : CLI_OK;
-}
-
-static int sums_write(struct export *e, size_t *files)
-{
-    struct file_names names = {0};
-    int status = names_take(e, "", &names);
-    if (names.count > 0) {
-        qsort(names.all, names.count, sizeof *names.all, names_compare);
-    }
-    buf_clear(&e->text);
-    for (size_t i = 0; i < names.count && status == CLI_OK; i++) {
-        char hex[SHA256_LEN * 2 + 1];
-        cli_progress(e->cli, "summing up", i, names.count);
-        status = file_hash(e, names.all[i], hex);
-        buf_printf(&e->text, "%s  %s\n", hex, names.all[i]);
-    }
-    cli_progress_end(e->cli);
-    *files = names.count + 1;
-    free(names.all);
-    return status == CLI_OK
-               ? file_write(e, path_of(e, "SHA256SUMS"), buf_content(&e->text))
-               : status;
-}
-
-/* The folder gets its name, and so does its parent know. */
-static int name_give(struct export *e)
-{
-    int status = all_sync(e);
-    if (status == CLI_OK && unlink(path_of(e, RESUME)) != 0) {
-        status = cannot(e, RESUME, errno);
-    }
-    if (status == CLI_OK && rename(e->part, e->dir) != 0) {
-        status = cannot(e, e->dir, errno);
-    }
-    int fd = status == CLI_OK ? open(e->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        status = syncfs(fd) == 0 ? CLI_OK : cannot(e, e->dir, errno);
-        close(fd);
-    }
-    return status;
+    return folder_write(&e->folder, folder_path(&e->folder, "index.html"), buf_content(out));
 }
 
 static int run(struct export *e)
 {
-    static const char *const folders[] = {"", "members", "employers"};
+    static const char *const folders[] = {"members", "employers"};
     size_t files = 0;
     int status = ask(e, false, "", &e->all);
     if (status != CLI_OK) {
         return status;
     }
     state_take(e);
+    status = folder_make(&e->folder, e->folder.part);
     for (size_t i = 0; i < ARRAY_LEN(folders) && status == CLI_OK; i++) {
-        status = folder_make(e, i == 0 ? e->part : path_of(e, "%s", folders[i]));
+        status = folder_make(&e->folder, folder_path(&e->folder, "%s", folders[i]));
     }
     const char *token = status == CLI_OK ? resume_read(e) : NULL;
     if (status == CLI_OK && token == NULL) {
-        status = cli_fail(CLI_FAILED, "%s is left from another export: remove it first", e->part);
+        status =
+            cli_fail(CLI_FAILED, "%s is left from another export: remove it first", e->folder.part);
     }
     if (status == CLI_OK) {
         status = invoices_write(e, arena_string(&e->cli->arena, view_of(token)));
     }
     status = status == CLI_OK ? settlement_write(e) : status;
     status = status == CLI_OK ? index_write(e) : status;
-    status = status == CLI_OK ? sums_write(e, &files) : status;
-    status = status == CLI_OK ? name_give(e) : status;
+    status = status == CLI_OK ? folder_end(&e->folder, &files) : status;
     if (status == CLI_OK && !e->cli->json) {
-        printf("%s: %zu documents of %s in %zu files; open %s/index.html\n", e->dir,
-               e->all->n_invoices, e->month, files, e->dir);
+        printf("%s: %zu documents of %s in %zu files; open %s/index.html\n", e->folder.dir,
+               e->all->n_invoices, e->month, files, e->folder.dir);
     } else if (status == CLI_OK) {
         printf("{\"documents\": %zu, \"files\": %zu}\n", e->all->n_invoices, files);
     }
@@ -533,21 +347,11 @@ int cmd_documents_export(struct cli *cli, const struct command *command, int arg
     if (status != CLI_OK || argc != 2) {
         return status != CLI_OK ? status : cli_usage(command, "which month, and where to?");
     }
-    char *dir = arena_string(&cli->arena, view_of(argv[1]));
-    size_t len = strlen(dir);
-    while (len > 1 && dir[len - 1] == '/') {
-        dir[--len] = '\0';
+    struct export e = {.cli = cli, .month = argv[0], .party = party};
+    status = folder_begin(&e.folder, cli, argv[1]);
+    if (status == CLI_OK) {
+        status = run(&e);
     }
-    if (access(dir, F_OK) == 0) {
-        return cli_fail(CLI_FAILED, "%s is there already: name a new folder", dir);
-    }
-    struct export e = {.cli = cli,
-                       .month = argv[0],
-                       .party = party,
-                       .dir = dir,
-                       .part = arena_printf(&cli->arena, "%s.part", dir),
-                       .text = BUF_INIT};
-    status = run(&e);
-    buf_release(&e.text);
+    folder_release(&e.folder);
     return status;
 }

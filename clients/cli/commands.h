@@ -25,6 +25,9 @@ command_run cmd_pass_qr;                            /* cmd_pass_qr.c */
 command_run cmd_certificate_issue, cmd_key_create;  /* cmd_credential.c */
 command_run cmd_holder_import, cmd_policy_set;      /* cmd_employer.c, cmd_network.c */
 command_run cmd_fec_check;                          /* cmd_fec.c */
+command_run cmd_fec_export;                         /* cmd_accounts.c */
+command_run cmd_fec_chart, cmd_fec_chart_set;       /* cmd_accounts.c */
+command_run cmd_fec_openings, cmd_fec_openings_set; /* cmd_accounts.c */
 command_run cmd_status;                             /* cmd_status.c */
 command_run cmd_completion;                         /* cmd_completion.c */
 

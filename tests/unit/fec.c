@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "core/close/document.h"
 #include "core/fec/check.h"
-#include "core/fec/fec.h"
+#include "core/fec/opening.h"
 #include "stride.h"
 #include "tests/lib/reference.h"
 
@@ -140,7 +140,10 @@ START_TEST(reference_positions)
                 own[count++] =
                     (struct fec_carnet){arena_string(&arena, roster->carnet_ids.ids[i]),
                                         arena_string(&arena, roster->employer_ids.ids[employer]),
-                                        carnet->price, carnet->units, carnet->last_day};
+                                        carnet->price,
+                                        carnet->units,
+                                        carnet->last_day,
+                                        carnet->bought_on};
             }
         }
         struct fec_input in = {.member_id = arena_string(&arena, roster->member_ids.ids[m]),
@@ -301,9 +304,12 @@ static void world_make(struct world *w, uint64_t seed)
     for (size_t i = 0; i < MONTHS; i++) {
         month_make(w, i, (struct month){first.number + (int32_t)i});
     }
-    w->carnets[0] = (struct fec_carnet){"c1", "e1", CENTS(1000), 3, day("2027-06-15")};
-    w->carnets[1] = (struct fec_carnet){"old", "e1", CENTS(700), 10, day("2026-12-31")};
-    w->carnets[2] = (struct fec_carnet){"dead", "e1", CENTS(999), 10, day("2026-10-31")};
+    w->carnets[0] =
+        (struct fec_carnet){"c1", "e1", CENTS(1000), 3, day("2027-06-15"), day("2026-11-16")};
+    w->carnets[1] =
+        (struct fec_carnet){"old", "e1", CENTS(700), 10, day("2026-12-31"), day("2026-07-01")};
+    w->carnets[2] =
+        (struct fec_carnet){"dead", "e1", CENTS(999), 10, day("2026-10-31"), day("2026-05-01")};
 }
 
 static void releases_make(struct world *w)
@@ -562,6 +568,94 @@ START_TEST(charts)
 }
 END_TEST
 
+START_TEST(opening_balances)
+{
+#define HEAD "account,label,aux,aux_label,debit_cents,credit_cents\n"
+    static const struct {
+        const char *csv, *says;
+    } rows[] = {
+        {HEAD "512000,Banque,,,1700,\n411000,Clients,998,ACME,300,\n487000,Carnets,,,,2000\n",
+         NULL},
+        {"credit_cents,label,debit_cents,account\n,Banque,5,512000\n5,Capital,,101000\n", NULL},
+        {HEAD, NULL},
+        {"", "line 1: the columns account"},
+        {"account,label\n", "debit_cents"},
+        {HEAD "812000,B,,,5,\n", "line 2: '812000' is no account"},
+        {HEAD "512000,,,,5,\n", "line 2: labels"},
+        {HEAD "411000,C,998,,5,\n", "line 2: labels"},
+        {HEAD "512000,B,,,5,5\n", "line 2: write whole cents"},
+        {HEAD "512000,B,,,,\n", "line 2: write whole cents"},
+        {HEAD "512000,B,,,5.10,\n", "line 2: write whole cents"},
+        {HEAD "512000,B,,,0,\n", "line 2: the balance of 512000 is 0"},
+        {HEAD "512000,B,,,1701,\n487000,C,,,,1700\n", "are 0.01 EUR, not 0"},
+    };
+    struct arena arena = ARENA_INIT;
+    struct buf again = BUF_INIT;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fault fault = FAULT_NONE;
+        struct fec_opening *read;
+        size_t count;
+        int err = fec_openings_read(view_of(rows[i].csv), &arena, &read, &count, &fault);
+        ck_assert_msg((err == E_OK) == (rows[i].says == NULL), "%zu: %s", i, fault.text);
+        ck_assert_msg(rows[i].says == NULL || strstr(fault.text, rows[i].says) != NULL, "%s",
+                      fault.text);
+        if (i == 0) {
+            ck_assert_uint_eq(count, 3);
+            fec_openings_write(read, count, &again);
+            ck_assert(view_is(buf_content(&again), rows[0].csv));
+        }
+    }
+    buf_release(&again);
+    arena_release(&arena);
+#undef HEAD
+}
+END_TEST
+
+/* Carnets sold before the first close count whole, unless they ended before or are told already. */
+START_TEST(carnets_of_before)
+{
+    struct world w;
+    struct fec_opening out[2];
+    size_t added;
+    struct month first = month_of(day("2026-11-01"));
+    world_make(&w, 7);
+    ck_assert_int_eq(fec_openings_of_carnets(&fec_chart_default, w.carnets, CARNETS, first, NULL, 0,
+                                             out, &added),
+                     E_OK);
+    ck_assert_uint_eq(added, 2); /* "old" alone: one is sold later, one was dead */
+    ck_assert(view_is(out[0].account, "512000") && view_is(out[1].account, "487000"));
+    ck_assert_int_eq(out[0].amount.cents, 700);
+    ck_assert_int_eq(out[1].amount.cents, -700);
+    ck_assert_int_eq(fec_openings_of_carnets(&fec_chart_default, w.carnets, CARNETS, first,
+                                             openings, ARRAY_LEN(openings), out, &added),
+                     E_OK);
+    ck_assert_uint_eq(added, 0);
+    w.carnets[0].price = CENTS(INT64_MAX);
+    w.carnets[0].bought_on = w.carnets[1].bought_on;
+    ck_assert_int_eq(fec_openings_of_carnets(&fec_chart_default, w.carnets, CARNETS, first, NULL, 0,
+                                             out, &added),
+                     E_OVERFLOW);
+    arena_release(&w.arena);
+}
+END_TEST
+
+/* What carnets cost stands on the bank's account with their invoice, and is owed by nobody. */
+START_TEST(carnets_are_paid)
+{
+    struct world w;
+    struct fec fec;
+    world_make(&w, 7);
+    w.payment_count = 0;
+    year_holds(&w, "2026-01-01", "2026-11-30", &fec);
+    const Passerelle__V1__Document *invoice = w.closes[0].document->documents[0];
+    const Passerelle__V1__Document *credit = w.closes[0].document->documents[1];
+    ck_assert_int_eq(fec_balance(&fec, VIEW_LIT("512000"), VIEW_NONE).cents, 1700 + 1000);
+    ck_assert_int_eq(fec_balance(&fec, VIEW_LIT("411000"), VIEW_LIT("e1")).cents,
+                     invoice->gross_cents + credit->gross_cents - 1000);
+    arena_release(&w.arena);
+}
+END_TEST
+
 /* The file that is given to members as a start is the default. */
 START_TEST(chart_to_start_from)
 {
@@ -748,6 +842,9 @@ int main(void)
     tcase_add_test(cases, the_file_itself);
     tcase_add_test(cases, what_cannot_be_made);
     tcase_add_test(cases, charts);
+    tcase_add_test(cases, opening_balances);
+    tcase_add_test(cases, carnets_of_before);
+    tcase_add_test(cases, carnets_are_paid);
     tcase_add_test(cases, chart_to_start_from);
     tcase_add_test(cases, rules);
     tcase_add_test(cases, other_forms);

@@ -40,6 +40,7 @@ static const struct entry_kind kinds[] = {
     KIND(DISPUTE_RESOLVED, "dispute_resolved", ENTRY_IN_BOOKS, dispute_resolved),
     KIND(INVOICES_NUMBERED, "invoices_numbered", ENTRY_IN_BOOKS, invoices_numbered),
     KIND(INVOICE_RECORDED, "invoice_recorded", ENTRY_IN_BOOKS, invoice_recorded),
+    KIND(CHART_PUT, "chart_put", ENTRY_IN_BOOKS, chart),
     KIND(VISIT_OPENED, "visit_opened", ENTRY_IN_SITE, visit_opened),
     KIND(VISIT_CLOSED, "visit_closed", ENTRY_IN_SITE, visit_closed),
     KIND(VISIT_VOIDED, "visit_voided", ENTRY_IN_SITE, visit_voided),

@@ -31,6 +31,7 @@ const struct fec_chart fec_chart_default = {{
     [FEC_VAT_COLLECTED] = ACCOUNT("445710", "TVA collectée"),
     [FEC_VAT_PAID] = ACCOUNT("445660", "TVA déductible"),
     [FEC_BANK] = ACCOUNT("512000", "Banque"),
+    [FEC_CARNETS_PAID] = ACCOUNT("512000", "Banque"),
     [FEC_PROFIT] = ACCOUNT("120000", "Résultat des exercices précédents (bénéfice)"),
     [FEC_LOSS] = ACCOUNT("129000", "Résultat des exercices précédents (perte)"),
 }};
@@ -53,6 +54,7 @@ static const char *const key_names[] = {
     [FEC_VAT_COLLECTED] = "vat_collected",
     [FEC_VAT_PAID] = "vat_paid",
     [FEC_BANK] = "bank",
+    [FEC_CARNETS_PAID] = "carnets_paid",
     [FEC_PROFIT] = "profit",
     [FEC_LOSS] = "loss",
 };
@@ -63,7 +65,7 @@ const char *fec_key_name(enum fec_key key)
     return key_names[key];
 }
 
-static bool is_account(struct view text)
+bool fec_is_account(struct view text)
 {
     bool good = text.len >= 3 && text.len <= FEC_ACCOUNT_MAX;
     for (size_t i = 0; good && i < text.len; i++) {
@@ -74,36 +76,60 @@ static bool is_account(struct view text)
     return good && text.data[0] >= '1' && text.data[0] <= '7';
 }
 
-static int take_row(struct fec_chart *chart, bool *seen, size_t line, struct view key,
-                    struct view account, struct view label, struct arena *arena,
-                    struct fault *fault)
+bool fec_is_label(struct view text)
 {
-    for (size_t i = 0; i < FEC_KEY_COUNT; i++) {
-        if (!view_is(key, key_names[i])) {
-            continue;
+    return text.len > 0 && text_length(text) <= FEC_LABEL_MAX && text_is_printable(text);
+}
+
+static struct view shown(struct view text)
+{
+    return view_slice(text, 0, 40);
+}
+
+static bool key_find(struct view key, size_t *out)
+{
+    for (*out = 0; *out < FEC_KEY_COUNT; ++*out) {
+        if (view_is(key, key_names[*out])) {
+            return true;
         }
-        if (seen[i]) {
-            return fault_set(fault, E_INVALID, "line %zu: %s stands there twice", line,
-                             key_names[i]);
-        }
-        if (!is_account(account)) {
-            return fault_set(fault, E_INVALID,
-                             "line %zu: '%.*s' is no account: three digits (class 1 to 7), then "
-                             "digits or letters",
-                             line, (int)(account.len < 40 ? account.len : 40), account.data);
-        }
-        if (label.len == 0 || text_length(label) > FEC_LABEL_MAX || !text_is_printable(label)) {
-            return fault_set(fault, E_INVALID,
-                             "line %zu: the label must have 1 to %d letters and no tab", line,
-                             FEC_LABEL_MAX);
-        }
-        seen[i] = true;
-        chart->accounts[i] =
-            (struct fec_account){arena_copy(arena, account), arena_copy(arena, label)};
-        return E_OK;
     }
-    return fault_set(fault, E_INVALID, "line %zu: there is no key '%.*s'", line,
-                     (int)(key.len < 40 ? key.len : 40), key.data);
+    return false;
+}
+
+int fec_chart_set(struct fec_chart *chart, struct view key, struct view account, struct view label,
+                  struct fault *fault)
+{
+    size_t at;
+    if (!key_find(key, &at)) {
+        return fault_set(fault, E_INVALID, "there is no key '%.*s'", VIEW_FMT(shown(key)));
+    }
+    if (!fec_is_account(account)) {
+        return fault_set(fault, E_INVALID,
+                         "'%.*s' is no account: three digits (class 1 to 7), then digits or "
+                         "letters",
+                         VIEW_FMT(shown(account)));
+    }
+    if (!fec_is_label(label)) {
+        return fault_set(fault, E_INVALID, "the label must have 1 to %d letters and no tab",
+                         FEC_LABEL_MAX);
+    }
+    chart->accounts[at] = (struct fec_account){account, label};
+    return E_OK;
+}
+
+static int take_row(struct fec_chart *chart, bool *seen, struct view key, struct view account,
+                    struct view label, struct arena *arena, struct fault *fault)
+{
+    size_t at;
+    if (key_find(key, &at) && seen[at]) {
+        return fault_set(fault, E_INVALID, "%s stands there twice", key_names[at]);
+    }
+    int err =
+        fec_chart_set(chart, key, arena_copy(arena, account), arena_copy(arena, label), fault);
+    if (err == E_OK) {
+        seen[at] = true;
+    }
+    return err;
 }
 
 int fec_chart_read(struct view csv, struct arena *arena, struct fec_chart *out, struct fault *fault)
@@ -122,9 +148,12 @@ int fec_chart_read(struct view csv, struct arena *arena, struct fec_chart *out, 
     }
     int err = got < 0 ? got : csv_header_match(&row, columns, ARRAY_LEN(columns), map, fault);
     while (err == E_OK && (got = csv_next(&reader, &row, fault)) == 1) {
-        err = take_row(&chart, seen, row.line, view_trim(csv_field(&row, map[0])),
+        err = take_row(&chart, seen, view_trim(csv_field(&row, map[0])),
                        view_trim(csv_field(&row, map[1])), view_trim(csv_field(&row, map[2])),
                        arena, fault);
+        if (err != E_OK) {
+            fault_prefix(fault, "line %zu", row.line);
+        }
     }
     err = err == E_OK && got < 0 ? got : err;
     if (err == E_OK) {

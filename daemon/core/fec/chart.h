@@ -25,10 +25,11 @@ enum fec_key {
     FEC_VAT_COLLECTED,
     FEC_VAT_PAID,
     FEC_BANK,
+    FEC_CARNETS_PAID, /* where the money for carnets came, when they were bought */
     FEC_PROFIT, /* result of earlier years, above 0 */
     FEC_LOSS,   /* and below */
 };
-enum { FEC_KEY_COUNT = 19, FEC_ACCOUNT_MAX = 20, FEC_LABEL_MAX = 100 };
+enum { FEC_KEY_COUNT = 20, FEC_ACCOUNT_MAX = 20, FEC_LABEL_MAX = 100 };
 
 struct fec_account {
     struct view number; /* at least three digits first */
@@ -43,8 +44,18 @@ extern const struct fec_chart fec_chart_default;
 /* "employers"; the keys of the CSV. */
 const char *fec_key_name(enum fec_key key);
 
+/* Sets the account of a key; texts are borrowed. E_INVALID with a sentence: an unknown key, an
+ * account that is no account, a label that is empty. */
+must_check int fec_chart_set(struct fec_chart *chart, struct view key, struct view account,
+                             struct view label, struct fault *fault);
+
+/* Whether it can be an account: three digits (class 1 to 7), then digits or letters; a name of
+ * accounts: 1 to FEC_LABEL_MAX letters. */
+bool fec_is_account(struct view text);
+bool fec_is_label(struct view text);
+
 /* Starts from the default. Texts are in the arena. E_INVALID with a sentence that begins with the
- * line: an unknown key or one told twice, an account that is no account, a label that is empty. */
+ * line: what fec_chart_set() refuses, or a key told twice. */
 must_check int fec_chart_read(struct view csv, struct arena *arena, struct fec_chart *out,
                               struct fault *fault);
 

@@ -2,6 +2,9 @@
  * made of the closes and payments that the network knows, in the member's own chart of accounts,
  * and from the same lines a ledger and a trial balance, which therefore add up to it.
  *
+ * Carnets are paid when they are bought: that money is booked with their invoice. All else that
+ * moved is handed in as payments.
+ *
  * Everything up to the end of the year is handed in. What was booked before the year's first day
  * becomes its opening balances, with the results of earlier years in one account; accounts of
  * classes 6 and 7 are never closed by entries. Each entry balances, and so does the whole:
@@ -35,7 +38,7 @@ struct fec_close {
     struct day validated; /* ValidDate: the day of the close; not before `booked` */
 };
 
-/* Money that moved, of state confirmed. */
+/* Money that moved, of state confirmed; not what carnets cost. */
 struct fec_payment {
     struct day booked;      /* by the bank */
     struct view reference;  /* of the bank; empty: the end-to-end id stands in */
@@ -52,10 +55,12 @@ struct fec_carnet {
     struct cents price; /* net */
     uint32_t units;     /* at least 1 */
     struct day last_day;
+    struct day bought_on; /* for opening.h alone */
 };
 
 /* What stood on an account before all of that; debit above 0. They add up to 0. Units of carnets
- * that were sold before the first close earn too: what was deferred for them stands here. */
+ * that were sold before the first close earn too: what was deferred for them stands here
+ * (opening.h). */
 struct fec_opening {
     struct view account, label;
     struct view aux, aux_label; /* empty: none */

@@ -167,6 +167,30 @@ static void owe(struct making *m, enum fec_key key, const struct fec_party *part
     m->owed[m->owed_count++] = (struct owed){key, *party, cents};
 }
 
+/* What carnets cost was paid when they were bought (BT-113 of the invoice); a credit note gives
+ * nothing back by itself. */
+static void book_carnets_paid(struct making *m, const struct booking *b,
+                              const Passerelle__V1__Document *document,
+                              const struct fec_party *buyer, struct view piece, int64_t carnets)
+{
+    struct vat_rate rate = {(int32_t)document->vat_basis_points};
+    struct cents vat;
+    if (carnets <= 0 || m->error != E_OK) {
+        return;
+    }
+    if (cents_vat(CENTS(carnets), rate, &vat) != E_OK) {
+        wrong(m, E_CORRUPT, "the VAT of a document of the close is out of range");
+        return;
+    }
+    const char *label = arena_printf(m->arena, "Carnets payés à l'achat, %.*s, %.*s",
+                                     VIEW_FMT(piece), VIEW_FMT(buyer->name));
+    entry_begin(m, JOURNAL_BANK, b->close->booked, b->close->validated, piece, b->close->issued,
+                label);
+    debit(m, FEC_CARNETS_PAID, NULL, carnets + vat.cents);
+    debit(m, FEC_EMPLOYERS, buyer, -(carnets + vat.cents));
+    entry_end(m);
+}
+
 /* Amounts of credit notes are below 0 in the document: debits become credits by themselves. */
 static void book_sold(struct making *m, const struct booking *b, size_t i, enum fec_key owed,
                       enum fec_key earned)
@@ -190,6 +214,7 @@ static void book_sold(struct making *m, const struct booking *b, size_t i, enum 
     debit(m, FEC_CARNETS, NULL, -carnets);
     debit(m, FEC_VAT_COLLECTED, NULL, -document->vat_cents);
     entry_end(m);
+    book_carnets_paid(m, b, document, &buyer, piece, carnets);
 }
 
 static void book_bought(struct making *m, const struct booking *b, size_t i, enum fec_key owing,

@@ -6,10 +6,12 @@ import sys
 
 out, files = sys.argv[1], sys.argv[2:]
 rows = []
-for number, path in enumerate(files, 1):
+last = 0
+for path in files:
     name = os.path.basename(path).removesuffix(".sql")
-    if not re.fullmatch(f"{number:04d}_[a-z0-9_]+", name):
-        sys.exit(f"{path}: the next migration must be named {number:04d}_*.sql")
+    if not re.fullmatch("[0-9]{4}_[a-z0-9_]+", name) or int(name[:4]) <= last:
+        sys.exit(f"{path}: the next migration must be named NNNN_*.sql, with a number above {last}")
+    last = int(name[:4])
     lines = []
     for line in open(path, encoding="ascii"):
         text = line.rstrip("\n").replace("\\", "\\\\").replace('"', '\\"')

@@ -14,7 +14,7 @@ struct migration {
     const char *sql;  /* `@rowid` still to be replaced */
 };
 
-/* In order; migration i has number i + 1. */
+/* In order of their numbers; the version of a schema is how many of them it has had. */
 extern const struct migration migrations[];
 extern const size_t migration_count;
 

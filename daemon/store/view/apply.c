@@ -480,6 +480,17 @@ static void invoice_recorded(const struct application *a, const ProtobufCMessage
     query_run(query);
 }
 
+DB_SQL(put_chart, "INSERT INTO chart (member_id, record) VALUES (:member_id, :record) "
+                  "ON CONFLICT (member_id) DO UPDATE SET record = excluded.record");
+
+static void chart_put(const struct application *a, const ProtobufCMessage *message)
+{
+    struct query *query = db_query(a->db, &put_chart);
+    bind_id(query, "member_id", ((const Passerelle__V1__Chart *)message)->member_id);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+}
+
 DB_SQL(put_visit,
        "INSERT INTO visit (visit_key, last_key, feed_no, visit_id, holder_id, pass_id, resource, "
        "medium, source, state, day, in_utc_ms, out_utc_ms, auto_closed, tariff_version, line, "
@@ -681,6 +692,7 @@ static const struct {
     APPLIES(DISPUTE_RESOLVED, dispute_resolved),
     APPLIES(INVOICES_NUMBERED, invoices_numbered),
     APPLIES(INVOICE_RECORDED, invoice_recorded),
+    APPLIES(CHART_PUT, chart_put),
     APPLIES(VISIT_OPENED, visit_opened),
     APPLIES(VISIT_CLOSED, visit_closed),
     APPLIES(VISIT_VOIDED, visit_voided),

@@ -29,6 +29,7 @@ PROJECTION(period, "month");
 PROJECTION(period_cut, "month, feed_id");
 PROJECTION(invoice, "month, kind, seller_member_id, buyer_id, credit_note");
 PROJECTION(invoice_close, "month");
+PROJECTION(chart, "member_id");
 PROJECTION(visit, "visit_key");
 PROJECTION(hub_checkpoint_seen, "entry_key");
 
@@ -57,7 +58,8 @@ static const struct {
     BOOKS(carnet),       BOOKS(dispute),
     BOOKS(period),       BOOKS(period_cut),
     BOOKS(invoice),      BOOKS(invoice_close),
-    SITE(visit),         SITE(hub_checkpoint_seen),
+    BOOKS(chart),        SITE(visit),
+    SITE(hub_checkpoint_seen),
 };
 
 void view_drop_indexes(struct db *db, struct buf *again)

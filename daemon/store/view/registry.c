@@ -162,6 +162,15 @@ const Passerelle__V1__Carnet *registry_carnet(struct db *db, struct arena *arena
                                    arena);
 }
 
+DB_SQL(select_chart, "SELECT record FROM chart WHERE member_id = :id");
+
+const Passerelle__V1__Chart *registry_chart(struct db *db, struct arena *arena,
+                                            struct view member_id)
+{
+    return (const void *)one_by_id(db, &select_chart, &passerelle__v1__chart__descriptor, member_id,
+                                   arena);
+}
+
 DB_SQL(select_holder, "SELECT record FROM holder WHERE holder_id = :id");
 
 const Passerelle__V1__HolderPut *registry_holder(struct db *db, struct arena *arena, struct view id)

@@ -12,6 +12,7 @@
 #include "passerelle/v1/entries.pb-c.h"
 #include "passerelle/v1/network.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
+#include "passerelle/v1/settlement.pb-c.h"
 #include "store/db/db.h"
 
 /* ---- one thing by its id ---- */
@@ -39,6 +40,9 @@ const Passerelle__V1__EmployerPolicy *registry_employer_policy(struct db *db, st
                                                                struct view employer_id);
 const Passerelle__V1__Plan *registry_plan(struct db *db, struct arena *arena, struct view id);
 const Passerelle__V1__Carnet *registry_carnet(struct db *db, struct arena *arena, struct view id);
+/* How a member's accounts are kept; NULL: by the default chart. */
+const Passerelle__V1__Chart *registry_chart(struct db *db, struct arena *arena,
+                                            struct view member_id);
 /* The right of a holder, without the person. */
 const Passerelle__V1__HolderPut *registry_holder(struct db *db, struct arena *arena,
                                                  struct view id);
