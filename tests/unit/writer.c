@@ -417,7 +417,8 @@ static void step_setup(void)
     struct fault fault = FAULT_NONE;
     world();
     twin = vfs_twin_new("twin");
-    struct writer_options options = {.queue_max = 5, .group_max = 3};
+    struct writer_options options = {
+        .queue_max = 5, .group_max = 3, .wal_soft_frames = 20, .wal_hard_frames = 40};
     ck_assert_int_eq(node_open(&stepped, "node.db", "twin", &options, &fault), E_OK);
 }
 
@@ -445,6 +446,20 @@ START_TEST(a_full_queue_says_so_at_once)
         ck_assert_int_eq(jobs[i].acknowledged, i < 5 ? 1 : 0);
         job_release(&jobs[i]);
     }
+}
+END_TEST
+
+START_TEST(a_long_log_is_copied_back)
+{
+    for (int i = 0; i < 100; i++) {
+        struct job job;
+        job_init(&job, i);
+        submit(&stepped, &job);
+        ck_assert_uint_eq(writer_step(stepped.writer), 1);
+        ck_assert_int_lt((int)db_wal_frames(stepped.db), 40 + 20);
+        job_release(&job);
+    }
+    ck_assert_uint_gt(metric_get(&writer_metrics(stepped.writer)->pauses), 1);
 }
 END_TEST
 
@@ -595,7 +610,6 @@ START_TEST(many_threads_submit)
         job_release(job);
     }
     ck_assert_int_eq(db_end(node.db, NULL), E_OK);
-    ck_assert_uint_gt(metric_get(&writer_metrics(node.writer)->pauses), 0);
     ck_assert_int_lt((int)db_wal_frames(node.db), 1000);
     node_close(&node);
     unlink(path);
@@ -617,6 +631,7 @@ int main(void)
     TCase *steps = tcase_create("steps");
     tcase_add_checked_fixture(steps, step_setup, step_teardown);
     tcase_add_test(steps, a_full_queue_says_so_at_once);
+    tcase_add_test(steps, a_long_log_is_copied_back);
     tcase_add_loop_test(steps, a_call_fails_alone, 0, 2);
     tcase_add_test(steps, late_calls_are_dropped_and_ticks_come);
     suite_add_tcase(suite, steps);
