@@ -87,8 +87,7 @@ static void free_reader(void *value)
     free(service);
 }
 
-/* This thread's service; NULL with a fault when no connection can be opened. */
-static struct service *reader_here(struct hub *hub, struct fault *fault)
+struct service *hub_service_here(struct hub *hub, struct fault *fault)
 {
     struct service *service = pthread_getspecific(hub->reader_key);
     if (service != NULL) {
@@ -102,12 +101,6 @@ static struct service *reader_here(struct hub *hub, struct fault *fault)
     *service = (struct service){.node = &hub->node, .db = db};
     pthread_setspecific(hub->reader_key, service);
     return service;
-}
-
-struct db *hub_reader_here(struct hub *hub, struct fault *fault)
-{
-    struct service *service = reader_here(hub, fault);
-    return service == NULL ? NULL : service->db;
 }
 
 /* ---- the gateway ---- */
@@ -156,7 +149,7 @@ static bool authenticate(void *context, const struct credentials *shown, struct 
     static _Thread_local struct fault fault; /* error->message points here until the next call */
     struct hub *hub = context;
     fault = FAULT_NONE;
-    struct service *service = reader_here(hub, &fault);
+    struct service *service = hub_service_here(hub, &fault);
     if (service != NULL && db_begin_read(service->db, &fault) == E_OK) {
         int err = identify(hub, service->db, shown, out, &fault);
         int ended = db_end(service->db, &fault);
@@ -177,7 +170,7 @@ static uint64_t epoch(void *context)
 static void read_here(struct hub *hub, struct call *call)
 {
     struct fault fault = FAULT_NONE;
-    struct service *service = reader_here(hub, &fault);
+    struct service *service = hub_service_here(hub, &fault);
     if (service == NULL) {
         call_fail_with(call, &fault);
     } else {
@@ -229,7 +222,7 @@ static int pump(void *context, struct stream *stream)
 {
     struct hub *hub = context;
     struct fault fault = FAULT_NONE;
-    struct service *service = reader_here(hub, &fault);
+    struct service *service = hub_service_here(hub, &fault);
     if (service == NULL) {
         return call_fail_with(stream->call, &fault);
     }

@@ -48,8 +48,9 @@ void hub_free(struct hub *hub);
 
 /* A further read-only connection to the hub's database; the caller frees it. */
 must_check int hub_reader(const struct hub *hub, struct db **out, struct fault *fault);
-/* The connection of this I/O thread; NULL with a fault when none can be opened. */
-struct db *hub_reader_here(struct hub *hub, struct fault *fault);
+/* The service of this I/O thread, with its connection; NULL with a fault when none can be opened.
+ */
+struct service *hub_service_here(struct hub *hub, struct fault *fault);
 const struct node *hub_node(const struct hub *hub);
 
 /* ---- what /metrics shows ---- */

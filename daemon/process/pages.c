@@ -6,6 +6,7 @@
 
 #include "core/entry/entry.h"
 #include "passerelle/v1/desk.pb-c.h"
+#include "process/tlog.h"
 #include "process/verify.h"
 #include "process/worker.h"
 #include "service/service.h"
@@ -284,7 +285,6 @@ static void metrics(void *context, struct exchange *x, const struct principal *w
     struct pages *pages = context;
     struct buf out = BUF_INIT;
     struct fault fault = FAULT_NONE;
-    struct db *db;
     (void)who;
     metric_format(&out, "passerelle_build_info", "Version that runs.", "gauge",
                   "version=\"" PASSERELLE_VERSION "\"", 1);
@@ -297,7 +297,8 @@ static void metrics(void *context, struct exchange *x, const struct principal *w
     if (hub_node(pages->hub)->uplink != NULL) {
         add_uplink(&out, hub_node(pages->hub)->uplink);
     }
-    db = hub_reader_here(pages->hub, &fault);
+    const struct service *service = hub_service_here(pages->hub, &fault);
+    struct db *db = service == NULL ? NULL : service->db;
     if (db != NULL && db_begin_read(db, &fault) == E_OK) {
         add_feeds(&out, db);
         add_refusals(&out, pages, db);
@@ -379,19 +380,21 @@ int pages_init(struct pages *pages, struct hub *hub, const struct state *state,
     }
     err = db_end(db, fault);
     pages->routes[pages->route_count++] =
-        (struct route){.path = "/healthz", .roles = ROLES_ALL, .loopback = true, .get = healthz};
+        (struct route){.path = "/healthz", .roles = ROLES_ALL, .loopback = true, .serve = healthz};
     pages->routes[pages->route_count++] =
-        (struct route){.path = "/readyz", .roles = ROLES_ALL, .loopback = true, .get = readyz};
+        (struct route){.path = "/readyz", .roles = ROLES_ALL, .loopback = true, .serve = readyz};
+    pages->routes[pages->route_count++] = (struct route){
+        .path = TLOG_PREFIX "*", .roles = ROLES_ALL, .counted = true, .serve = tlog_tiles};
     if (settings->role == SETTING_ROLE_HUB) {
         pages->routes[pages->route_count++] = (struct route){
-            .path = "/ca.crt", .roles = ROLES_ALL, .loopback = true, .get = ca_certificate};
+            .path = "/ca.crt", .roles = ROLES_ALL, .loopback = true, .serve = ca_certificate};
     }
     if (settings->metrics != SETTING_METRICS_OFF) {
         pages->routes[pages->route_count++] = (struct route){
             .path = "/metrics",
             .roles = ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR),
             .loopback = settings->metrics == SETTING_METRICS_LOOPBACK,
-            .get = metrics,
+            .serve = metrics,
         };
     }
     return err;

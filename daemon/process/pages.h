@@ -1,6 +1,7 @@
 /* Plain pages beside the services: /healthz (the process lives), /readyz (it can be used:
  * until damage is found behind the start, or it stops), /ca.crt of a hub (who joins compares it
- * with what the join code says), /metrics (Prometheus text format 0.0.4). */
+ * with what the join code says), /metrics (Prometheus text format 0.0.4), /tlog/
+ * (process/tlog.h). */
 #ifndef PROCESS_PAGES_H
 #define PROCESS_PAGES_H
 
@@ -8,7 +9,7 @@
 
 #include "process/hub.h"
 
-enum { PAGES_MAX = 4 };
+enum { PAGES_MAX = 6 };
 
 /* Stays that a site's feed got since the start, by where they came from. */
 struct site_stays {

@@ -25,7 +25,7 @@ static int no_such_feed(struct call *call, const char *feed_id)
 
 /* Entries tell who was where, and a leaf hash lets a guess be confirmed: both need a reason. A
  * site's feed that does not exist is told only to those who may see all. */
-static int may_read(struct service *service, struct call *call, const char *feed_id)
+int ledger_may_read(struct service *service, struct call *call, const char *feed_id)
 {
     struct view id = view_of(feed_id);
     if (scope_is_operator(call)) {
@@ -180,7 +180,7 @@ static int get_inclusion_proof(struct service *service, struct call *call)
     const Passerelle__V1__GetInclusionProofRequest *request = (const void *)call->request;
     struct feed_id feed;
     uint64_t size = 0;
-    if (may_read(service, call, request->feed_id) != 0 ||
+    if (ledger_may_read(service, call, request->feed_id) != 0 ||
         find_feed(service, call, request->feed_id, &feed) != 0 ||
         tree_size(service, call, &feed, request->size, &size) != 0) {
         return -1;
@@ -222,7 +222,7 @@ static int get_consistency_proof(struct service *service, struct call *call)
     uint64_t size = 0;
     /* A node at the right edge may be a leaf. Those of `books` hold nothing random. */
     if ((view_is(view_of(request->feed_id), FEED_BOOKS) &&
-         may_read(service, call, request->feed_id) != 0) ||
+         ledger_may_read(service, call, request->feed_id) != 0) ||
         find_feed(service, call, request->feed_id, &feed) != 0 ||
         tree_size(service, call, &feed, request->size, &size) != 0) {
         return -1;
@@ -255,7 +255,7 @@ static int get_consistency_proof(struct service *service, struct call *call)
 static bool reads(struct service *service, const struct call *call, const char *feed_id)
 {
     struct call probe = *call;
-    return may_read(service, &probe, feed_id) == 0;
+    return ledger_may_read(service, &probe, feed_id) == 0;
 }
 
 static int find_visit(struct service *service, struct call *call)
@@ -310,7 +310,7 @@ static int open_reading(struct service *service, struct call *call)
 {
     const Passerelle__V1__ReadEntriesRequest *request = (const void *)call->request;
     struct feed_id feed;
-    if (may_read(service, call, request->feed_id) != 0 ||
+    if (ledger_may_read(service, call, request->feed_id) != 0 ||
         find_feed(service, call, request->feed_id, &feed) != 0) {
         return -1;
     }

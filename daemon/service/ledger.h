@@ -5,7 +5,10 @@
 #ifndef SERVICE_LEDGER_H
 #define SERVICE_LEDGER_H
 
-#include "service/method.h"
+#include "service/service.h"
+
+/* Ends the call with permission_denied unless the caller may read the feed's entries; 0 or -1. */
+must_check int ledger_may_read(struct service *service, struct call *call, const char *feed_id);
 
 extern const struct method ledger_methods[];
 extern const size_t ledger_method_count;

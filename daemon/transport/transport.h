@@ -13,15 +13,32 @@
 
 struct transport;
 
-/* A plain GET route; HEAD comes with it. The handler replies before it returns, with route_reply().
- * `who` is anonymous when nothing was shown. */
+/* A plain route: GET, and HEAD with it, or POST. The handler replies before it returns, or asks a
+ * method and replies later. `who` is anonymous when nothing was shown. */
 struct route {
-    const char *path; /* exactly; a final '*' stands for any rest */
-    unsigned roles;   /* ROLE_BIT of each that may read it */
-    bool loopback;    /* a peer on this machine may read it without any role */
-    void (*get)(void *context, struct exchange *x, const struct principal *who);
+    const char *path;      /* exactly; a final '*' stands for any rest */
+    unsigned roles;        /* ROLE_BIT of each that may read it */
+    bool loopback;         /* a peer on this machine may read it without any role */
+    bool counted;          /* requests count for their caller's rate, as calls do */
+    size_t post_bytes_max; /* a POST with at most so many bytes, in x->body; 0: a GET */
+    void (*serve)(void *context, struct exchange *x, const struct principal *who);
 };
 void route_reply(struct exchange *x, int status, const char *content_type, struct view body);
+struct route_answer {
+    int status;
+    const char *content_type;
+    const char *cache_control; /* NULL: nothing is said */
+    bool may_gzip;             /* and is, when the caller takes it and it pays */
+    struct view body;
+};
+void route_answer(struct exchange *x, const struct route_answer *answer);
+/* The error as Connect says it; status 0: as its code maps. */
+void route_refuse(struct exchange *x, int status, const struct call_error *error);
+/* Hands a call to the gateway, with the caller's identity: the role is the caller's to check.
+ * `answer` is called on this thread when it ended well, and replies; errors are told as by
+ * route_refuse(). `request` lives in the exchange's arena. */
+void route_ask(struct exchange *x, const struct method *method, const ProtobufCMessage *request,
+               void (*answer)(void *context, struct exchange *x, const struct call *call));
 
 struct transport_config {
     const struct env *env;

@@ -257,6 +257,15 @@ static void healthz(void *context, struct exchange *x, const struct principal *w
     route_reply(x, 200, "text/plain", VIEW_LIT("ok\n"));
 }
 
+static void upload(void *context, struct exchange *x, const struct principal *who)
+{
+    (void)context;
+    (void)who;
+    route_answer(x, &(struct route_answer){.status = 200, .content_type = "text/plain",
+                                           .cache_control = "no-cache", .may_gzip = true,
+                                           .body = buf_content(&x->body)});
+}
+
 static void *run_waker(void *context)
 {
     (void)context;
@@ -397,9 +406,11 @@ int main(int argc, char **argv)
     }
     const char *dir = argv[1];
     static const struct route routes[] = {
-        {.path = "/healthz", .roles = ROLE_BIT(ROLE_ANYONE), .get = healthz},
-        {.path = "/private/*", .roles = ROLE_BIT(ROLE_OPERATOR), .get = healthz},
-        {.path = "/metrics", .roles = ROLE_BIT(ROLE_OPERATOR), .loopback = true, .get = healthz},
+        {.path = "/healthz", .roles = ROLE_BIT(ROLE_ANYONE), .serve = healthz},
+        {.path = "/private/*", .roles = ROLE_BIT(ROLE_OPERATOR), .serve = healthz},
+        {.path = "/upload", .roles = ROLE_BIT(ROLE_ANYONE), .post_bytes_max = 2048,
+         .counted = true, .serve = upload},
+        {.path = "/metrics", .roles = ROLE_BIT(ROLE_OPERATOR), .loopback = true, .serve = healthz},
     };
     struct log log = {.env = &env_system, .fd = STDERR_FILENO, .level = LOG_WARNING};
     struct transport_config config = {

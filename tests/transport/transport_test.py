@@ -217,6 +217,10 @@ class Statuses(Base):
             (post("Echo", extra="Authorization: Bearer nonsense\r\n"), 401, "unauthenticated"),
             (post("Echo", extra="Authorization: Basic eDp5\r\n"), 401, "unauthenticated"),
             ("GET /private/x HTTP/1.1\r\nHost: x\r\n\r\n", 401, "unauthenticated"),
+            ("GET /upload HTTP/1.1\r\nHost: x\r\n\r\n", 405, "unknown"),
+            ("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 2049\r\n\r\n" + "x" * 2049, 413, "resource_exhausted"),
+            ("POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n801\r\n" + "x" * 2049, 413,
+             "resource_exhausted"),
             # HTTP itself
             (b"\x00\x01\x02\r\n\r\n", 400, "invalid_argument"),
             (b"GET /healthz HTTP/1.1\r\n\r\n", 400, "invalid_argument"),
@@ -402,6 +406,23 @@ class Unary(Base):
         time.sleep(0.5)
         self.assertEqual(self.ask(post("Echo"))[0], 200)
         self.assertEqual(self.server.counts()["call"], 0)
+
+
+class Routes(Base):
+    def test_a_post_gets_its_answer(self):
+        def upload(body, extra=""):
+            return f"POST /upload HTTP/1.1\r\nHost: x\r\n{extra}Content-Length: {len(body)}\r\n\r\n{body}"
+        headers, body = self.check(upload("hello"), 200)
+        self.assertEqual((body, headers["cache-control"], headers["vary"]), (b"hello", "no-cache", "Accept-Encoding"))
+        self.assertNotIn("content-encoding", headers)
+        self.assertEqual(self.check(upload(""), 200)[1], b"")
+        headers, body = self.check(upload("x" * 2048, "Accept-Encoding: gzip\r\n"), 200)
+        self.assertEqual((headers["content-encoding"], gzip.decompress(body)), ("gzip", b"x" * 2048))
+        self.assertNotIn("content-encoding", self.check(upload("x" * 2048), 200)[0])
+        headers, _ = self.check("PUT /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405)
+        self.assertEqual(headers["allow"], "POST")
+        headers, _ = self.check("DELETE /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 405)
+        self.assertEqual(headers["allow"], "GET, HEAD")
 
 
 class Identity(Base):

@@ -9,6 +9,8 @@
 #include "passerelle/v1/ledger.pb-c.h"
 #include "service/engine.h"
 #include "service/journal.h"
+#include "service/methods.h"
+#include "service/tiles.h"
 #include "wire/pack.h"
 
 #define NEW(type) network_new(&net, &passerelle__v1__##type##__descriptor)
@@ -22,7 +24,8 @@ static void append(const char *feed, Passerelle__V1__EntryType type, const void 
     struct fault fault = FAULT_NONE;
     ck_assert_int_eq(db_begin(net.service.db, &fault), E_OK);
     journal_open_feed(&net.service, view_of(feed), VIEW_LIT("hub"));
-    ck_assert_int_ne(journal_append(&net.service, VIEW_LIT("hub"), view_of(feed), type, payload), 0);
+    ck_assert_int_ne(journal_append(&net.service, VIEW_LIT("hub"), view_of(feed), type, payload),
+                     0);
     ck_assert_msg(db_commit(net.service.db, &fault) == E_OK, "%s", fault.text);
     journal_committed(net.service.journal);
 }
@@ -62,9 +65,8 @@ static const char *checkpoint_of(const char *feed)
 {
     Passerelle__V1__GetCheckpointRequest *request = NEW(get_checkpoint_request);
     request->feed_id = wire_string(&net.arena, view_of(feed));
-    const Passerelle__V1__GetCheckpointResponse *response =
-        network_must(&net, network_who(ROLE_ANYONE, ""), "LedgerService", "GetCheckpoint",
-                     &request->base);
+    const Passerelle__V1__GetCheckpointResponse *response = network_must(
+        &net, network_who(ROLE_ANYONE, ""), "LedgerService", "GetCheckpoint", &request->base);
     return response->checkpoint;
 }
 
@@ -109,8 +111,8 @@ static bool receive(struct stream *stream, const ProtobufCMessage *message)
     ck_assert_uint_eq(response->batch->first_seq, r->next);
     ck_assert_uint_gt(response->batch->n_entries, 0);
     r->next += response->batch->n_entries;
-    r->last = arena_copy(&net.arena,
-                         wire_view(response->batch->entries[response->batch->n_entries - 1]));
+    r->last =
+        arena_copy(&net.arena, wire_view(response->batch->entries[response->batch->n_entries - 1]));
     return true;
 }
 
@@ -183,12 +185,133 @@ START_TEST(a_visit_is_found_by_those_who_may_read_it)
 }
 END_TEST
 
+/* What a GET of this path would answer: a code, and the bytes of a tile. */
+static enum code get_tile(struct principal who, const char *path, struct buf *out)
+{
+    bool known;
+    struct call call = {.arena = &net.arena, .who = who};
+    call.method =
+        methods_find(VIEW_LIT("passerelle.v1.LedgerService"), VIEW_LIT("ReadEntries"), &known);
+    struct tiles_path found;
+    struct fault fault = FAULT_NONE;
+    buf_clear(out);
+    ck_assert_int_eq(db_begin_read(net.service.db, &fault), E_OK);
+    if (tiles_find(&net.service, &call, view_of(path), &found) == 0 && !found.checkpoint) {
+        ck_assert_int_eq(tiles_read(&net.service, &call, &found, out),
+                         call.error.code == CODE_OK ? 0 : -1);
+    }
+    ck_assert_int_eq(db_end(net.service.db, &fault), E_OK);
+    return call.error.code;
+}
+
+START_TEST(tiles_give_the_tree_and_its_entries)
+{
+    begin();
+    stays("s-1", 5, 595); /* 600 entries: two full tiles and 88 */
+    struct buf tile = BUF_INIT;
+    struct principal site = network_who(ROLE_SITE, "s-1");
+    struct tree_frontier all = {0}, above = {0};
+    static const char *const parts[] = {"000", "001", "002.p/88"};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        char path[64];
+        snprintf(path, sizeof path, "s-1/tile/entries/%s", parts[i]);
+        ck_assert_int_eq(get_tile(site, path, &tile), CODE_OK);
+        struct view rest = buf_content(&tile);
+        struct view entry;
+        struct buf hashes = BUF_INIT;
+        while (rest.len > 0) {
+            ck_assert_int_eq(bundle_next(&rest, &entry), E_OK);
+            struct tree_hash leaf = tree_leaf(entry);
+            buf_add(&hashes, leaf.bytes, sizeof leaf.bytes);
+            tree_frontier_append(&all, &leaf, NULL);
+        }
+        /* By the feed's name, and by its origin. */
+        snprintf(path, sizeof path, "passerelle.example/test/s-1/tile/0/%s", parts[i]);
+        ck_assert_int_eq(get_tile(site, path, &tile), CODE_OK);
+        ck_assert(view_equal(buf_content(&tile), buf_content(&hashes)));
+        buf_release(&hashes);
+        if (i < 2) {
+            struct tree_hash root = tree_frontier_root(&all);
+            ck_assert_int_eq(
+                get_tile(olive, i == 0 ? "s-1/tile/1/000.p/1" : "s-1/tile/1/000.p/2", &tile),
+                CODE_OK);
+            struct tree_hash hash;
+            ck_assert_uint_eq(tile.len, (i + 1) * sizeof hash);
+            memcpy(&hash, tile.data + i * sizeof hash, sizeof hash);
+            tree_frontier_append(&above, &hash, NULL);
+            struct tree_hash joined = tree_frontier_root(&above);
+            ck_assert(tree_hash_equal(&joined, &root));
+        }
+    }
+    ck_assert_uint_eq(all.size, 600);
+    struct note note;
+    struct checkpoint head;
+    ck_assert_int_eq(note_parse(view_of(checkpoint_of("s-1")), &note), E_OK);
+    ck_assert_int_eq(checkpoint_parse(note.text, &head), E_OK);
+    struct tree_hash root = tree_frontier_root(&all);
+    ck_assert(head.size == 600 && tree_hash_equal(&head.root, &root));
+    buf_release(&tile);
+    end();
+}
+END_TEST
+
+START_TEST(tiles_are_for_those_who_may_read)
+{
+    static const struct {
+        const char *path;
+        enum code operator, desk, member, anyone;
+    } rows[] = {
+        {"s-1/tile/0/000.p/5", CODE_OK, CODE_OK, CODE_PERMISSION_DENIED, CODE_PERMISSION_DENIED},
+        {"s-1/tile/entries/000.p/5", CODE_OK, CODE_OK, CODE_PERMISSION_DENIED,
+         CODE_PERMISSION_DENIED},
+        {"net/tile/0/000.p/1", CODE_OK, CODE_OK, CODE_OK, CODE_PERMISSION_DENIED},
+        {"books/checkpoint", CODE_OK, CODE_OK, CODE_OK, CODE_OK},
+        {"books/tile/0/000", CODE_NOT_FOUND, CODE_PERMISSION_DENIED, CODE_PERMISSION_DENIED,
+         CODE_PERMISSION_DENIED},
+        {"s-1/checkpoint", CODE_OK, CODE_OK, CODE_OK, CODE_OK},
+        {"s-1/tile/0/000", CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_PERMISSION_DENIED,
+         CODE_PERMISSION_DENIED},
+        {"s-1/tile/0/000.p/6", CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_PERMISSION_DENIED,
+         CODE_PERMISSION_DENIED},
+        {"s-1/tile/1/000.p/1", CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_PERMISSION_DENIED,
+         CODE_PERMISSION_DENIED},
+        {"s-1/tile/63/000.p/1", CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_PERMISSION_DENIED,
+         CODE_PERMISSION_DENIED},
+        {"s-1/tile/0/x999/999", CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_PERMISSION_DENIED,
+         CODE_PERMISSION_DENIED},
+        {"s-9/tile/0/000", CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_NOT_FOUND},
+        {"s-1/tile/0/0", CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_NOT_FOUND},
+        {"s-1", CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_NOT_FOUND},
+        {"/checkpoint", CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_NOT_FOUND},
+        {"", CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_NOT_FOUND, CODE_NOT_FOUND},
+    };
+    begin();
+    struct buf tile = BUF_INIT;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct {
+            struct principal who;
+            enum code code;
+        } asks[] = {{olive, rows[i].operator},
+                     {network_who(ROLE_AUDITOR, "a-1"), rows[i].operator},
+                      {network_who(ROLE_DESK, "s-1"), rows[i].desk},
+                      {network_who(ROLE_MEMBER, "m-2"), rows[i].member},
+                      {network_who(ROLE_ANYONE, ""), rows[i].anyone}};
+        for (size_t k = 0; k < ARRAY_LEN(asks); k++) {
+            enum code code = get_tile(asks[k].who, rows[i].path, &tile);
+            ck_assert_msg(code == asks[k].code, "%s as %s: %s", rows[i].path,
+                          role_name(asks[k].who.role), code_name(code));
+        }
+    }
+    buf_release(&tile);
+    end();
+}
+END_TEST
+
 START_TEST(feeds_and_checkpoints_are_public_and_signed_once)
 {
     begin();
-    const Passerelle__V1__ListFeedsResponse *list =
-        network_must(&net, network_who(ROLE_ANYONE, ""), "LedgerService", "ListFeeds",
-                     NEW(list_feeds_request));
+    const Passerelle__V1__ListFeedsResponse *list = network_must(
+        &net, network_who(ROLE_ANYONE, ""), "LedgerService", "ListFeeds", NEW(list_feeds_request));
     ck_assert_uint_eq(list->n_feeds, 3);
     ck_assert_str_eq(list->feeds[0]->feed_id, "books");
     ck_assert_str_eq(list->feeds[2]->site_id, "s-1");
@@ -306,8 +429,8 @@ static void put_base64(FILE *file, const char *name, struct view bytes)
 /* tests/vectors/verify-log.mjs on what the service says; `spoil` changes the entry. */
 static int stranger_says(const char *path, bool spoil)
 {
-    const Passerelle__V1__ListFeedsResponse *list = network_must(
-        &net, olive, "LedgerService", "ListFeeds", NEW(list_feeds_request));
+    const Passerelle__V1__ListFeedsResponse *list =
+        network_must(&net, olive, "LedgerService", "ListFeeds", NEW(list_feeds_request));
     struct note_key key;
     struct checkpoint old;
     ck_assert_int_eq(note_key_parse(view_of(list->feeds[2]->verifier_key), &key), E_OK);
@@ -325,9 +448,8 @@ static int stranger_says(const char *path, bool spoil)
         (const void *)consistency(olive, "s-1", old.size, 0)->response;
     FILE *file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
-    fprintf(file, "{\"vkey\":\"%s\",\"index\":%llu,\"old_size\":%llu",
-            list->feeds[2]->verifier_key, (unsigned long long)in->index,
-            (unsigned long long)old.size);
+    fprintf(file, "{\"vkey\":\"%s\",\"index\":%llu,\"old_size\":%llu", list->feeds[2]->verifier_key,
+            (unsigned long long)in->index, (unsigned long long)old.size);
     put_base64(file, "checkpoint", view_of(now));
     put_base64(file, "leaf", view_bytes(entry, r.last.len));
     put_base64(file, "old_root", view_bytes(old.root.bytes, sizeof old.root.bytes));
@@ -354,6 +476,8 @@ int main(void)
     TCase *cases = tcase_create("ledger");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, a_visit_is_found_by_those_who_may_read_it);
+    tcase_add_test(cases, tiles_give_the_tree_and_its_entries);
+    tcase_add_test(cases, tiles_are_for_those_who_may_read);
     tcase_add_test(cases, feeds_and_checkpoints_are_public_and_signed_once);
     tcase_add_test(cases, entries_are_for_those_whom_they_concern);
     tcase_add_test(cases, entries_stream_in_order_and_follow);

@@ -37,6 +37,8 @@ struct feed_id {
 
 /* E_NOT_FOUND when there is no feed of that name. */
 must_check int feed_find(struct db *db, struct view name, struct feed_id *out);
+/* The same by the origin of the feed's checkpoints, as it is now. */
+must_check int feed_of_origin(struct db *db, struct view origin, struct feed_id *out);
 /* All feeds in the order of their numbers: feed_list(), then feed_list_next() until false. */
 struct query *feed_list(struct db *db);
 bool feed_list_next(struct query *list, struct feed_id *out);

@@ -7,6 +7,7 @@
 #define FEED_COLUMNS "feed_no, name, origin, public_key, entry_bytes_max"
 
 DB_SQL(sql_find, "SELECT " FEED_COLUMNS " FROM feed WHERE name = :name");
+DB_SQL(sql_of_origin, "SELECT " FEED_COLUMNS " FROM feed WHERE origin = :name");
 DB_SQL(sql_list, "SELECT " FEED_COLUMNS " FROM feed ORDER BY feed_no");
 DB_SQL(sql_last, "SELECT entry_id, appended_utc_ms FROM entry"
                  " WHERE entry_id > :from AND entry_id <= :to ORDER BY entry_id DESC LIMIT 1");
@@ -55,9 +56,9 @@ static int damaged_row(struct db *db)
                    db_path(db));
 }
 
-int feed_find(struct db *db, struct view name, struct feed_id *out)
+static int find(struct db *db, const struct db_sql *sql, struct view name, struct feed_id *out)
 {
-    struct query *query = db_query(db, &sql_find);
+    struct query *query = db_query(db, sql);
     query_bind_text(query, "name", name);
     if (!query_next(query)) {
         int err = db_error(db, NULL);
@@ -66,6 +67,16 @@ int feed_find(struct db *db, struct view name, struct feed_id *out)
     bool good = read_id(query, out);
     query_end(query);
     return good ? E_OK : damaged_row(db);
+}
+
+int feed_find(struct db *db, struct view name, struct feed_id *out)
+{
+    return find(db, &sql_find, name, out);
+}
+
+int feed_of_origin(struct db *db, struct view origin, struct feed_id *out)
+{
+    return find(db, &sql_of_origin, origin, out);
 }
 
 struct query *feed_list(struct db *db)

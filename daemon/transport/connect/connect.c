@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "transport/connect/private.h"
+#include "wire/pack.h"
 
 struct gzip *rpc_gzip(struct rpc *rpc)
 {
@@ -31,28 +32,95 @@ static const struct route *find_route(const struct transport *transport, struct 
 
 void route_reply(struct exchange *x, int status, const char *content_type, struct view body)
 {
-    http_begin(x, status);
-    http_body(x, content_type, body);
+    route_answer(
+        x, &(struct route_answer){.status = status, .content_type = content_type, .body = body});
+}
+
+void route_answer(struct exchange *x, const struct route_answer *answer)
+{
+    struct rpc *rpc = x->user;
+    struct buf packed = BUF_INIT;
+    bool gzip = answer->may_gzip && answer->body.len >= GZIP_BYTES_MIN &&
+                codec_offers_gzip(http_header(x, "accept-encoding")) &&
+                gzip_compress(rpc_gzip(rpc), answer->body, &packed) == E_OK;
+    if (rpc->method != NULL) {
+        rpc_end(rpc, CODE_OK);
+    }
+    http_begin(x, answer->status);
+    if (rpc->method != NULL) {
+        rpc_add_metadata(rpc);
+    }
+    if (answer->cache_control != NULL) {
+        http_add(x, "Cache-Control", view_of(answer->cache_control));
+    }
+    if (answer->may_gzip) {
+        http_add(x, "Vary", VIEW_LIT("Accept-Encoding"));
+    }
+    if (gzip) {
+        http_add(x, "Content-Encoding", VIEW_LIT("gzip"));
+    }
+    http_body(x, answer->content_type, gzip ? buf_content(&packed) : answer->body);
+    buf_release(&packed);
+}
+
+void route_refuse(struct exchange *x, int status, const struct call_error *error)
+{
+    struct rpc *rpc = x->user;
+    if (rpc->method != NULL) {
+        rpc_end(rpc, error->code);
+    }
+    rpc_refuse(x, status, error);
+}
+
+void route_ask(struct exchange *x, const struct method *method, const ProtobufCMessage *request,
+               void (*answer)(void *context, struct exchange *x, const struct call *call))
+{
+    struct rpc *rpc = x->user;
+    rpc->method = method;
+    rpc->answer = answer;
+    rpc->call.request = request;
+    rpc->call.request_bytes = wire_pack_arena(&x->arena, request);
+    rpc_submit(rpc);
+}
+
+void route_done(struct rpc *rpc)
+{
+    if (rpc->call.error.code != CODE_OK) {
+        route_refuse(rpc->x, 0, &rpc->call.error);
+    } else {
+        rpc->answer(rpc->transport->config.route_context, rpc->x, &rpc->call);
+    }
 }
 
 static void serve_route(struct transport *transport, const struct route *route, struct exchange *x)
 {
-    struct principal who;
+    struct rpc *rpc = rpc_new(transport, x);
+    struct principal *who = &rpc->call.who;
     struct call_error error;
+    bool post = route->post_bytes_max > 0;
+    rpc->route = route;
     x->body_bytes_max = 0;
-    if (x->method != HTTP_GET && x->method != HTTP_HEAD) {
-        rpc_refuse(x, 405, &(struct call_error){.code = CODE_UNKNOWN,
-                                                .message = "This path is only for reading."});
-    } else if (!auth_check(transport, x, &who, &error)) {
+    bool known = auth_check(transport, x, who, &error);
+    if (!known) {
+        *who = (struct principal){.role = ROLE_ANYONE};
+    }
+    if (post ? x->method != HTTP_POST : x->method != HTTP_GET && x->method != HTTP_HEAD) {
+        rpc_refuse(x, 405,
+                   &(struct call_error){.code = CODE_UNKNOWN,
+                                        .message = post ? "This path is only for POST."
+                                                        : "This path is only for reading."});
+    } else if ((route->counted && !rpc_within_rate(rpc, &error)) || !known) {
         rpc_refuse(x, 0, &error);
-    } else if ((route->roles & (ROLE_BIT(who.role) | ROLE_BIT(ROLE_ANYONE))) == 0 &&
+    } else if ((route->roles & (ROLE_BIT(who->role) | ROLE_BIT(ROLE_ANYONE))) == 0 &&
                !(route->loopback && is_loopback(x->conn->address))) {
-        rpc_refuse(x, 0, &(struct call_error){.code = who.role == ROLE_ANYONE
-                                                          ? CODE_UNAUTHENTICATED
-                                                          : CODE_PERMISSION_DENIED,
-                                              .message = "This path is not for everyone."});
+        rpc_refuse(x, 0,
+                   &(struct call_error){.code = who->role == ROLE_ANYONE ? CODE_UNAUTHENTICATED
+                                                                         : CODE_PERMISSION_DENIED,
+                                        .message = "This path is not for everyone."});
+    } else if (post) {
+        x->body_bytes_max = route->post_bytes_max; /* then body() */
     } else {
-        route->get(transport->config.route_context, x, &who);
+        route->serve(transport->config.route_context, x, who);
     }
 }
 
@@ -71,7 +139,9 @@ static void body(void *context, struct exchange *x)
 {
     (void)context;
     struct rpc *rpc = x->user;
-    if (rpc->method->streams) {
+    if (rpc->route != NULL) {
+        rpc->route->serve(rpc->transport->config.route_context, x, &rpc->call.who);
+    } else if (rpc->method->streams) {
         stream_body(rpc);
     } else {
         unary_body(rpc);
@@ -82,10 +152,19 @@ static void too_large(void *context, struct exchange *x)
 {
     (void)context;
     struct rpc *rpc = x->user;
+    if (rpc->route != NULL) {
+        rpc_refuse(x, 413,
+                   &(struct call_error){
+                       .code = CODE_RESOURCE_EXHAUSTED,
+                       .message = arena_printf(&x->arena, "This path takes %zu bytes at most.",
+                                               rpc->route->post_bytes_max)});
+        return;
+    }
     struct call_error error = {
         .code = CODE_RESOURCE_EXHAUSTED,
-        .message = arena_printf(&x->arena, "The message is larger than the %zu bytes that this "
-                                           "method takes: send less at once.",
+        .message = arena_printf(&x->arena,
+                                "The message is larger than the %zu bytes that this "
+                                "method takes: send less at once.",
                                 (size_t)rpc->method->request_bytes_max)};
     if (rpc->method->streams) {
         stream_fail(rpc, &error);
@@ -139,8 +218,10 @@ static void bad_request(void *context, struct exchange *x, int status, const cha
     static const struct {
         int status;
         enum code code;
-    } codes[] = {{408, CODE_DEADLINE_EXCEEDED}, {414, CODE_RESOURCE_EXHAUSTED},
-                 {431, CODE_RESOURCE_EXHAUSTED}, {501, CODE_UNIMPLEMENTED},
+    } codes[] = {{408, CODE_DEADLINE_EXCEEDED},
+                 {414, CODE_RESOURCE_EXHAUSTED},
+                 {431, CODE_RESOURCE_EXHAUSTED},
+                 {501, CODE_UNIMPLEMENTED},
                  {505, CODE_UNIMPLEMENTED}};
     struct call_error error = {.code = CODE_INVALID_ARGUMENT, .message = sentence};
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {

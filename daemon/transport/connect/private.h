@@ -9,6 +9,9 @@
 #include "transport/transport.h"
 #include "wire/gzip.h"
 
+/* Below this gzip costs more than it saves. */
+enum { GZIP_BYTES_MIN = 1024 };
+
 struct transport {
     struct transport_config config;
     struct http_handler handler;
@@ -26,6 +29,8 @@ struct rpc {
     struct exchange *x;
     struct call call;
     const struct method *method; /* NULL: none was found */
+    const struct route *route;   /* a plain one; its method is what it asks */
+    void (*answer)(void *context, struct exchange *x, const struct call *call);
     enum codec codec;
     bool get;
     bool request_gzip;  /* unary: the whole body; stream: envelopes may be */
@@ -64,6 +69,10 @@ void error_write(struct buf *out, const struct call_error *error, struct arena *
 
 /* rpc.c */
 void rpc_head(struct transport *transport, struct exchange *x);
+/* A call that has yet to find what it is for. */
+struct rpc *rpc_new(struct transport *transport, struct exchange *x);
+/* False fills error: the caller, known or not, makes too many. */
+bool rpc_within_rate(struct rpc *rpc, struct call_error *error);
 /* Starts the deadline, submits, and goes on when the call is done. */
 void rpc_submit(struct rpc *rpc);
 /* Starts the timer of the call's deadline, if it has one. */
@@ -76,6 +85,9 @@ void rpc_end(struct rpc *rpc, enum code code);
 void rpc_add_metadata(struct rpc *rpc);
 /* An answer without a call; status 0: as the code maps. */
 void rpc_refuse(struct exchange *x, int status, const struct call_error *error);
+
+/* connect.c: what a plain route asked for is over. */
+void route_done(struct rpc *rpc);
 
 /* unary.c */
 void unary_body(struct rpc *rpc);

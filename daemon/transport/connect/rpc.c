@@ -56,9 +56,11 @@ void rpc_refuse(struct exchange *x, int status, const struct call_error *error)
     }
     if (status == 405) {
         const struct rpc *rpc = x->user;
-        bool get = rpc == NULL || rpc->method->no_side_effects;
-        http_add(x, "Allow", get ? rpc == NULL ? VIEW_LIT("GET, HEAD") : VIEW_LIT("GET, HEAD, POST")
-                                 : VIEW_LIT("POST"));
+        bool both = rpc->route == NULL && rpc->method->no_side_effects;
+        bool get = rpc->route != NULL && rpc->route->post_bytes_max == 0;
+        http_add(x, "Allow", both  ? VIEW_LIT("GET, HEAD, POST")
+                             : get ? VIEW_LIT("GET, HEAD")
+                                   : VIEW_LIT("POST"));
     } else if (status == 415) {
         const struct rpc *rpc = x->user;
         http_add(x, "Accept-Post",
@@ -154,7 +156,7 @@ static bool parse_codings(struct rpc *rpc)
 }
 
 /* A caller is a certificate or a key; without one, an address, of IPv6 the network of a house. */
-static bool within_rate(struct rpc *rpc, struct call_error *error)
+bool rpc_within_rate(struct rpc *rpc, struct call_error *error)
 {
     const struct limits *limits = net_limits(rpc->transport->net);
     const struct principal *who = &rpc->call.who;
@@ -188,7 +190,7 @@ static bool may_call(struct rpc *rpc, struct call_error *error)
         *who = (struct principal){.role = ROLE_ANYONE};
     }
     /* Guesses at keys cost a look-up each: they count too. */
-    if (!within_rate(rpc, error) || !known) {
+    if (!rpc_within_rate(rpc, error) || !known) {
         return false;
     }
     if ((rpc->method->roles & (ROLE_BIT(who->role) | ROLE_BIT(ROLE_ANYONE))) != 0) {
@@ -237,7 +239,7 @@ static struct view sent(const struct call *call, const char *name)
     return http_header(rpc->x, name);
 }
 
-void rpc_head(struct transport *transport, struct exchange *x)
+struct rpc *rpc_new(struct transport *transport, struct exchange *x)
 {
     struct rpc *rpc = ARENA_NEW(&x->arena, struct rpc);
     rpc->transport = transport;
@@ -245,7 +247,14 @@ void rpc_head(struct transport *transport, struct exchange *x)
     rpc->call.owner = rpc;
     rpc->call.sent = sent;
     x->user = rpc;
+    rpc->timeout_ms = -1;
     make_trace(transport, rpc->call.trace);
+    return rpc;
+}
+
+void rpc_head(struct transport *transport, struct exchange *x)
+{
+    struct rpc *rpc = rpc_new(transport, x);
     if (!find_method(rpc)) {
         return;
     }
@@ -293,7 +302,9 @@ static void finish(struct rpc *rpc)
         return;
     }
     x->held = false;
-    if (rpc->method->streams) {
+    if (rpc->route != NULL) {
+        route_done(rpc);
+    } else if (rpc->method->streams) {
         stream_done(rpc);
     } else {
         unary_done(rpc);

@@ -6,8 +6,7 @@
 #include "wire/pack.h"
 #include "wire/reflect.h"
 
-/* Below this gzip costs more than it saves. */
-enum { GZIP_BYTES_MIN = 1024, RETRY_S = 2 };
+enum { RETRY_S = 2 };
 
 static const char *content_type(const struct rpc *rpc)
 {

@@ -4,9 +4,6 @@
 #include "transport/connect/query.h"
 #include "wire/pack.h"
 
-/* Below this gzip costs more than it saves. */
-enum { GZIP_BYTES_MIN = 1024 };
-
 void unary_fail(struct rpc *rpc, const struct call_error *error)
 {
     rpc_end(rpc, error->code);

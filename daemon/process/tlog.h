@@ -1,0 +1,14 @@
+/* What C2SP's transparency logs look like over HTTP: feeds as tlog-tiles under /tlog/. Handlers of
+ * plain routes; their context is the pages. */
+#ifndef PROCESS_TLOG_H
+#define PROCESS_TLOG_H
+
+#include "transport/transport.h"
+
+#define TLOG_PREFIX "/tlog/"
+
+/* GET /tlog/<feed or origin>/checkpoint, /tile/<level>/<index>[.p/<width>],
+ * /tile/entries/<index>[.p/<width>]. */
+void tlog_tiles(void *context, struct exchange *x, const struct principal *who);
+
+#endif
