@@ -59,6 +59,26 @@ static void comparison_release(struct comparison *c)
 
 /* ---- reading ---- */
 
+static int keep_key(struct comparison *c, const struct log_key *fresh)
+{
+    for (size_t i = 0; i < c->key_count; i++) {
+        if (strcmp(c->keys[i].key.name, fresh->key.name) == 0) {
+            return c->keys[i].key.id == fresh->key.id
+                       ? CLI_OK
+                       : cli_fail(CLI_REFUSED,
+                                  "there are different keys for %s: the exports are of two "
+                                  "networks, or one of them has a net that the hub never signed",
+                                  fresh->key.name);
+        }
+    }
+    if (c->key_count == c->key_alloc) {
+        c->key_alloc = c->key_alloc == 0 ? 64 : 2 * c->key_alloc;
+        c->keys = xrealloc(c->keys, c->key_alloc, sizeof *c->keys);
+    }
+    c->keys[c->key_count++] = *fresh;
+    return CLI_OK;
+}
+
 static int learn_key(struct comparison *c, const Passerelle__V1__FeedOpened *opened)
 {
     struct log_key fresh = {.feed_id = arena_string(&c->cli->arena, view_of(opened->feed_id))};
@@ -68,22 +88,17 @@ static int learn_key(struct comparison *c, const Passerelle__V1__FeedOpened *ope
         return cli_fail(CLI_REFUSED, "net opens the feed %s with a key that is none",
                         opened->feed_id);
     }
-    for (size_t i = 0; i < c->key_count; i++) {
-        if (strcmp(c->keys[i].key.name, fresh.key.name) == 0) {
-            return c->keys[i].key.id == fresh.key.id
-                       ? CLI_OK
-                       : cli_fail(CLI_REFUSED,
-                                  "the exports name different keys for %s: they are of two "
-                                  "networks, or one of them has a net that the hub never signed",
-                                  fresh.key.name);
-        }
+    return keep_key(c, &fresh);
+}
+
+/* Told by another way, for parties who have no `net`. */
+static int given_key(struct comparison *c, const struct command *command, const char *vkey)
+{
+    struct log_key given = {.feed_id = FEED_NET};
+    if (note_key_parse(view_of(vkey), &given.key) != E_OK || given.key.type != NOTE_ED25519) {
+        return cli_usage(command, "'%s' is not the verifier key of a feed", vkey);
     }
-    if (c->key_count == c->key_alloc) {
-        c->key_alloc = c->key_alloc == 0 ? 64 : 2 * c->key_alloc;
-        c->keys = xrealloc(c->keys, c->key_alloc, sizeof *c->keys);
-    }
-    c->keys[c->key_count++] = fresh;
-    return CLI_OK;
+    return keep_key(c, &given);
 }
 
 static void hear(struct comparison *c, unsigned side, const char *where, struct view checkpoint)
@@ -332,9 +347,11 @@ static int compare_logs(struct comparison *c, const char *path, size_t *compared
 int cmd_ledger_compare(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     const char *path = "evidence.json";
+    const char *vkey = NULL;
     struct comparison c = {.cli = cli};
     size_t compared = 0;
     cli_option(&argc, argv, "--out", &path);
+    cli_option(&argc, argv, "--key", &vkey);
     int status = cli_options_end(command, argc, argv);
     if (status != CLI_OK || argc != SIDES) {
         return status != CLI_OK ? status : cli_usage(command, "which two folders?");
@@ -342,7 +359,8 @@ int cmd_ledger_compare(struct cli *cli, const struct command *command, int argc,
     for (unsigned side = 0; side < SIDES; side++) {
         c.dirs[side] = argv[side];
     }
-    status = comparison_read(&c);
+    status = vkey == NULL ? CLI_OK : given_key(&c, command, vkey);
+    status = status != CLI_OK ? status : comparison_read(&c);
     if (status == CLI_OK) {
         status = compare_logs(&c, path, &compared);
     }

@@ -231,7 +231,7 @@ const struct command commands[] = {
      "Checks such a receipt without a network: what the entry says, and whether all of it holds",
      "ledger check visit.tlog-proof --key passerelle.example/demo/s010+8b3ce0a1+AZ...",
      .run = cmd_ledger_check},
-    {"ledger compare", "DIR DIR [--out FILE]",
+    {"ledger compare", "DIR DIR [--out FILE] [--key VKEY]",
      "Whether two parties were shown the same feeds; writes the evidence when one was shown two",
      "ledger compare export-s009 export-s010 --out evidence.json", .run = cmd_ledger_compare},
     {"ledger feeds", "", "Feeds and their sizes", "ledger feeds",

@@ -89,7 +89,7 @@ static uint64_t size_of(struct view checkpoint)
     return text_u64(line, &size) == E_OK ? size : 0;
 }
 
-static int download(struct cli *cli, struct feed_bytes *feed)
+static int download(struct cli *cli, struct feed_bytes *feed, bool *left_out)
 {
     int status = CLI_FAILED;
     Passerelle__V1__GetCheckpointRequest *ask =
@@ -114,6 +114,11 @@ static int download(struct cli *cli, struct feed_bytes *feed)
         peer_stream(cli_peer(cli, &status), "passerelle.v1.LedgerService", "ReadEntries",
                     &range->base, &passerelle__v1__read_entries_response__descriptor, 0, take_batch,
                     feed, &cli->arena, &error);
+    if (code == CODE_OUT_OF_RANGE) { /* a site that began with a snapshot has no first entry */
+        fprintf(stderr, "passerelle: %s is left out: %s\n", feed->feed_id, error.message);
+        *left_out = true;
+        return CLI_OK;
+    }
     return code == CODE_OK ? CLI_OK : cli_call_failed("ReadEntries", code, &error);
 }
 
@@ -148,7 +153,10 @@ static int download_new(struct cli *cli, struct feeds *out, const char *feed_id)
     }
     struct feed_bytes *feed = &out->all[out->count++];
     *feed = (struct feed_bytes){.feed_id = feed_id};
-    return download(cli, feed);
+    bool left_out = false;
+    int status = download(cli, feed, &left_out);
+    out->count -= left_out;
+    return status;
 }
 
 static int download_listed(struct cli *cli, struct feeds *out,
@@ -181,11 +189,11 @@ static int download_all(struct cli *cli, struct feeds *out)
             }
         }
         struct feed_bytes *net = feed_of(out, FEED_NET);
-        if (net != NULL && status == CLI_OK) {
-            buf_clear(&net->entries);
-            net->count = 0;
-            status = download(cli, net);
-        } else if (status == CLI_OK) {
+        if (net != NULL) {
+            buf_release(&net->entries);
+            *net = out->all[--out->count];
+        }
+        if (status == CLI_OK) {
             status = download_new(cli, out, FEED_NET);
         }
         list = status == CLI_OK ? feeds_list(cli, &status) : NULL;
