@@ -105,6 +105,17 @@ static int begin_epochs(struct state *state, struct db *db, size_t *feeds, struc
     return err;
 }
 
+/* Checkpoints of others' logs that were cosigned after the backup are not in it: cosigning again
+ * under the same key could vouch for two histories. The next key is made when it is needed. */
+static int forget_witness(struct state *state, struct fault *fault)
+{
+    const char *path = arena_printf(&state->arena, "%s/witness.key", state->keys);
+    return unlink(path) == 0 || errno == ENOENT
+               ? E_OK
+               : fault_set(fault, err_from_errno(errno), "%s cannot be removed: %s", path,
+                           strerror(errno));
+}
+
 /* The folder may be another one now, and the database stands in it: lines that name either go. */
 static int settle_settings(struct state *state, struct fault *fault)
 {
@@ -150,6 +161,7 @@ static int restore_into(struct state *state, const char *backup, const char *ent
     }
     err = err != E_OK ? err : verify(state, db, fault);
     err = err != E_OK ? err : backup_unpack(state, db, fault);
+    err = err != E_OK ? err : forget_witness(state, fault);
     err = err != E_OK ? err : settle_settings(state, fault);
     if (err == E_OK && entries != NULL) {
         err = entries_take(db, entries, seed, taken, fault);

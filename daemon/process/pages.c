@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/entry/entry.h"
+#include "core/merkle/witness.h"
 #include "passerelle/v1/desk.pb-c.h"
 #include "process/tlog.h"
 #include "process/verify.h"
@@ -388,6 +389,11 @@ int pages_init(struct pages *pages, struct hub *hub, const struct state *state,
     if (settings->role == SETTING_ROLE_HUB) {
         pages->routes[pages->route_count++] = (struct route){
             .path = "/ca.crt", .roles = ROLES_ALL, .loopback = true, .serve = ca_certificate};
+        pages->routes[pages->route_count++] = (struct route){.path = "/add-checkpoint",
+                                                             .roles = ROLES_ALL,
+                                                             .counted = true,
+                                                             .post_bytes_max = WITNESS_BODY_MAX,
+                                                             .serve = tlog_add_checkpoint};
     }
     if (settings->metrics != SETTING_METRICS_OFF) {
         pages->routes[pages->route_count++] = (struct route){

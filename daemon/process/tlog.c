@@ -5,6 +5,7 @@
 #include "passerelle/v1/ledger.pb-c.h"
 #include "process/pages.h"
 #include "service/methods.h"
+#include "service/sync/as_witness.h"
 #include "service/tiles.h"
 #include "wire/pack.h"
 
@@ -87,4 +88,46 @@ void tlog_tiles(void *context, struct exchange *x, const struct principal *who)
                                                .body = buf_content(&bytes)});
     }
     buf_release(&bytes);
+}
+
+static void send_testimony(struct exchange *x,
+                           const Passerelle__V1__AddCheckpointResponse *response)
+{
+    route_answer(x, &(struct route_answer){.status = (int)response->status,
+                                           .content_type = response->content_type,
+                                           .body = view_of(response->body)});
+}
+
+static void send_answer(void *context, struct exchange *x, const struct call *call)
+{
+    (void)context;
+    send_testimony(x, (const void *)call->response);
+}
+
+void tlog_add_checkpoint(void *context, struct exchange *x, const struct principal *who)
+{
+    struct hub *hub = ((struct pages *)context)->hub;
+    struct fault fault = FAULT_NONE;
+    struct witness_answer answer = {.status = WITNESS_BAD_REQUEST};
+    struct view body = arena_copy(&x->arena, buf_content(&x->body));
+    struct service *service = hub_service_here(hub, &fault);
+    int err = service == NULL ? fault.code : db_begin_read(service->db, &fault);
+    (void)who;
+    if (err == E_OK) {
+        as_witness_look(service, &x->arena, body, &answer);
+        err = db_end(service->db, &fault);
+    }
+    if (err != E_OK) {
+        route_refuse(x, 0, &(struct call_error){.code = code_of_err(err), .message = fault.text});
+    } else if (answer.status == WITNESS_COSIGN || answer.contradicts) {
+        Passerelle__V1__AddCheckpointRequest *request =
+            wire_new(&x->arena, &passerelle__v1__add_checkpoint_request__descriptor);
+        request->body = wire_bytes(body);
+        route_ask(x, method_of("AddCheckpoint"), &request->base, send_answer);
+    } else {
+        Passerelle__V1__AddCheckpointResponse *response =
+            wire_new(&x->arena, &passerelle__v1__add_checkpoint_response__descriptor);
+        as_witness_refuse(&answer, &x->arena, response);
+        send_testimony(x, response);
+    }
 }

@@ -136,6 +136,12 @@ int keyring_cosign(struct keyring *keyring, const struct ed25519_key **out, stru
     return fetch(keyring, "cosign", "cosign", true, out, fault);
 }
 
+int keyring_witness(struct keyring *keyring, bool make, const struct ed25519_key **out,
+                    struct fault *fault)
+{
+    return fetch(keyring, "witness", "witness", make, out, fault);
+}
+
 static void token_names(const uint8_t key_id[static 4], char file[static 32],
                         char purpose[static 32])
 {

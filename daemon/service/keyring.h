@@ -1,7 +1,8 @@
 /* The secret keys of this node, each in a file of its own under <state>/keys (mode 0600):
  * `feed-<id>.key` signs one feed's checkpoints (`feed-<id>-<epoch>.key` after its first epoch),
- * `token-<key id>.key` signs pass tokens, `cosign.key` cosigns. Keys are read when first needed and
- * kept in memory that is wiped. Any thread; what is made is made by the writer.
+ * `token-<key id>.key` signs pass tokens, `cosign.key` cosigns, `witness.key` witnesses. Keys are
+ * read when first needed and kept in memory that is wiped. Any thread; what is made is made by the
+ * writer.
  *
  * Losing token keys or feed keys is survivable (new ones are published); telling them is not: each
  * file but those in daily use (feeds, the newest token key) may be kept offline. */
@@ -32,6 +33,10 @@ must_check int keyring_token_make(struct keyring *keyring, uint8_t key_id[static
 /* The key of the hub's cosignatures (C2SP cosignature/v1); made when there is none yet. */
 must_check int keyring_cosign(struct keyring *keyring, const struct ed25519_key **out,
                               struct fault *fault);
+/* The key of this hub's cosignatures as a witness of others' logs: never that of its receipts.
+ * E_NOT_FOUND when there is none yet, unless `make`. */
+must_check int keyring_witness(struct keyring *keyring, bool make, const struct ed25519_key **out,
+                               struct fault *fault);
 /* The token key with this id. E_NOT_FOUND when its file is not here. */
 must_check int keyring_token(struct keyring *keyring, const uint8_t key_id[static 4],
                              const struct ed25519_key **out, struct fault *fault);

@@ -3,6 +3,7 @@
 #include "core/ident/uuid.h"
 #include "passerelle/v1/ledger.pb-c.h"
 #include "service/journal.h"
+#include "service/sync/as_witness.h"
 #include "service/sync/follow.h"
 #include "service/sync/padded.h"
 #include "service/sync/problems.h"
@@ -407,6 +408,21 @@ const struct method ledger_methods[] = {
      .decide = get_consistency_proof},
     {ROW("FindVisit", find_visit_request, find_visit_response), .at_sites = true,
      .roles = READERS, .no_side_effects = true, .duration_ms_max = 10000, .decide = find_visit},
+    {.service = "LedgerService",
+     .name = "AddCheckpoint",
+     .input = &passerelle__v1__add_checkpoint_request__descriptor,
+     .output = &passerelle__v1__add_checkpoint_response__descriptor,
+     .roles = ROLE_BIT(ROLE_OPERATOR),
+     .request_bytes_max = WITNESS_BODY_MAX + 16,
+     .duration_ms_max = 10000,
+     .decide = add_checkpoint_decide,
+     .apply = add_checkpoint_apply},
+    {ROW("PutWitnessedLog", put_witnessed_log_request, put_witnessed_log_response),
+     .roles = ROLE_BIT(ROLE_OPERATOR), .duration_ms_max = 10000,
+     .decide = put_witnessed_log_decide, .apply = put_witnessed_log_apply},
+    {ROW("ListWitnessedLogs", list_witnessed_logs_request, list_witnessed_logs_response),
+     .roles = ROLES_ALL, .no_side_effects = true, .duration_ms_max = 10000,
+     .decide = list_witnessed_logs},
     {ROW("ReadEntries", read_entries_request, read_entries_response), .at_sites = true,
      .roles = READERS, .streams = true, .decide = open_reading, .pump = pump_entries},
     {.service = "LedgerService",

@@ -74,8 +74,12 @@ static struct witness_answer decide(const struct witness_request *request,
         return answer;
     }
     if (head->size == log->size && !tree_hash_equal(&head->root, &log->root)) {
-        return refuse(WITNESS_INCONSISTENT, true,
-                      "the checkpoint has another root than the one cosigned at the same size");
+        struct checkpoint other = *head;
+        answer = refuse(WITNESS_INCONSISTENT, true,
+                        "the checkpoint has another root than the one cosigned at the same size");
+        answer.contradicts = true;
+        answer.head = other;
+        return answer;
     }
     if (tree_check_consistency(log->size, &log->root, head->size, &head->root, request->proof.hash,
                                request->proof.count) != E_OK) {

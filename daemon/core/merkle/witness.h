@@ -6,8 +6,8 @@
  * and on 200 record the new checkpoint before the answer leaves: two requests at once would else
  * roll the log back.
  *
- * Versions of the specification differ on a checkpoint of the recorded size with another root: 409
- * in the first, 422 since 2026. It is 422 here, since a client that is told 409 tries again. */
+ * A checkpoint of the recorded size with another root is 422, as the specification has it since
+ * July 2026 (C2SP/C2SP#280); before that it was 409, which now always means: another old size. */
 #ifndef CORE_MERKLE_WITNESS_H
 #define CORE_MERKLE_WITNESS_H
 
@@ -51,8 +51,9 @@ struct witness_answer {
     /* The log's key signed what contradicts its own past, or a proof that does not hold: keep the
      * request, it may prove misbehaviour. */
     bool evidence;
+    bool contradicts;       /* it is another one than the one cosigned, at the same size */
     uint64_t recorded_size; /* for 409 */
-    struct checkpoint head; /* for 200: what to record */
+    struct checkpoint head; /* for 200: what to record; and when it contradicts */
     struct view text;       /* for 200: what checkpoint_cosign() signs, extension lines included */
 };
 /* `log` NULL: no log of that origin is known. */
