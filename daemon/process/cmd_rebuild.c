@@ -11,6 +11,9 @@ static void count_entries(void *context, uint64_t done)
     progress_step(context, done, 0);
 }
 
+/* A site's hub tells all that it knows once more: what a newer version makes of it was left out. */
+DB_SQL(ask_again, "UPDATE uplink SET knowledge_version = 0");
+
 static int rebuild(struct state *state, bool *same, char hex[65], struct fault *fault)
 {
     struct db *db = NULL;
@@ -24,6 +27,7 @@ static int rebuild(struct state *state, bool *same, char hex[65], struct fault *
         err = view_digest(db, before, fault);
         err = err != E_OK ? err : view_rebuild(db, 0, count_entries, &progress, fault);
         err = err != E_OK ? err : view_digest(db, after, fault);
+        query_run(db_query(db, &ask_again));
         progress_end(&progress);
         int ended = err == E_OK ? db_commit(db, fault) : db_end(db, NULL);
         err = err != E_OK ? err : ended;
@@ -68,7 +72,8 @@ const struct command command_rebuild = {
     .summary = "Drops all projections and replays the feeds.",
     .help = "\n"
             "The daemon must be stopped. Persons, credentials, reasons and stored answers are not\n"
-            "projections: they stay.\n\n"
+            "projections: they stay. After an upgrade it applies entries of types that the old\n"
+            "version did not know, and kept.\n\n"
             "Examples:\n"
             "  passerelled rebuild /var/lib/passerelle\n",
     .run = run,
