@@ -38,8 +38,9 @@ def uuid7():
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def connect():
-    return http.client.HTTPSConnection("localhost", port, context=tls, timeout=20)
+def connect(at=None, who=None):
+    """To the hub, as an operator; or to another daemon's port, or as somebody else."""
+    return http.client.HTTPSConnection("localhost", at or port, context=who or tls, timeout=20)
 
 
 def get(connection, path):
@@ -66,18 +67,29 @@ def init(name):
                     "--clock-rate", "1", "--port", str(port)], check=True, capture_output=True)
     with open(os.path.join(hub, "hub.conf"), "a") as conf:  # all the load comes from one caller
         conf.write("caller_calls_s = 0\n")
-    tls = ssl.create_default_context(cafile=os.path.join(hub, "ca.crt"))
-    tls.load_cert_chain(os.path.join(hub, "operator-1.crt"), os.path.join(hub, "operator-1.key"))
+    tls = identity(os.path.join(hub, "operator-1"))
 
 
-def start():
-    """Runs the daemon until it answers. It logs to log_path."""
+def identity(path):
+    """Of a certificate and a key of this network."""
+    context = ssl.create_default_context(cafile=os.path.join(hub, "ca.crt"))
+    context.load_cert_chain(path + ".crt", path + ".key")
+    return context
+
+
+def spawn(folder):
+    """Runs the daemon of a folder. It logs to log_path."""
     with open(log_path, "ab") as log:
-        process = subprocess.Popen([passerelled, "run", hub], stdout=log, stderr=log)
+        return subprocess.Popen([passerelled, "run", folder], stdout=log, stderr=log)
+
+
+def start(folder=hub, at=None):
+    """Runs a daemon, the hub unless said, until it answers."""
+    process = spawn(folder)
     deadline = time.time() + 60
     while time.time() < deadline and process.poll() is None:
         try:
-            if get(connect(), "/healthz")[0] == 200:
+            if get(connect(at), "/healthz")[0] == 200:
                 return process
         except OSError:
             time.sleep(0.02)
@@ -98,9 +110,9 @@ def fill(name):
     return cards, sites
 
 
-def check():
-    """What `passerelled check` says of the stopped hub: (good, text)."""
-    done = subprocess.run([passerelled, "check", hub], capture_output=True, text=True)
+def check(folder=hub):
+    """What `passerelled check` says of a folder, the hub's unless said: (good, text)."""
+    done = subprocess.run([passerelled, "check", folder], capture_output=True, text=True)
     return done.returncode == 0, done.stdout + done.stderr
 
 
