@@ -4,7 +4,7 @@
  *   hub.conf, site.conf  settings of a hub, of a site's daemon
  *   hub.db               the database (or where the settings say)
  *   ca.crt, server.crt   certificates; everybody may have them
- *   keys/                0600 each: ca.key, server.key, cosign.key, witness.key, feed-*.key, token-*
+ *   keys/                0600 each: ca.key, server.key, cosign.key, witness.key, feed-*, token-*
  *   operator-N.crt, .key what `init` makes for people: hand them out
  *   site.crt, joined     of a site: its certificate for the hub, and what it joined
  *   clock                only in demonstration networks: business time
