@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#include "core/visit/stay.h"
 #include "service/contracts.h"
 #include "service/journal.h"
 #include "store/view/registry.h"
@@ -51,7 +52,7 @@ static int version_covers(const Passerelle__V1__TariffVersion *version,
                           const Passerelle__V1__Site *site, struct fault *fault)
 {
     for (size_t i = 0; i < ARRAY_LEN(slots); i++) {
-        bool found = site_places(site, slots[i].resource) == 0;
+        bool found = site_capacity(site, slots[i].resource) == 0;
         for (size_t k = 0; k < version->n_rows && !found; k++) {
             const Passerelle__V1__TariffRow *row = version->rows[k];
             found = row->zone == site->zone && row->resource == slots[i].resource &&

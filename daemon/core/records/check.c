@@ -270,20 +270,6 @@ static int stops_rules(const Passerelle__V1__Site *site, struct fault *fault)
     return 0;
 }
 
-uint32_t site_places(const Passerelle__V1__Site *site, Passerelle__V1__Resource resource)
-{
-    switch (resource) {
-    case PASSERELLE__V1__RESOURCE__RESOURCE_DESK:
-        return site->desks;
-    case PASSERELLE__V1__RESOURCE__RESOURCE_MEETING_ROOM:
-        return site->meeting_rooms;
-    case PASSERELLE__V1__RESOURCE__RESOURCE_BOOTH:
-        return site->booths;
-    default:
-        return 0;
-    }
-}
-
 /* ---- contracts ---- */
 
 int plan_rules(const void *record, struct fault *fault)

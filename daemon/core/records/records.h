@@ -113,8 +113,6 @@ struct record_member record_of_member(const Passerelle__V1__Member *member,
                                       const Passerelle__V1__BankAccount *account);
 void record_of_employer(const Passerelle__V1__Employer *employer, struct record_employer *out);
 
-/* How many of a resource a site has. */
-uint32_t site_places(const Passerelle__V1__Site *site, Passerelle__V1__Resource resource);
 /* Words of the files: "meeting_room", "half_day", ...; "" for a number without a word. */
 const char *record_resource_word(Passerelle__V1__Resource resource);
 const char *record_zone_word(Passerelle__V1__Zone zone);

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "core/records/columns.h"
+#include "core/visit/stay.h"
 #include "wire/pack.h"
 
 #define TABLE(name) PASSERELLE__V1__TABLE__TABLE_##name
@@ -171,7 +172,7 @@ int stay_admit(const struct known *known, const struct record_stay *stay, struct
     if (known->holder(known->context, view_of(stay->holder_id)) == NULL) {
         return missing(fault, "holder_id", "holder", stay->holder_id);
     }
-    if (site_places(site, stay->resource) == 0) {
+    if (site_capacity(site, stay->resource) == 0) {
         return fault_set(fault, E_INVALID,
                          "resource: site %s has no %s: correct the resource or "
                          "the site",
