@@ -256,6 +256,8 @@ static int next_epoch(struct service *service, const struct feed *feed,
     return E_OK;
 }
 
+DB_SQL(forget_remote, "DELETE FROM remote_feed WHERE feed_id = :feed_id");
+
 const Passerelle__V1__FeedOpened *journal_begin_epoch(struct service *service, struct view author,
                                                       struct view feed_id,
                                                       Passerelle__V1__FeedKeeper keeper,
@@ -275,6 +277,9 @@ const Passerelle__V1__FeedOpened *journal_begin_epoch(struct service *service, s
     }
     feed_begin_epoch(service->journal->feeds, feed, view_of(opened->origin),
                      opened->public_key.data);
+    struct query *query = db_query(service->db, &forget_remote);
+    query_bind_text(query, "feed_id", feed_id);
+    query_run(query);
     journal_append(service, author, VIEW_LIT(FEED_NET),
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_FEED_OPENED, &opened->base);
     return opened;

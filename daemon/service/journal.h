@@ -14,7 +14,9 @@ void journal_free(struct journal *journal);
 void journal_open_feed(struct service *service, struct view feed_id, struct view author);
 
 /* A new epoch of a feed: it goes on under a new origin and key, kept by the hub or by its site, and
- * an entry in `net` names the old head. `public_key` is the site's; NULL: a fresh key of this node.
+ * an entry in `net` names the old head. What its keeper of before had signed beyond that head, or
+ * against it, counts no more: the new one goes on from what is here. `public_key` is the site's;
+ * NULL: a fresh key of this node.
  * Returns that entry's payload, in the arena; NULL when the database failed. */
 const Passerelle__V1__FeedOpened *journal_begin_epoch(struct service *service, struct view author,
                                                       struct view feed_id,
