@@ -263,6 +263,33 @@ START_TEST(two_stories_are_a_fork)
 }
 END_TEST
 
+/* The box before was lost in the middle of a push, or told two stories: what it had signed beyond
+ * what is here holds nobody up. */
+START_TEST(a_new_box_goes_on_from_what_is_here)
+{
+    stays(300);
+    pushed(box_send(&box, box_push_request(&box, 0, box.size, 1)));
+    ck_assert_uint_eq(held(), 256);
+    if (_i > 0) {
+        struct box other = other_story(199);
+        box_stay(&other, "h00003", 5000, network.clock.now_utc_ms, network.clock.now_utc_ms + 1);
+        const Passerelle__V1__PushEntriesResponse *response =
+            pushed(box_send(&other, box_push_request(&other, 0, other.size, 32)));
+        ck_assert_uint_eq(response->n_problems, 1);
+        ck_assert_int_eq(response->problems[0]->kind, KIND(FORK));
+        box_release(&other);
+    }
+    box_release(&box);
+    box_init(&box, &network, "s042");
+    box_begin(&box);
+    ck_assert_uint_eq(box.size, 256);
+    stays(60); /* others than the 44 that were lost */
+    const Passerelle__V1__PushEntriesResponse *last = box_push_all(&box);
+    ck_assert_uint_eq(last->n_problems, 0);
+    ck_assert_uint_eq(held(), box.size);
+}
+END_TEST
+
 /* ---- the close ---- */
 
 static const Passerelle__V1__GetPeriodResponse *period(const char *month)
@@ -443,6 +470,29 @@ static size_t count_kind(int kind)
     }
     return count;
 }
+
+/* A site's clock is ahead: who comes to the hub's own site has left it again, by the times of both,
+ * and takes no place there. */
+START_TEST(who_is_elsewhere_already_takes_no_place)
+{
+    Passerelle__V1__Pass *card;
+    const char *anna = issue("h00003", &card);
+    visit(&box, 1, card->pass_id, anna, network.clock.now_utc_ms + 30000, 0, 0);
+    box_push_all(&box);
+    Passerelle__V1__CheckInRequest *ask =
+        network_new(&network, &passerelle__v1__check_in_request__descriptor);
+    ask->request_id = network_request_id(&network);
+    ask->site_id = (char *)(uintptr_t) "s002";
+    ask->credential_case = PASSERELLE__V1__CHECK_IN_REQUEST__CREDENTIAL_CARD_NUMBER;
+    ask->card_number = card->number;
+    const Passerelle__V1__CheckInResponse *response = network_must(
+        &network, network_who(ROLE_DESK, "s002"), "DeskService", "CheckIn", &ask->base);
+    ck_assert_msg(response->accepted, "%s",
+                  response->accepted ? "" : response->refusal->sentence_en);
+    ck_assert_int_eq(response->occupancy[0]->resource, PASSERELLE__V1__RESOURCE__RESOURCE_DESK);
+    ck_assert_uint_eq(response->occupancy[0]->taken, 0);
+}
+END_TEST
 
 START_TEST(doubts_are_noted_and_stop_nothing)
 {
@@ -646,6 +696,8 @@ int main(void)
     tcase_add_test(cases, one_bad_entry_stops_nothing);
     tcase_add_loop_test(cases, two_stories_are_a_fork, 1, 4);
     tcase_add_loop_test(cases, two_stories_are_a_fork, 150, 152);
+    tcase_add_loop_test(cases, a_new_box_goes_on_from_what_is_here, 0, 2);
+    tcase_add_test(cases, who_is_elsewhere_already_takes_no_place);
     tcase_add_loop_test(cases, a_close_waits_for_ledgers, 0, 2);
     tcase_add_test(cases, a_late_checkpoint_opens_no_close);
     tcase_add_loop_test(cases, a_fork_is_left_out_and_named, 0, 2);

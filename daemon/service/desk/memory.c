@@ -502,7 +502,9 @@ void desk_changed(struct service *service, struct desk_site *site, struct view h
     struct desk *desk = service->desk;
     desk->touched++;
     desk_money_changed(desk, holder_id, visit->day);
-    bool counted = site->present_epoch == desk->epoch;
+    /* One that begins before a stay that is known from elsewhere, whose clock is ahead, is cut. */
+    bool counted = site->present_epoch == desk->epoch &&
+                   (delta <= 0 || visit_cut_by(service, visits, visit) == NULL);
     if (counted && delta != 0 && day_compare(site->present_day, visit->day) == 0 &&
         visit->resource > 0 && visit->resource < 4) {
         uint32_t *present = &site->present[visit->resource];
