@@ -5,10 +5,13 @@
 
 #include "crypt/cert.h"
 #include "lib/outpost.h"
+#include "passerelle/v1/desk.pb-c.h"
 #include "passerelle/v1/enrol.pb-c.h"
 #include "passerelle/v1/network.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
+#include "service/engine.h"
 #include "service/journal.h"
+#include "service/methods.h"
 #include "service/sync/take.h"
 #include "store/feed/feed.h"
 #include "store/view/apply.h"
@@ -91,6 +94,25 @@ static void change_net(const char *name)
     network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "NetworkService", "SetSiteState",
                  &request->base);
 }
+
+/* Its desk is told to wait, not that there is no such site. */
+START_TEST(before_the_hub_has_spoken)
+{
+    struct call call = {.method = methods_find(VIEW_LIT("passerelle.v1.DeskService"),
+                                               VIEW_LIT("ListVisits"), &(bool){false}),
+                        .arena = &network.arena,
+                        .who = network_who(ROLE_DESK, site_id)};
+    Passerelle__V1__ListVisitsRequest request = PASSERELLE__V1__LIST_VISITS_REQUEST__INIT;
+    request.site_id = (char *)(uintptr_t)site_id;
+    call.request = &request.base;
+    engine_read(&outpost.service, &call);
+    ck_assert_int_eq(call.error.code, CODE_UNAVAILABLE);
+    outpost_settle(&outpost);
+    call.error.code = CODE_OK;
+    engine_read(&outpost.service, &call);
+    ck_assert_msg(call.error.code == CODE_OK, "%s", call.error.message);
+}
+END_TEST
 
 START_TEST(test_both_ways)
 {
@@ -639,6 +661,7 @@ int main(void)
     TCase *cases = tcase_create("uplink");
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, before_the_hub_has_spoken);
     tcase_add_test(cases, test_both_ways);
     tcase_add_test(cases, test_faults);
     tcase_add_test(cases, test_quiet);

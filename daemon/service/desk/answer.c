@@ -16,7 +16,12 @@ struct desk_site *desk_site_of_call(struct service *service, struct call *call, 
     struct desk_site *site = service->desk != NULL
                                  ? desk_site(service, view_of(site_id))
                                  : desk_site_read(service->db, call->arena, view_of(site_id));
-    if (site == NULL) {
+    if (site == NULL && strcmp(site_id, service->node->site_id) == 0) {
+        call_fail(call, CODE_UNAVAILABLE,
+                  "this daemon has just joined, and its hub has not told it yet what %s is: see "
+                  "that it has a connection",
+                  site_id);
+    } else if (site == NULL) {
         call_fail(call, CODE_NOT_FOUND, "there is no site %s: look at the directory", site_id);
     } else if (call->method->apply != NULL && !site->kept_here) {
         call_fail(call, CODE_FAILED_PRECONDITION,
