@@ -240,6 +240,23 @@ START_TEST(readers_see_one_state)
 }
 END_TEST
 
+/* As a daemon meets tables whose definition was damaged. */
+DB_SQL(sql_damaged, "SELECT id, nbme FROM t");
+
+START_TEST(tables_that_do_not_fit_are_damage)
+{
+    struct db *db = with_table();
+    struct fault fault = FAULT_NONE;
+    ck_assert_int_eq(db_begin(db, NULL), E_OK);
+    ck_assert(!query_next(db_query(db, &sql_damaged)));
+    ck_assert_int_eq(db_error(db, &fault), E_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(fault.text, "no such column: nbme"));
+    ck_assert_ptr_nonnull(strstr(fault.text, "restore a backup"));
+    ck_assert_int_eq(db_end(db, NULL), E_CORRUPT);
+    db_free(db);
+}
+END_TEST
+
 DB_SQL(sql_fill, "INSERT INTO t (id, name) WITH RECURSIVE n (i) AS (SELECT :first UNION ALL "
                  "SELECT i + 1 FROM n WHERE i < :last) SELECT i, hex(i) || hex(zeroblob(1000)) FROM n");
 DB_SQL(sql_rename, "UPDATE t SET name = 'again' || substr(name, 6) WHERE id % 7 = 0");
@@ -393,6 +410,7 @@ int main(void)
     TCase *tc = tcase_create("db");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, text_for_each_engine);
+    tcase_add_test(tc, tables_that_do_not_fit_are_damage);
     tcase_add_test(tc, statements_can_be_walked);
     tcase_add_test(tc, values_round_trip);
     tcase_add_test(tc, the_first_error_sticks_and_undo_forgets);

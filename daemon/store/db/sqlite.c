@@ -405,13 +405,16 @@ void db_savepoint_undo(struct db *db)
 
 /* ---- queries ---- */
 
+/* The tests prepare each statement: one that does not fit has met tables that were damaged. */
 static int prepare(struct db *db, const char *text, sqlite3_stmt **out)
 {
     struct buf sql = BUF_INIT;
     db_sql_for_sqlite(text, &sql);
     int rc = sqlite3_prepare_v3(db->handle, sql.data, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
     if (rc == SQLITE_ERROR) {
-        die("bad statement: %s: %s", sqlite3_errmsg(db->handle), sql.data);
+        db_fail(db, E_CORRUPT,
+                "the tables of %s are not those that this version made (%s): restore a backup",
+                db->path, sqlite3_errmsg(db->handle));
     }
     buf_release(&sql);
     return rc;
