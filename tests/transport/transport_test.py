@@ -578,6 +578,33 @@ class Heartbeats(Base):
         self.assertEqual(self.server.counts()["streaming"], 0)
 
 
+    def test_reader_that_trickles_is_cut(self):
+        link = self.link()
+        link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.send(post("Count", envelope(b'{"upTo":"100000","padding":10000}'), "application/connect+json"))
+        link.head()
+        link.socket.settimeout(0.2)
+        deadline = time.monotonic() + 20
+        try:
+            while self.server.counts()["streaming"] > 0 and time.monotonic() < deadline:
+                link.socket.recv(1000)  # it lives, and never takes what waits
+                time.sleep(0.1)
+        except OSError:
+            pass
+        self.assertEqual(self.server.counts()["streaming"], 0)
+
+    def test_stuck_readers_cost_little(self):
+        before = self.server.rss_kib()
+        links = [self.link() for _ in range(60)]
+        for link in links:
+            link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            link.send(post("Count", envelope(b'{"upTo":"100000","padding":10000}'), "application/connect+json"))
+        time.sleep(0.5)
+        grown = self.server.rss_kib() - before
+        print(f"60 stuck streams: {grown} KiB", file=sys.stderr)
+        self.assertLess(grown, 60 * 205)
+
+
 class Limits(Base):
     settings = {"connections_max": 100, "head_ms_max": 800, "request_ms_max": 1500,
                 "handshake_ms_max": 800, "idle_ms_max": 4000, "threads": 2}

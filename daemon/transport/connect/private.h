@@ -50,8 +50,9 @@ struct rpc {
     bool full;          /* the peer's buffer was, since the last pump */
     uint64_t epoch;     /* when the caller was authenticated */
     int64_t sent_ns;    /* last message */
-    size_t unsent;      /* at the last tick, and since when that much */
-    int64_t unsent_ns;
+    int64_t written;    /* bytes handed to the connection */
+    int64_t due;        /* of them, those that the peer must have taken in time, */
+    int64_t due_ns;     /* counted from here */
 };
 
 /* A connection's certificate, asked about once per epoch; conn->memo. */

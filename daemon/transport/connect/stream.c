@@ -7,6 +7,8 @@
 #include "wire/reflect.h"
 
 enum { RETRY_S = 2 };
+/* What a stream keeps of the memory of its last messages. */
+enum { KEEP_BYTES_MAX = 4096 };
 
 static const char *content_type(const struct rpc *rpc)
 {
@@ -221,7 +223,8 @@ static void send_waiting(struct rpc *rpc)
     struct exchange *x = rpc->x;
     if (x->body.len > 0) {
         http_stream_write(x, buf_content(&x->body));
-        buf_clear(&x->body);
+        rpc->written += (int64_t)x->body.len;
+        (x->body.alloc > KEEP_BYTES_MAX ? buf_release : buf_clear)(&x->body);
         rpc->sent_ns = now_ns(rpc);
     }
 }
@@ -302,16 +305,16 @@ static void heartbeat(struct rpc *rpc)
     send_waiting(rpc);
 }
 
-/* A peer that takes nothing for as long as a whole response may take is gone. */
+/* Whatever waits at a moment must be gone as soon as a whole response must: else the peer is gone, or
+ * takes a byte now and then to look alive. */
 static bool stalled(struct rpc *rpc, int64_t now)
 {
-    size_t unsent = http_stream_unsent(rpc->x);
-    if (unsent == 0 || unsent != rpc->unsent) {
-        rpc->unsent = unsent;
-        rpc->unsent_ns = now;
+    if (rpc->written - (int64_t)http_stream_unsent(rpc->x) >= rpc->due) {
+        rpc->due = rpc->written;
+        rpc->due_ns = now;
         return false;
     }
-    return now - rpc->unsent_ns > net_limits(rpc->transport->net)->write_ms_max * 1000000;
+    return now - rpc->due_ns > net_limits(rpc->transport->net)->write_ms_max * 1000000;
 }
 
 void stream_tick(struct rpc *rpc)

@@ -3,6 +3,8 @@
 
 #include "transport/http/private.h"
 
+enum { STREAM_KEEP_BYTES = 16 * 1024 }; /* of a chunk's buffer, while a stream is open */
+
 static const char *date_of(struct io *io)
 {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -154,6 +156,9 @@ void http_stream_write(struct exchange *x, struct view bytes)
     buf_view(&x->out, bytes);
     buf_text(&x->out, "\r\n");
     conn_write(x->conn, buf_content(&x->out));
+    if (x->out.alloc > STREAM_KEEP_BYTES) {
+        buf_release(&x->out);
+    }
 }
 
 void http_stream_end(struct exchange *x)
