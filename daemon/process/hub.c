@@ -23,6 +23,7 @@
 #include "wire/pack.h"
 
 enum {
+    CHECKERS_MAX = 4,
     /* A write is done on the I/O thread itself when nothing was written for so long before its
      * first byte came: then the caller is alone, and two hops between threads are most of what it
      * waits for. Requests that came during a commit have waited in the socket, so their first byte
@@ -40,6 +41,8 @@ struct hub {
     struct service service; /* the writer's */
     struct writer *writer;
     struct worker *worker;
+    struct worker *checkers[CHECKERS_MAX]; /* of what comes in bulk, at a hub */
+    size_t checker_count;
     _Atomic(struct transport *) transport;
     pthread_key_t reader_key;
 
@@ -179,6 +182,19 @@ static void read_here(struct hub *hub, struct call *call)
     call->done(call);
 }
 
+/* The one with the least to do. */
+static struct worker *checker_of(struct hub *hub)
+{
+    struct worker *best = hub->worker;
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < hub->checker_count; i++) {
+        size_t queued = worker_queued(hub->checkers[i]);
+        best = queued < least ? hub->checkers[i] : best;
+        least = queued < least ? queued : least;
+    }
+    return best;
+}
+
 static void submit(void *context, struct call *call)
 {
     struct hub *hub = context;
@@ -205,7 +221,7 @@ static void submit(void *context, struct call *call)
         return;
     }
     if (call->method->precompute != NULL) {
-        worker_submit(hub->worker, call);
+        worker_submit(call->method->bulk ? checker_of(hub) : hub->worker, call);
         return;
     }
     if (call->method->prepare != NULL) {
@@ -552,6 +568,28 @@ static struct tls_files tls_files(const struct hub *hub)
                               .client_ca = state->ca_certificate};
 }
 
+/* As many as speak with clients: what these receive, they look at. */
+static int start_checkers(struct hub *hub, struct fault *fault)
+{
+    const struct settings *settings = hub->options.settings;
+    int err = E_OK;
+    while (err == E_OK && hub->node.role == NODE_HUB && hub->checker_count < CHECKERS_MAX &&
+           hub->checker_count < (size_t)settings->threads) {
+        struct db *db = NULL;
+        struct worker *worker;
+        err = hub_reader(hub, &db, fault);
+        err = err != E_OK ? err
+                          : worker_start(&worker, &hub->node, db, hub->writer,
+                                         (size_t)settings->queue_calls, fault);
+        if (err == E_OK) {
+            hub->checkers[hub->checker_count++] = worker;
+        } else {
+            db_free(db);
+        }
+    }
+    return err;
+}
+
 int hub_start(struct hub *hub, const struct route *routes, size_t route_count, void *route_context,
               struct fault *fault)
 {
@@ -580,7 +618,8 @@ int hub_start(struct hub *hub, const struct route *routes, size_t route_count, v
         db_free(db);
         return err;
     }
-    err = transport_start(&config, &transport, fault);
+    err = start_checkers(hub, fault);
+    err = err != E_OK ? err : transport_start(&config, &transport, fault);
     if (err == E_OK) {
         atomic_store(&hub->transport, transport);
     }
@@ -616,6 +655,9 @@ bool hub_stop(struct hub *hub, int64_t drain_ms)
     /* Callers who were not done in time may still send: the threads' ends refuse, and stay until
      * the I/O threads are gone. The worker first, for it hands calls on to the writer. */
     worker_stop(hub->worker);
+    for (size_t i = 0; i < hub->checker_count; i++) {
+        worker_stop(hub->checkers[i]);
+    }
     writer_stop(hub->writer);
     if (transport != NULL) {
         transport_free(transport);
@@ -623,6 +665,9 @@ bool hub_stop(struct hub *hub, int64_t drain_ms)
     atomic_store(&hub->transport, NULL);
     worker_free(hub->worker);
     hub->worker = NULL;
+    while (hub->checker_count > 0) {
+        worker_free(hub->checkers[--hub->checker_count]);
+    }
     hub->stopped = true;
     return drained;
 }

@@ -107,6 +107,10 @@ struct call {
 
     void *prepared;                   /* from precompute or prepare to decide; NULL: nothing */
     void *decision;                   /* from decide to apply */
+    /* Of a bulk method: how much it may do in this transaction (0: all), which the writer says; and
+     * whether there is more: then what was done is committed, and the call is run again. */
+    size_t portion;
+    bool again;
     /* Called once when the call is over, on any thread. Set by whoever submits the call. */
     void (*done)(struct call *call);
     void *owner;                      /* the submitter's own */
@@ -149,6 +153,9 @@ struct method {
     size_t request_bytes_max;
     bool at_sites;          /* also served by the daemon of a site; the others are the hub's */
     bool slow;              /* reads for long (documents, periods): never on an I/O thread */
+    /* Writes much, in portions of which each stands for itself (call->portion), so that calls for
+     * which somebody waits at a door go between them. Its precompute runs on threads of its own. */
+    bool bulk;
     /* Once it has written, it fails only with the database: the writer spares it the savepoint.
      * When it does fail, the whole group is run again from the start, so that decide and apply must
      * do the same when they are called twice. */

@@ -13,6 +13,9 @@
 #include "service/checkpointer.h"
 
 enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5, SLICE_NS = 100 * 1000 };
+/* Calls of bulk in a group, and the portion of each: some milliseconds when others wait, else what
+ * makes the commit cheap. */
+enum { BULK_CALLS = 4, BULK_PORTION = 512, BULK_PORTION_BESIDE = 128 };
 /* A page and its header in SQLite's log. */
 enum { WAL_FRAME_BYTES = 4096 + 24 };
 
@@ -25,6 +28,7 @@ struct writer {
     struct call *first;
     struct call **last; /* where the next one is linked */
     size_t queued;
+    size_t queued_bulk; /* of these */
     bool sleeping; /* the thread waits for queue_wake */
     bool stopping;
 
@@ -84,20 +88,30 @@ static int64_t now_ns(const struct writer *writer)
 
 /* ---- the queue ---- */
 
-void writer_submit(struct writer *writer, struct call *call)
+static bool is_bulk(const struct call *call)
+{
+    return call->method != NULL && call->method->bulk;
+}
+
+/* Holds queue_lock. True: the thread is to be woken. */
+static bool put(struct writer *writer, struct call *call)
 {
     call->next = NULL;
+    *writer->last = call;
+    writer->last = &call->next;
+    writer->queued_bulk += is_bulk(call);
+    metric_set(&writer->metrics.queued, ++writer->queued);
+    bool wake = writer->sleeping;
+    writer->sleeping = false;
+    return wake;
+}
+
+void writer_submit(struct writer *writer, struct call *call)
+{
     pthread_mutex_lock(&writer->queue_lock);
     bool stopping = writer->stopping;
     bool taken = !stopping && writer->queued < writer->options.queue_max;
-    bool wake = false;
-    if (taken) {
-        *writer->last = call;
-        writer->last = &call->next;
-        metric_set(&writer->metrics.queued, ++writer->queued);
-        wake = writer->sleeping;
-        writer->sleeping = false;
-    }
+    bool wake = taken && put(writer, call);
     pthread_mutex_unlock(&writer->queue_lock);
     if (wake) {
         pthread_cond_signal(&writer->queue_wake);
@@ -111,6 +125,20 @@ void writer_submit(struct writer *writer, struct call *call)
     }
 }
 
+/* The rest of a call of which a portion was committed. */
+static void put_back(struct writer *writer, struct call *call)
+{
+    call->again = false;
+    call->response = NULL;
+    call->decision = NULL;
+    pthread_mutex_lock(&writer->queue_lock);
+    bool wake = put(writer, call);
+    pthread_mutex_unlock(&writer->queue_lock);
+    if (wake) {
+        pthread_cond_signal(&writer->queue_wake);
+    }
+}
+
 void writer_tune(struct writer *writer, size_t queue_max, size_t group_max, int64_t wait_us)
 {
     assert(queue_max > 0 && group_max > 0);
@@ -121,23 +149,39 @@ void writer_tune(struct writer *writer, size_t queue_max, size_t group_max, int6
     pthread_mutex_unlock(&writer->queue_lock);
 }
 
-/* Takes at most a group off the queue. */
+/* Takes at most a group off the queue; bulk that does not fit keeps its place. */
 static struct call *gather(struct writer *writer, size_t *count)
 {
-    pthread_mutex_lock(&writer->queue_lock);
-    struct call *group = writer->first;
+    struct call *group = NULL;
     struct call **end = &group;
     size_t n = 0;
-    while (*end != NULL && n < writer->options.group_max) {
-        end = &(*end)->next;
+    int bulk = 0;
+    pthread_mutex_lock(&writer->queue_lock);
+    bool beside = writer->queued > writer->queued_bulk;
+    struct call **at = &writer->first;
+    while (*at != NULL && n < writer->options.group_max) {
+        struct call *call = *at;
+        if (is_bulk(call) && bulk == (beside ? 1 : BULK_CALLS)) {
+            at = &call->next;
+            continue;
+        }
+        bulk += is_bulk(call);
+        call->portion = beside ? BULK_PORTION_BESIDE : BULK_PORTION;
+        *at = call->next;
+        *end = call;
+        end = &call->next;
         n++;
     }
-    writer->first = *end;
-    if (writer->first == NULL) {
-        writer->last = &writer->first;
-    }
     *end = NULL;
+    bool left = at != &writer->first; /* bulk in front, so that the last one may be gone */
+    while (left && *at != NULL) {
+        at = &(*at)->next;
+    }
+    if (left || writer->first == NULL) {
+        writer->last = at;
+    }
     writer->queued -= n;
+    writer->queued_bulk -= (size_t)bulk;
     metric_set(&writer->metrics.queued, writer->queued);
     pthread_mutex_unlock(&writer->queue_lock);
     *count = n;
@@ -255,25 +299,17 @@ static bool is_late(const struct call *call)
     return call->error.code == CODE_DEADLINE_EXCEEDED;
 }
 
+/* A savepoint makes SQLite copy each page before it changes: methods that fail before they write,
+ * if at all, go without unless `savepoints` says otherwise. */
 static bool run_calls(struct writer *writer, struct call *group, bool savepoints)
 {
     for (struct call *call = group; call != NULL; call = call->next) {
-        if (!is_late(call) && !run_call(writer, call, savepoints)) {
+        bool spared = call->method != NULL && call->method->fails_unwritten;
+        if (!is_late(call) && !run_call(writer, call, savepoints || !spared)) {
             return false;
         }
     }
     return true;
-}
-
-/* A savepoint makes SQLite copy each page before it changes: a group of methods that fail before
- * they write, if at all, goes without. */
-static bool needs_savepoints(const struct call *group)
-{
-    const struct call *call = group;
-    while (call != NULL && call->method != NULL && call->method->fails_unwritten) {
-        call = call->next;
-    }
-    return call != NULL;
 }
 
 /* As if no call of the group had been run. */
@@ -287,6 +323,7 @@ static int start_again(struct writer *writer, struct call *group, struct fault *
             call->kept_response = NULL;
             call->metadata = NULL;
             call->decision = NULL;
+            call->again = false;
             call->error = (struct call_error){.code = CODE_OK};
         }
     }
@@ -297,11 +334,10 @@ static int start_again(struct writer *writer, struct call *group, struct fault *
 static void run_group(struct writer *writer, struct call *group, size_t count)
 {
     struct fault fault = FAULT_NONE;
-    bool savepoints = needs_savepoints(group);
 
     drop_late(writer, group);
     int err = db_begin(writer->options.db, &fault);
-    if (err == E_OK && !run_calls(writer, group, savepoints)) {
+    if (err == E_OK && !run_calls(writer, group, false)) {
         err = start_again(writer, group, &fault);
         bool done = err != E_OK || run_calls(writer, group, true);
         assert(done);
@@ -316,7 +352,11 @@ static void run_group(struct writer *writer, struct call *group, size_t count)
         if (err != E_OK && !is_late(call)) {
             fail_storage(call, &fault);
         }
-        call->done(call);
+        if (call->again && call->error.code == CODE_OK) {
+            put_back(writer, call);
+        } else {
+            call->done(call);
+        }
     }
     metric_add(&writer->metrics.pauses,
                checkpointer_after_commit(writer->checkpointer, db_wal_frames(writer->options.db)));

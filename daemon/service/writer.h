@@ -3,6 +3,9 @@
  * (or without, see method.fails_unwritten), commits, and only then ends them: an answer that left
  * is on the disk. While one group commits, the next one gathers.
  *
+ * Bulk methods (method.bulk) write much: a group with other calls takes one of them, and a small
+ * portion of it; without, some more. What is left of it goes to the end of the queue.
+ *
  * When the commit fails (disk full, disk broken), no call of the group happened: each ends with
  * `unavailable` (`data_loss` when the database is damaged) and a sentence, the caches go back, and
  * the next group tries again.

@@ -9,6 +9,8 @@
 #include "passerelle/v1/ledger.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
 #include "passerelle/v1/settlement.pb-c.h"
+#include "service/engine.h"
+#include "service/journal.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -217,6 +219,50 @@ START_TEST(one_bad_entry_stops_nothing)
     box_push_all(&box);
     ck_assert_uint_eq(held(), box.size);
     ck_assert_uint_eq(problems()->n_problems, ARRAY_LEN(seqs));
+}
+END_TEST
+
+/* The writer takes a push in portions, and a portion twice when its transaction failed: what was
+ * found is said once. */
+START_TEST(portions_give_the_same_answer)
+{
+    stays(100);
+    box_append_bytes(&box, VIEW_LIT("no entry at all"));
+    stays(500);
+    box_append_bytes(&box, VIEW_LIT("nor is this"));
+    stays(1);
+    Passerelle__V1__PushEntriesRequest *request = box_push_request(&box, 0, box.size, 32);
+    struct call *call = network_prepare(&network, network_who(ROLE_SITE, box.site_id),
+                                        "LedgerService", "PushEntries", &request->base);
+    call->portion = 7;
+    int portions = 0;
+    do {
+        call->again = false;
+        call->response = NULL;
+        call->decision = NULL;
+        if (portions % 3 == 1) { /* and it never was */
+            struct fault fault = FAULT_NONE;
+            ck_assert_int_eq(db_begin(network.service.db, &fault), E_OK);
+            ck_assert(engine_write(&network.service, call));
+            db_end(network.service.db, NULL);
+            journal_rolled_back(network.service.journal);
+            call->again = false;
+            call->response = NULL;
+            call->decision = NULL;
+        }
+        network_write(&network, call);
+        const Passerelle__V1__PushEntriesResponse *answer = pushed(call);
+        portions++;
+        ck_assert_uint_eq(held(), call->again ? (uint64_t)portions * 7 : box.size);
+        ck_assert_uint_eq(answer->size, held());
+        ck_assert((answer->receipt[0] == '\0') == call->again);
+    } while (call->again);
+    const Passerelle__V1__PushEntriesResponse *answer = pushed(call);
+    ck_assert_int_eq(portions, (int)(box.size + 6) / 7);
+    ck_assert_uint_eq(answer->n_problems, 2);
+    ck_assert_uint_eq(answer->problems[0]->seq, 101);
+    ck_assert_uint_eq(answer->problems[1]->seq, 602);
+    ck_assert_uint_eq(problems()->n_problems, 2);
 }
 END_TEST
 
@@ -694,6 +740,7 @@ int main(void)
     tcase_add_loop_test(cases, any_order_gives_the_same, 0, 6);
     tcase_add_test(cases, what_was_not_signed_is_not_kept);
     tcase_add_test(cases, one_bad_entry_stops_nothing);
+    tcase_add_test(cases, portions_give_the_same_answer);
     tcase_add_loop_test(cases, two_stories_are_a_fork, 1, 4);
     tcase_add_loop_test(cases, two_stories_are_a_fork, 150, 152);
     tcase_add_loop_test(cases, a_new_box_goes_on_from_what_is_here, 0, 2);

@@ -36,12 +36,15 @@ struct job {
     bool promises;
     bool refused; /* the decision is an objection */
     bool breaks;  /* writes, then breaks a constraint of the database */
+    int portions; /* of a bulk call: so many are left */
+    size_t portion;
     int acknowledged;
     struct buf note;
 };
 
 /* A group of these goes without savepoints, until one breaks this promise. */
 static const struct method promises = {.fails_unwritten = true};
+static const struct method bulk = {.bulk = true};
 
 static ProtobufCMessage answer; /* what an answer says does not matter here */
 
@@ -77,6 +80,13 @@ static void run(void *context, struct call *call)
     }
     if (job->refused) {
         call_fail(call, CODE_FAILED_PRECONDITION, "not today");
+        return;
+    }
+    job->portion = call->portion;
+    if (job->portions > 1) {
+        job->portions--;
+        call->again = true;
+        call->response = &answer;
         return;
     }
     buf_clear(&job->note);
@@ -201,7 +211,9 @@ static void submit(struct node *node, struct job *job)
     job->node = node;
     job->call = (struct call){
         .arena = &job->arena, .owner = job, .done = done, .deadline_ns = job->call.deadline_ns,
-        .method = job->promises ? &promises : NULL};
+        .method = job->promises       ? &promises
+                  : job->portions > 0 ? &bulk
+                                      : NULL};
     writer_submit(node->writer, &job->call);
 }
 
@@ -463,6 +475,56 @@ START_TEST(a_long_log_is_copied_back)
 }
 END_TEST
 
+/* Bulk goes in portions, one at a time beside calls for which somebody waits. */
+START_TEST(bulk_lets_others_pass)
+{
+    struct job large[2];
+    struct job small[4];
+    for (int i = 0; i < 2; i++) {
+        job_init(&large[i], 1 + i);
+        large[i].portions = 3;
+    }
+    for (int i = 0; i < 4; i++) {
+        job_init(&small[i], 4 + i);
+    }
+    submit(&stepped, &large[0]);
+    submit(&stepped, &large[1]);
+    submit(&stepped, &small[0]);
+    ck_assert_uint_eq(writer_step(stepped.writer), 2); /* the second one waits */
+    ck_assert_int_eq(small[0].acknowledged, 1);
+    ck_assert_int_eq(large[0].portions, 2);
+    ck_assert_int_eq(large[1].portions, 3);
+    size_t beside = large[0].portion;
+    submit(&stepped, &small[1]); /* behind both */
+    submit(&stepped, &small[2]);
+    ck_assert_uint_eq(writer_step(stepped.writer), 3); /* and now it is first */
+    ck_assert_int_eq(small[1].acknowledged + small[2].acknowledged, 2);
+    ck_assert_int_eq(large[1].portions, 2);
+    ck_assert_uint_eq(writer_step(stepped.writer), 2); /* nobody waits: both, and more of each */
+    ck_assert_uint_gt(large[0].portion, beside);
+    ck_assert_int_eq(large[0].acknowledged + large[1].acknowledged, 0);
+    submit(&stepped, &small[3]);
+    ck_assert_uint_eq(writer_step(stepped.writer), 2);
+    ck_assert_uint_eq(writer_step(stepped.writer), 1);
+    ck_assert_uint_eq(writer_step(stepped.writer), 0);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(large[i].acknowledged, 1);
+    }
+    ck_assert_int_eq(small[3].acknowledged, 1);
+    ck_assert_int_eq(stepped.ended, 6);
+    ck_assert_uint_eq(metric_get(&writer_metrics(stepped.writer)->queued), 0);
+    ck_assert_int_eq(db_begin_read(stepped.db, NULL), E_OK);
+    ck_assert_int_eq(times_found(stepped.db, "visit 1"), 3); /* each portion was committed */
+    ck_assert_int_eq(times_found(stepped.db, "visit 2"), 3);
+    ck_assert_int_eq(db_end(stepped.db, NULL), E_OK);
+    for (int i = 0; i < 4; i++) {
+        job_release(&small[i]);
+    }
+    job_release(&large[0]);
+    job_release(&large[1]);
+}
+END_TEST
+
 START_TEST(a_call_fails_alone)
 {
     struct job jobs[3];
@@ -632,6 +694,7 @@ int main(void)
     tcase_add_checked_fixture(steps, step_setup, step_teardown);
     tcase_add_test(steps, a_full_queue_says_so_at_once);
     tcase_add_test(steps, a_long_log_is_copied_back);
+    tcase_add_test(steps, bulk_lets_others_pass);
     tcase_add_loop_test(steps, a_call_fails_alone, 0, 2);
     tcase_add_test(steps, late_calls_are_dropped_and_ticks_come);
     suite_add_tcase(suite, steps);

@@ -60,6 +60,44 @@ static const char *pass_text(struct arena *arena, struct view pass_id)
 
 /* ---- the pass and its proof ---- */
 
+static bool has_proof(const Passerelle__V1__VisitOpened *m)
+{
+    return m->proof_signature.len == ED25519_SIGNATURE_LEN && m->token_hash.len == SHA256_LEN;
+}
+
+static bool proof_is_good(const Passerelle__V1__VisitOpened *m, const uint8_t *device_key)
+{
+    return proof_check(m->token_hash.data, m->proof_second, m->proof_signature.data, device_key);
+}
+
+void doubt_check_proof(struct service *reader, struct arena *scratch, const struct entry *entry,
+                       struct doubt_proof *out)
+{
+    struct registry_pass pass;
+    *out = (struct doubt_proof){.looked_at = false};
+    if (entry->kind == NULL || entry->kind->type != TYPE(VISIT_OPENED)) {
+        return;
+    }
+    const Passerelle__V1__VisitOpened *m = (const void *)entry->payload;
+    if (m->source != PASSERELLE__V1__SOURCE__SOURCE_PAPER && has_proof(m) &&
+        registry_pass(reader->db, scratch, wire_view(m->pass_id), &pass) &&
+        pass.device_public_key.len == ED25519_PUBLIC_LEN) {
+        memcpy(out->device_key, pass.device_public_key.data, sizeof out->device_key);
+        out->good = proof_is_good(m, out->device_key);
+        out->looked_at = true;
+    }
+}
+
+static bool is_of_device(const struct doubt_entry *at, const Passerelle__V1__VisitOpened *m,
+                         const uint8_t *device_key)
+{
+    const struct doubt_proof *proof = at->proof;
+    return proof != NULL && proof->looked_at &&
+                   memcmp(proof->device_key, device_key, sizeof proof->device_key) == 0
+               ? proof->good
+               : proof_is_good(m, device_key);
+}
+
 static void look_at_pass(struct looking *l, const Passerelle__V1__VisitOpened *m)
 {
     struct registry_pass pass;
@@ -76,12 +114,11 @@ static void look_at_pass(struct looking *l, const Passerelle__V1__VisitOpened *m
     if (pass.issued->medium != PASSERELLE__V1__MEDIUM__MEDIUM_PHONE) {
         return;
     }
-    if (m->proof_signature.len != ED25519_SIGNATURE_LEN || m->token_hash.len != SHA256_LEN) {
+    if (!has_proof(m)) {
         doubt(l, KIND(BAD_PROOF), visit_id, VIEW_NONE,
               "a phone's visit without proof: ask the holder whether they came");
     } else if (pass.device_public_key.len == ED25519_PUBLIC_LEN &&
-               !proof_check(m->token_hash.data, m->proof_second, m->proof_signature.data,
-                            (const uint8_t *)pass.device_public_key.data)) {
+               !is_of_device(l->at, m, (const uint8_t *)pass.device_public_key.data)) {
         doubt(l, KIND(BAD_PROOF), visit_id, VIEW_NONE,
               "a phone's visit whose proof is not of the device that the pass has now: ask the "
               "holder whether they came, or got another phone since");

@@ -5,8 +5,19 @@
 #define SERVICE_SYNC_DOUBT_H
 
 #include "core/entry/entry.h"
+#include "crypt/ed25519.h"
 #include "passerelle/v1/sync.pb-c.h"
 #include "service/service.h"
+
+/* A phone's proof that was looked at on another thread, against the key that the pass had then. */
+struct doubt_proof {
+    bool looked_at;
+    bool good;
+    uint8_t device_key[ED25519_PUBLIC_LEN];
+};
+/* What can be done on a snapshot; `entry` is decoded. */
+void doubt_check_proof(struct service *reader, struct arena *scratch, const struct entry *entry,
+                       struct doubt_proof *out);
 
 struct doubt_entry {
     const char *site_id;
@@ -14,6 +25,7 @@ struct doubt_entry {
     uint64_t seq;
     struct view bytes;
     const struct entry *entry;
+    const struct doubt_proof *proof; /* may be NULL */
 };
 
 enum { DOUBTS_MAX = 8 }; /* about one entry */

@@ -27,13 +27,18 @@ struct push_package {
     uint64_t end;
     struct tree_hash *leaves;
     bool verified; /* against the checkpoint, by its own leaves alone */
+    struct doubt_proof *proofs; /* of its entries; NULL: nobody looked */
 };
 
-/* What needs no database. */
 struct push {
     bool readable; /* the note, its three lines, the shape of the packages */
     struct checkpoint checkpoint;
     struct push_package packages[PUSH_PACKAGES_MAX];
+    /* The answer grows from portion to portion; a portion that is run once more, since its
+     * transaction failed, begins with what was said before. */
+    Passerelle__V1__PushEntriesResponse *response;
+    uint64_t portion_from; /* entries of the feed when the last portion began, plus 1 */
+    size_t problems_before;
 };
 
 /* What the hub knows of the feed's keeper. */
@@ -53,7 +58,7 @@ struct decision {
     bool fork;
 };
 
-/* ---- without a database ---- */
+/* ---- before the writer ---- */
 
 static const struct tree_hash *proof_hashes(struct arena *arena, size_t count,
                                             const ProtobufCBinaryData *hashes)
@@ -128,11 +133,44 @@ static bool read_push(struct call *call, struct push *push)
     return true;
 }
 
-void push_prepare(struct node *node, struct call *call)
+static struct push *prepare(struct call *call)
 {
-    (void)node;
     struct push *push = ARENA_NEW(call->arena, struct push);
     push->readable = read_push(call, push);
+    return push;
+}
+
+/* Signatures are most of the work. Entries that do not stand in the checkpoint get none of it, but
+ * those that go on inside a block. */
+static void check_proofs(struct service *reader, struct call *call, struct push *push)
+{
+    const Passerelle__V1__PushEntriesRequest *request = (const void *)call->request;
+    struct arena scratch = ARENA_INIT;
+    uint64_t held = journal_feed_size(reader->db, view_of(request->feed_id));
+    for (size_t i = 0; i < request->n_packages && (i == 0 || push->packages[i].verified); i++) {
+        const Passerelle__V1__Package *package = request->packages[i];
+        struct push_package *into = &push->packages[i];
+        into->proofs = ARENA_ARRAY(call->arena, package->n_entries, struct doubt_proof);
+        for (size_t k = 0; k < package->n_entries; k++) {
+            struct entry entry;
+            arena_clear(&scratch);
+            if (into->start + k >= held &&
+                entry_decode(view_of(request->feed_id), wire_view(package->entries[k]), &scratch,
+                             &entry, NULL) == E_OK) {
+                doubt_check_proof(reader, &scratch, &entry, &into->proofs[k]);
+            }
+        }
+    }
+    arena_release(&scratch);
+}
+
+void push_precompute(struct service *reader, struct call *call)
+{
+    const Passerelle__V1__PushEntriesRequest *request = (const void *)call->request;
+    struct push *push = prepare(call);
+    if (push->readable && strcmp(request->feed_id, call->who.party) == 0) {
+        check_proofs(reader, call, push);
+    }
     call->prepared = push;
 }
 
@@ -242,7 +280,7 @@ int push_decide(struct service *service, struct call *call)
     struct registry_epoch epoch;
     struct decision *d = ARENA_NEW(call->arena, struct decision);
     if (call->prepared == NULL) {
-        push_prepare(service->node, call);
+        call->prepared = prepare(call);
     }
     d->push = call->prepared;
     d->take = true;
@@ -354,13 +392,14 @@ static void note_problem(struct taking *t, Passerelle__V1__LedgerProblemKind kin
 }
 
 static void note_doubts(struct taking *t, uint64_t seq, struct view bytes,
-                        const struct entry *entry)
+                        const struct entry *entry, const struct doubt_proof *proof)
 {
     struct doubt_entry at = {.site_id = t->d->feed->id.name,
                              .feed_no = t->d->feed->id.no,
                              .seq = seq,
                              .bytes = bytes,
-                             .entry = entry};
+                             .entry = entry,
+                             .proof = proof};
     Passerelle__V1__LedgerProblem *found[DOUBTS_MAX];
     size_t count = doubt_look(t->service, t->call->arena, &t->scratch, &at, found);
     for (size_t i = 0; i < count && t->response->n_problems < PUSH_PACKAGES_MAX * PACKAGE_WIDTH;
@@ -370,7 +409,8 @@ static void note_doubts(struct taking *t, uint64_t seq, struct view bytes,
 }
 
 /* One entry behind those that we hold. */
-static int take_entry(struct taking *t, uint64_t seq, struct view bytes, struct fault *fault)
+static int take_entry(struct taking *t, uint64_t seq, struct view bytes,
+                      const struct doubt_proof *proof, struct fault *fault)
 {
     struct feeds *feeds = journal_feeds(t->service->journal);
     struct feed *feed = t->d->feed;
@@ -399,23 +439,42 @@ static int take_entry(struct taking *t, uint64_t seq, struct view bytes, struct 
                                    .entry_key = feed->id.no << FEED_SEQ_BITS | (int64_t)seq};
         view_apply(t->service->db, at, &entry);
         desk_heard(t->service, feed->id.no, &entry);
-        note_doubts(t, seq, bytes, &entry);
+        note_doubts(t, seq, bytes, &entry, proof);
     }
     return err;
 }
 
+static int take_package(struct taking *t, const Passerelle__V1__Package *package,
+                        const struct push_package *looked_at, size_t *room, struct fault *fault)
+{
+    int err = E_OK;
+    for (size_t k = 0; err == E_OK && k < package->n_entries; k++) {
+        uint64_t seq = package->first_seq + k;
+        if (seq <= t->d->feed->size) {
+            continue; /* those that we hold stand in the same checkpoint */
+        }
+        if (*room == 0) {
+            t->call->again = true;
+            break;
+        }
+        --*room;
+        err = take_entry(t, seq, wire_view(package->entries[k]),
+                         looked_at->proofs == NULL ? NULL : &looked_at->proofs[k], fault);
+    }
+    return err;
+}
+
+/* As many entries as the portion is. */
 static int take_packages(struct taking *t)
 {
     const Passerelle__V1__PushEntriesRequest *request = (const void *)t->call->request;
     struct fault fault = FAULT_NONE;
+    size_t room = t->call->portion == 0 ? SIZE_MAX : t->call->portion;
     int err = E_OK;
-    for (size_t i = 0; err == E_OK && i < request->n_packages; i++) {
-        const Passerelle__V1__Package *package = request->packages[i];
-        for (size_t k = 0; err == E_OK && k < package->n_entries; k++) {
-            uint64_t seq = package->first_seq + k;
-            if (seq > t->d->feed->size) { /* those that we hold stand in the same checkpoint */
-                err = take_entry(t, seq, wire_view(package->entries[k]), &fault);
-            }
+    for (size_t i = 0; err == E_OK && i < request->n_packages && !t->call->again; i++) {
+        const struct push_package *looked_at = &t->d->push->packages[i];
+        if (looked_at->end > t->d->feed->size) {
+            err = take_package(t, request->packages[i], looked_at, &room, &fault);
         }
     }
     return err == E_OK ? 0 : call_fail_with(t->call, &fault);
@@ -482,15 +541,31 @@ static void record_refused(struct taking *t)
     }
 }
 
+/* The answer, with what was said about the portions before this one. */
+static Passerelle__V1__PushEntriesResponse *respond(struct call *call, struct decision *d)
+{
+    struct push *push = d->push;
+    if (push->response == NULL) {
+        push->response = call_respond(call);
+        push->response->problems = ARENA_ARRAY(call->arena, PUSH_PACKAGES_MAX * PACKAGE_WIDTH,
+                                               Passerelle__V1__LedgerProblem *);
+    }
+    if (push->portion_from == d->feed->size + 1) {
+        push->response->n_problems = push->problems_before;
+    }
+    push->portion_from = d->feed->size + 1;
+    push->problems_before = push->response->n_problems;
+    push->response->checkpoint_size = d->remote.size;
+    call->response = &push->response->base;
+    return push->response;
+}
+
 int push_apply(struct service *service, struct call *call)
 {
     const Passerelle__V1__PushEntriesRequest *request = (const void *)call->request;
     struct decision *d = call->decision;
-    struct taking t = {.service = service, .call = call, .d = d, .response = call_respond(call)};
+    struct taking t = {.service = service, .call = call, .d = d, .response = respond(call, d)};
     int failed = 0;
-    t.response->problems = ARENA_ARRAY(call->arena, PUSH_PACKAGES_MAX * PACKAGE_WIDTH,
-                                       Passerelle__V1__LedgerProblem *);
-    t.response->checkpoint_size = d->remote.size;
     if (d->fork || d->bad != NULL) {
         record_refused(&t);
     } else if (d->take || d->push->checkpoint.size <= d->remote.size ||

@@ -13,8 +13,9 @@ enum {
     PUSH_FUTURE_MS_MAX = 120 * 1000, /* a clock may be as wrong as that */
 };
 
-/* The three halves of the method's row. */
-void push_prepare(struct node *node, struct call *call);
+/* The three parts of the method's row: signatures on a snapshot, then what the writer does, in
+ * portions of entries. */
+void push_precompute(struct service *service, struct call *call);
 int push_decide(struct service *service, struct call *call);
 int push_apply(struct service *service, struct call *call);
 
