@@ -63,6 +63,13 @@ void crowd_device(uint64_t index, struct ed25519_key *out)
     ed25519_key_from_seed(out, seed);
 }
 
+void crowd_feed(uint64_t number, struct ed25519_key *out)
+{
+    uint8_t seed[SHA256_LEN];
+    derive("feed", number, seed);
+    ed25519_key_from_seed(out, seed);
+}
+
 enum token_plan crowd_plan(uint64_t index)
 {
     return (enum token_plan)(TOKEN_CARNET + index / CROWD_OF_EMPLOYER % 3);

@@ -15,6 +15,8 @@ void crowd_employer(uint64_t index, char out[static CROWD_ID_MAX]);
 void crowd_site(uint64_t number, char out[static CROWD_ID_MAX]); /* from 0 */
 void crowd_pass_id(uint64_t index, uint8_t out[static 16]);
 void crowd_device(uint64_t index, struct ed25519_key *out);
+/* The key of the feed of a site with a daemon of its own. */
+void crowd_feed(uint64_t number, struct ed25519_key *out);
 /* Employers take turns: carnet, subscription, usage. */
 enum token_plan crowd_plan(uint64_t index);
 /* The pass's token, signed by the network's key. */

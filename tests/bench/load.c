@@ -2,7 +2,7 @@
  * as fast as answers come. The same for the daemon and for its peers.
  *
  *     load --state DIR --port P [--connections 64] [--requests 20000] [--first 0] [--passes 20000]
- *          [--sites 120] [--format proto|json] [--certificate F --key F]
+ *          [--sites 120 | --site ID] [--format proto|json] [--certificate F --key F]
  *     load --port P --get /readyz [--connections N] [--requests N]
  *     load --port P --idle 300 --seconds S
  *
@@ -33,7 +33,7 @@
 enum { ANSWER_MAX = 16384, REFUSALS = 32 };
 
 struct options {
-    const char *state, *path, *certificate, *key;
+    const char *state, *path, *certificate, *key, *site;
     uint16_t port;
     uint64_t connections, requests, first, passes, sites;
     uint64_t seconds;
@@ -107,6 +107,9 @@ static struct view check_in(struct load *load, struct crowd_network *network, ui
     env_random(&env_system, random, sizeof random);
     uuid_format(uuid_v7(now_utc_ms, random), request_id);
     crowd_site(site, site_id);
+    if (options->site != NULL) {
+        snprintf(site_id, sizeof site_id, "%s", options->site);
+    }
 
     struct buf body = BUF_INIT;
     if (options->json) {
@@ -388,6 +391,8 @@ static void parse(struct options *options, int argc, char **argv)
             options->passes = (uint64_t)crowd_number(name, value, 1);
         } else if (strcmp(name, "--sites") == 0) {
             options->sites = (uint64_t)crowd_number(name, value, 1);
+        } else if (strcmp(name, "--site") == 0) {
+            options->site = value;
         } else if (strcmp(name, "--seconds") == 0) {
             options->seconds = (uint64_t)crowd_number(name, value, 0);
         } else if (strcmp(name, "--format") == 0) {

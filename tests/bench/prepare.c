@@ -2,11 +2,14 @@
  * employers with a plan each, passes with the keys of their phones, and stays of the last months,
  * all as entries through the journal, as the services would write them.
  *
- *     prepare --state DIR [--passes 100000] [--entries 1000000] [--sites 120]
+ *     prepare --state DIR [--passes 100000] [--entries 1000000] [--sites 120] [--daemons 0]
  *
- * `entries` counts all feeds; a pass needs three, the stays make up the rest. The daemon must be
- * stopped. */
+ * `entries` counts all feeds; a pass needs three, the stays make up the rest. The sites behind
+ * `sites` have daemons of their own, as if each had joined: its certificate is DIR/sNNNN.crt, the
+ * key of its feed follows from its number. The daemon must be stopped. */
 #include "crowd.h"
+#include "service/identity/identity.h"
+#include "crypt/keyfile.h"
 #include "service/journal.h"
 #include "service/keyring.h"
 #include "store/migrate/migrate.h"
@@ -139,6 +142,63 @@ static void make_site(struct work *work, uint64_t number)
     work->entries++;
 }
 
+static void write_file(struct work *work, const char *id, const char *end, const struct buf *content)
+{
+    struct fault fault = FAULT_NONE;
+    const char *dir = work->network.state.dir;
+    if (state_write_file(arena_printf(&work->arena, "%s/%s.%s", dir, id, end),
+                         buf_content(content), &fault) != E_OK) {
+        crowd_give_up("%s", fault.text);
+    }
+}
+
+static struct cert_authority *load_authority(struct work *work)
+{
+    struct cert_authority *authority;
+    struct buf certificate = BUF_INIT, key = BUF_INIT;
+    struct fault fault = FAULT_NONE;
+    if (state_read_file(work->network.state.ca_certificate, &certificate, &fault) != E_OK ||
+        keyfile_read_private(work->network.state.ca_key, &key, &fault) != E_OK ||
+        cert_authority_load(buf_content(&certificate), buf_content(&key), &authority, &fault) !=
+            E_OK) {
+        crowd_give_up("%s", fault.text);
+    }
+    buf_release(&certificate);
+    buf_release(&key);
+    return authority;
+}
+
+/* The site keeps its feed from here on, and has a certificate. */
+static void hand_over(struct work *work, const struct cert_authority *authority, uint64_t number)
+{
+    char id[CROWD_ID_MAX];
+    struct ed25519_key key;
+    struct cert_pem pem = CERT_PEM_INIT;
+    struct cert_info info;
+    struct cert_identity who = {.role = "site"};
+    struct fault fault = FAULT_NONE;
+    const struct env *env = &work->network.state.env;
+    int64_t now_utc_ms = env_real_utc_ms(env);
+    struct cert_validity validity = {now_utc_ms - DAY_MS, now_utc_ms + 90 * DAY_MS};
+    crowd_site(number, id);
+    crowd_feed(number, &key);
+    journal_begin_epoch(&work->service, author, view_of(id),
+                        PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE, key.public_key,
+                        &work->arena);
+    work->entries++;
+    snprintf(who.network, sizeof who.network, "%s", work->network.network_id);
+    snprintf(who.party, sizeof who.party, "%s", id);
+    if (cert_issue_client(authority, env, &who, validity, &pem, &fault) != E_OK ||
+        cert_inspect_pem(buf_content(&pem.certificate), work->network.network_id, &info, &fault) !=
+            E_OK) {
+        crowd_give_up("%s", fault.text);
+    }
+    identity_put_certificate(work->service.db, &info, author, now_utc_ms);
+    write_file(work, id, "crt", &pem.certificate);
+    write_file(work, id, "key", &pem.key);
+    cert_pem_release(&pem);
+}
+
 static void make_employer(struct work *work, uint64_t index)
 {
     char id[CROWD_ID_MAX];
@@ -265,14 +325,20 @@ static void open_work(struct work *work, const char *dir)
     work->service.journal = journal_new(&work->node, work->network.db);
 }
 
-static void fill(struct work *work, uint64_t passes, uint64_t entries, uint64_t sites)
+static void fill(struct work *work, uint64_t passes, uint64_t entries, uint64_t sites,
+                 uint64_t daemons)
 {
     int64_t now_utc_ms = service_now(&work->service);
+    struct cert_authority *authority = load_authority(work);
     make_member(work);
     make_tariff(work);
-    for (uint64_t i = 0; i < sites; i++) {
+    for (uint64_t i = 0; i < sites + daemons; i++) {
         make_site(work, i);
+        if (i >= sites) {
+            hand_over(work, authority, i);
+        }
     }
+    cert_authority_free(authority);
     for (uint64_t i = 0; i < passes; i++) {
         if (i % CROWD_OF_EMPLOYER == 0) {
             make_employer(work, i);
@@ -289,7 +355,7 @@ static void fill(struct work *work, uint64_t passes, uint64_t entries, uint64_t 
 int main(int argc, char **argv)
 {
     const char *dir = NULL;
-    uint64_t passes = 100000, entries = 1000000, sites = 120;
+    uint64_t passes = 100000, entries = 1000000, sites = 120, daemons = 0;
     struct work work = {.seed = 42};
     for (int i = 1; i < argc; i += 2) {
         const char *value = argv[i + 1];
@@ -301,6 +367,8 @@ int main(int argc, char **argv)
             entries = (uint64_t)crowd_number(argv[i], value, 0);
         } else if (strcmp(argv[i], "--sites") == 0) {
             sites = (uint64_t)crowd_number(argv[i], value, 1);
+        } else if (strcmp(argv[i], "--daemons") == 0) {
+            daemons = (uint64_t)crowd_number(argv[i], value, 0);
         } else {
             crowd_give_up("%s: no such option", argv[i]);
         }
@@ -309,7 +377,7 @@ int main(int argc, char **argv)
     open_work(&work, dir);
     begin(&work);
     view_drop_indexes(work.service.db, &indexes);
-    fill(&work, passes, entries, sites);
+    fill(&work, passes, entries, sites, daemons);
     db_exec(work.service.db, indexes.data);
     commit(&work);
     buf_release(&indexes);

@@ -1,11 +1,13 @@
 /* The yardstick: what SQLite alone does, on this machine, in the minute of the measurement, for the
  * rows of one check-in. Nothing of the daemon is in it: no tree, no signature, no projection.
  *
- *   raw [--mode checkin|import|visits] [--groups 1,64,1024] [--seconds S] [--passes N]
+ *   raw [--mode checkin|import|visits|feed|passes] [--groups 1,64,1024] [--seconds S] [--passes N]
  *       [--cache-kib N] [--dir DIR]
  *
  * checkin: select by request id, select a pass, insert a visit of 17 columns with two indexes,
- * insert an entry of 300 bytes, update a counter. import: the two inserts. visits: the visit alone.
+ * insert an entry of 300 bytes, update a counter. import: the two inserts. visits: the visit alone. feed:
+ * what a site pushes, in turns an entry that opens a visit, with its row, and one that closes one,
+ * which updates it: a row is an entry. passes: a row of 9 columns with four indexes.
  * Pragmas, page cache and checkpoints are the daemon's defaults. One line for each size of group:
  *   mode=checkin group=64 rows=30000 rows_per_s=15000 group_p50_us=4200 group_p99_us=9000 */
 #include <sqlite3.h>
@@ -17,10 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GROUPS_MAX = 8, SAMPLES_MAX = 1 << 20, ENTRY_BYTES = 300, WAL_HARD_FRAMES = 12288 };
+enum { GROUPS_MAX = 8, SAMPLES_MAX = 1 << 20, WAL_HARD_FRAMES = 12288 };
+enum { ENTRY_BYTES = 304, OPEN_BYTES = 216, CLOSE_BYTES = 64, PASS_BYTES = 80 };
 
-enum mode { CHECKIN, IMPORT, VISITS };
-static const char *const mode_names[] = {"checkin", "import", "visits"};
+enum mode { CHECKIN, IMPORT, VISITS, FEED, PASSES };
+static const char *const mode_names[] = {"checkin", "import", "visits", "feed", "passes"};
+enum { MODES = sizeof mode_names / sizeof mode_names[0] };
 
 struct options {
     enum mode mode;
@@ -32,13 +36,18 @@ struct options {
     const char *dir;
 };
 
-enum { FIND_REQUEST, FIND_PASS, ADD_VISIT, ADD_ENTRY, COUNT, BEGIN, COMMIT, STATEMENTS };
+enum {
+    FIND_REQUEST, FIND_PASS, ADD_VISIT, ADD_ENTRY, CLOSE_VISIT, ADD_PASS, COUNT, BEGIN, COMMIT,
+    STATEMENTS
+};
 static const char *const sql[STATEMENTS] = {
     [FIND_REQUEST] = "SELECT visit_no, state FROM visit WHERE request_id = ?1",
     [FIND_PASS] = "SELECT pass_no, state, units FROM pass WHERE pass_id = ?1",
     [ADD_VISIT] = ("INSERT INTO visit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
                    " ?13, ?14, ?15, ?16, ?17)"),
     [ADD_ENTRY] = "INSERT INTO entry VALUES (?1, ?2)",
+    [CLOSE_VISIT] = "UPDATE visit SET state = 2, out_utc_ms = ?2 WHERE visit_no = ?1",
+    [ADD_PASS] = "INSERT INTO issued VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, NULL, ?7)",
     [COUNT] = "UPDATE counter SET n = n + 1 WHERE site = ?1",
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
@@ -54,6 +63,11 @@ static const char schema[] =
     "CREATE UNIQUE INDEX visit_request ON visit (request_id);"
     "CREATE INDEX visit_pass ON visit (pass_no, day);"
     "CREATE TABLE entry (entry_id INTEGER PRIMARY KEY, bytes blob);"
+    "CREATE TABLE issued (pass_id blob PRIMARY KEY, holder_id text, plan_id text, employer_id text,"
+    " state bigint, number text, device_key blob, replaced_by blob, record blob);"
+    "CREATE INDEX issued_number ON issued (number);"
+    "CREATE INDEX issued_holder ON issued (holder_id);"
+    "CREATE INDEX issued_employer ON issued (employer_id);"
     "CREATE TABLE counter (site INTEGER PRIMARY KEY, n bigint);";
 
 static sqlite3 *db;
@@ -133,15 +147,61 @@ static void bind_visit(int64_t row, int64_t site, int64_t pass, const uint8_t *r
     }
 }
 
-static void one_row(const struct options *options)
+static void add_entry(int64_t site, int64_t row, size_t len)
 {
     static uint8_t bytes[ENTRY_BYTES];
+    for (size_t i = 0; i + 8 <= len; i += 8) {
+        uint64_t chance = draw();
+        memcpy(bytes + i, &chance, 8);
+    }
+    sqlite3_bind_int64(statements[ADD_ENTRY], 1, site << 40 | row);
+    sqlite3_bind_blob(statements[ADD_ENTRY], 2, bytes, (int)len, SQLITE_STATIC);
+    run(ADD_ENTRY);
+}
+
+static void add_pass(int64_t row)
+{
+    static uint8_t record[PASS_BYTES];
+    sqlite3_stmt *s = statements[ADD_PASS];
+    uint8_t id[16];
+    char holder[24], employer[24], number[24];
+    pass_id((uint64_t)row, id);
+    snprintf(holder, sizeof holder, "h%07lld", (long long)row);
+    snprintf(employer, sizeof employer, "e%05lld", (long long)row / 200);
+    snprintf(number, sizeof number, "%012lld", (long long)row);
+    for (size_t i = 0; i + 8 <= sizeof record; i += 8) {
+        uint64_t chance = draw();
+        memcpy(record + i, &chance, 8);
+    }
+    sqlite3_bind_blob(s, 1, id, sizeof id, SQLITE_STATIC);
+    sqlite3_bind_text(s, 2, holder, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 3, employer, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 4, employer, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 5, number, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(s, 6, record, 32, SQLITE_STATIC);
+    sqlite3_bind_blob(s, 7, record, sizeof record, SQLITE_STATIC);
+    run(ADD_PASS);
+}
+
+static void one_row(const struct options *options)
+{
     uint8_t request[16];
     uint8_t pass[16];
     int64_t row = next_row++;
     uint64_t pass_no = draw() % (uint64_t)options->passes + 1;
     int64_t site = (int64_t)(draw() % 120) + 1;
 
+    if (options->mode == PASSES) {
+        add_pass(row);
+        return;
+    }
+    if (options->mode == FEED && row % 2 == 0) {
+        add_entry(site, row, CLOSE_BYTES);
+        sqlite3_bind_int64(statements[CLOSE_VISIT], 1, row - 1);
+        sqlite3_bind_int64(statements[CLOSE_VISIT], 2, 1790000000000 + row);
+        run(CLOSE_VISIT);
+        return;
+    }
     request_id(row, request);
     pass_id(pass_no, pass);
     if (options->mode == CHECKIN) {
@@ -153,13 +213,7 @@ static void one_row(const struct options *options)
     bind_visit(row, site, (int64_t)pass_no, request);
     run(ADD_VISIT);
     if (options->mode != VISITS) {
-        for (size_t i = 0; i + 8 <= sizeof bytes; i += 8) {
-            uint64_t chance = draw();
-            memcpy(bytes + i, &chance, 8);
-        }
-        sqlite3_bind_int64(statements[ADD_ENTRY], 1, site << 40 | row);
-        sqlite3_bind_blob(statements[ADD_ENTRY], 2, bytes, sizeof bytes, SQLITE_STATIC);
-        run(ADD_ENTRY);
+        add_entry(site, row, options->mode == FEED ? OPEN_BYTES : ENTRY_BYTES);
     }
     if (options->mode == CHECKIN) {
         sqlite3_bind_int64(statements[COUNT], 1, site);
@@ -278,9 +332,10 @@ static void parse(struct options *options, int argc, char **argv)
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--mode") == 0) {
-            options->mode = strcmp(value, "import") == 0   ? IMPORT
-                            : strcmp(value, "visits") == 0 ? VISITS
-                                                           : CHECKIN;
+            options->mode = CHECKIN;
+            for (int m = 0; m < MODES; m++) {
+                options->mode = strcmp(value, mode_names[m]) == 0 ? (enum mode)m : options->mode;
+            }
         } else if (strcmp(argv[i], "--groups") == 0) {
             parse_groups(options, value);
         } else if (strcmp(argv[i], "--seconds") == 0) {
