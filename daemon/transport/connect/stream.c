@@ -305,8 +305,8 @@ static void heartbeat(struct rpc *rpc)
     send_waiting(rpc);
 }
 
-/* Whatever waits at a moment must be gone as soon as a whole response must: else the peer is gone, or
- * takes a byte now and then to look alive. */
+/* Whatever waits at a moment must be gone as soon as a whole response must: else the peer is gone,
+ * or takes a byte now and then to look alive. */
 static bool stalled(struct rpc *rpc, int64_t now)
 {
     if (rpc->written - (int64_t)http_stream_unsent(rpc->x) >= rpc->due) {

@@ -15,7 +15,7 @@ struct limits {
     int64_t idle_ms_max;             /* between two requests */
     int64_t head_ms_max;             /* from the first byte of a request to the end of its head */
     int64_t request_ms_max;          /* from its first byte to the last byte of its body */
-    int64_t write_ms_max;            /* for the peer to take a response, or what waits of a stream */
+    int64_t write_ms_max;            /* for the peer to take a response, or what a stream sent */
     int64_t linger_ms_max;           /* for the peer to read a last response before we close */
     int streams_max;                 /* open server streams over all threads */
     size_t stream_output_bytes_max;  /* waiting for a slow stream reader before emit() says no */
