@@ -38,7 +38,7 @@ if left; then fail "processes are left after Ctrl-C"; fi
 "${show[@]}" --once >"$TMPDIR/first.log" 2>&1 || { tail -30 "$TMPDIR/first.log" >&2; fail "the show failed"; }
 if left; then fail "processes are left after the show"; fi
 for words in "stopped in its middle" NO_CREDIT CAP_REACHED PROOF_STALE OFFLINE_LIMIT REVOKED unreachable \
-    "ended when she came" "each site a receipt" "nobody comes from" "12 receipts" "proven by" \
+    "ended when she came" "each site a receipt" "nobody comes from" "12 receipts" "The proof holds" \
     "computed again from the feeds: equal" "Net positions"; do
     grep -q -- "$words" "$TMPDIR/first.log" || fail "nothing of '$words' was shown"
 done

@@ -1,13 +1,7 @@
-"""Receipts and proofs checked without our code: C2SP signed-note, tlog-checkpoint and tlog-cosignature, and the
-inclusion proof of RFC 9162, 2.1.3."""
+"""Receipts checked without our code: C2SP signed-note, tlog-checkpoint and tlog-cosignature."""
 import base64
-import hashlib
 
 import phone
-
-
-def _node(left, right):
-    return hashlib.sha256(b"\1" + left + right).digest()
 
 
 def _signed(vkey, text, lines):
@@ -39,20 +33,3 @@ def open_receipt(note, *vkeys):
             raise ValueError(f"{vkey.split('+')[0]} did not sign")
     origin, size, root = text.splitlines()[:3]
     return origin, int(size), base64.b64decode(root)
-
-
-def is_included(proof, root):
-    """Whether a GetInclusionProofResponse, as JSON, leads to the root."""
-    at, last = int(proof.get("index", 0)), int(proof["size"]) - 1
-    value = base64.b64decode(proof["leafHash"])
-    for one in map(base64.b64decode, proof.get("hashes", [])):
-        if last == 0:
-            return False
-        if at & 1 or at == last:
-            value = _node(one, value)
-            while not at & 1 and at:
-                at, last = at >> 1, last >> 1
-        else:
-            value = _node(value, one)
-        at, last = at >> 1, last >> 1
-    return last == 0 and value == root
