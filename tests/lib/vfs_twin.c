@@ -117,12 +117,19 @@ static void note_change(struct inode *inode, const void *data, size_t len, size_
     content_apply(&inode->now, change, len);
 }
 
+/* Shared memory is gone with the power. */
+static void forget_regions(struct inode *inode)
+{
+    for (int i = 0; i < REGIONS_MAX; i++) {
+        free(inode->regions[i]);
+        inode->regions[i] = NULL;
+    }
+}
+
 static void inode_free(struct inode *inode)
 {
     drop_changes(inode);
-    for (int i = 0; i < REGIONS_MAX; i++) {
-        free(inode->regions[i]);
-    }
+    forget_regions(inode);
     free(inode->now.data);
     free(inode->certain.data);
     free(inode->name);
@@ -137,8 +144,7 @@ static bool strikes(struct handle *handle)
     struct vfs_twin *twin = handle->twin;
     twin->operations++;
     bool now = twin->fault != VFS_FAULT_NONE && twin->operations == twin->fault_at;
-    bool lasts = twin->struck &&
-                 (twin->fault == VFS_FAULT_LASTING || twin->fault == VFS_FAULT_CUT);
+    bool lasts = twin->struck && (twin->fault == VFS_FAULT_LASTING || twin->fault == VFS_FAULT_CUT);
     twin->struck |= now;
     return now || lasts;
 }
@@ -373,9 +379,8 @@ static int shm_unmap(sqlite3_file *file, int delete)
     struct handle *handle = (struct handle *)file;
     handle->shm_shared = 0;
     handle->shm_exclusive = 0;
-    for (int i = 0; delete && i < REGIONS_MAX; i++) {
-        free(handle->inode->regions[i]);
-        handle->inode->regions[i] = NULL;
+    if (delete) {
+        forget_regions(handle->inode);
     }
     return SQLITE_OK;
 }
@@ -402,7 +407,7 @@ static const sqlite3_io_methods methods = {
 
 /* ---- the file system ---- */
 
-static struct inode *find(struct vfs_twin *twin, const char *name)
+static struct inode *find(const struct vfs_twin *twin, const char *name)
 {
     struct inode *inode = twin->inodes;
     while (inode != NULL && (inode->name == NULL || strcmp(inode->name, name) != 0)) {
@@ -582,6 +587,7 @@ void vfs_twin_power_cut(struct vfs_twin *twin, uint64_t seed)
     for (struct inode *inode = twin->inodes; inode != NULL; inode = inode->next) {
         assert(inode->handles == NULL);
         revive(inode, &seed);
+        forget_regions(inode);
     }
     vfs_twin_plan(twin, VFS_FAULT_NONE, 0);
 }
@@ -593,5 +599,63 @@ bool vfs_twin_flip(struct vfs_twin *twin, const char *file, size_t offset)
         return false;
     }
     inode->now.data[offset] ^= 0xff;
+    if (offset < inode->certain.len) {
+        inode->certain.data[offset] ^= 0xff;
+    }
     return true;
+}
+
+size_t vfs_twin_size(const struct vfs_twin *twin, const char *file)
+{
+    const struct inode *inode = find(twin, file);
+    return inode == NULL ? 0 : inode->now.len;
+}
+
+/* ---- copies ---- */
+
+struct vfs_copy {
+    char *name;
+    struct content content;
+    struct vfs_copy *next;
+};
+
+struct vfs_copy *vfs_twin_copy(const struct vfs_twin *twin)
+{
+    struct vfs_copy *first = xcalloc(1, sizeof *first); /* a head without a name */
+    for (const struct inode *inode = twin->inodes; inode != NULL; inode = inode->next) {
+        if (inode->name != NULL) {
+            struct vfs_copy *copy = xcalloc(1, sizeof *copy);
+            copy->name = xstrdup(inode->name);
+            content_write(&copy->content, inode->now.data, inode->now.len, 0);
+            copy->next = first->next;
+            first->next = copy;
+        }
+    }
+    return first;
+}
+
+void vfs_copy_free(struct vfs_copy *copy)
+{
+    for (struct vfs_copy *next; copy != NULL; copy = next) {
+        next = copy->next;
+        free(copy->name);
+        free(copy->content.data);
+        free(copy);
+    }
+}
+
+void vfs_twin_put(struct vfs_twin *twin, const struct vfs_copy *copy)
+{
+    for (struct inode *next, *inode = twin->inodes; inode != NULL; inode = next) {
+        next = inode->next;
+        assert(inode->handles == NULL);
+        inode_free(inode);
+    }
+    twin->inodes = NULL;
+    for (const struct vfs_copy *one = copy == NULL ? NULL : copy->next; one != NULL;
+         one = one->next) {
+        struct inode *inode = make(twin, one->name);
+        content_write(&inode->now, one->content.data, one->content.len, 0);
+        content_write(&inode->certain, one->content.data, one->content.len, 0);
+    }
 }

@@ -25,8 +25,8 @@ struct vfs_twin *vfs_twin_new(const char *name);
 /* All connections must be closed. */
 void vfs_twin_free(struct vfs_twin *twin);
 
-/* Counts reads, writes (one for each 4 KiB), truncations and syncs from 1. The operation with that number from now on
- * meets the fault. */
+/* Counts reads, writes (one for each 4 KiB), truncations and syncs from 1. The operation with that
+ * number from now on meets the fault. */
 void vfs_twin_plan(struct vfs_twin *twin, enum vfs_fault fault, uint64_t operation);
 /* Operations since the last plan; whether the planned fault has happened. */
 uint64_t vfs_twin_operations(const struct vfs_twin *twin);
@@ -40,7 +40,17 @@ void vfs_twin_stop(struct vfs_twin *twin);
 /* The power comes back: of each write that was not synced, in order, chance decides whether it is
  * there, not there, or torn. No connection may be open. The plan is forgotten. */
 void vfs_twin_power_cut(struct vfs_twin *twin, uint64_t seed);
-/* Turns over the bits of one byte of a file, if it is that long. */
+/* Turns over the bits of one byte of a file, for good, if it is that long. */
 bool vfs_twin_flip(struct vfs_twin *twin, const char *file, size_t offset);
+/* Bytes of a file; 0 when there is none. */
+size_t vfs_twin_size(const struct vfs_twin *twin, const char *file);
+
+/* All files as the running program sees them: what a copy of the folder would hold. */
+struct vfs_copy;
+struct vfs_copy *vfs_twin_copy(const struct vfs_twin *twin);
+void vfs_copy_free(struct vfs_copy *copy);
+/* The disk holds these files and no others, all certain; NULL: none at all. No connection may be
+ * open. */
+void vfs_twin_put(struct vfs_twin *twin, const struct vfs_copy *copy);
 
 #endif

@@ -2,6 +2,7 @@
  * networks, one seed after the other, and stops at the first that is wrong with the command that
  * replays it. */
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static struct {
 
 static struct {
     uint64_t delivered, lost, crashes, accepted, refused, away, receipts, answers;
+    uint64_t restored, hub_restored, lost_changes, flipped, flips_found, moved, lies, renewed;
     double seconds;
 } total;
 
@@ -56,6 +58,17 @@ static void run_until(struct sim *sim, int64_t until_ms)
     }
 }
 
+/* What is still to come; NULL: nothing. */
+static const char *waits(struct work *work)
+{
+    const char *what = mend_waits(work);
+    what = what != NULL ? what : carrier_waits(work);
+    return what != NULL || work->open_ops == 0
+               ? what
+               : arena_printf(work->sim->arena, "%lld requests without answer",
+                              (long long)work->open_ops);
+}
+
 /* All faults off: everything that was asked is answered and everything is everywhere, in time. */
 static void calm(struct work *work)
 {
@@ -70,12 +83,11 @@ static void calm(struct work *work)
         node_boot(node);
     }
     int64_t until_ms = sim->now_ms + CALM_MS;
-    while ((work->open_ops > 0 || !carrier_is_idle(work)) && sim->now_ms < until_ms) {
+    while (waits(work) != NULL && sim->now_ms < until_ms) {
         run_until(sim, sim->now_ms + MINUTES_MS);
     }
-    if (work->open_ops > 0 || !carrier_is_idle(work)) {
-        sim_fail(sim, "hours of calm and still %lld requests without answer, or feeds that differ",
-                 (long long)work->open_ops);
+    if (waits(work) != NULL) {
+        sim_fail(sim, "hours of calm, and still: %s", waits(work));
     }
 }
 
@@ -91,6 +103,7 @@ static void finish(struct work *work)
     run_until(sim, sim->now_ms + 3 * HOURS_MS); /* each site shows its ledger past the end */
     calm(work);
     check_equal(work);
+    mend_check(work);
     check_close(work);
 }
 
@@ -117,14 +130,22 @@ static void run_seed(uint64_t seed)
     total.refused += work.refused;
     total.away += work.away;
     total.receipts += work.receipts;
+    total.restored += work.restored;
+    total.hub_restored += work.hub_restored;
+    total.lost_changes += work.lost;
+    total.flipped += work.flipped;
+    total.flips_found += work.flips_found;
+    total.moved += work.moved;
+    total.lies += work.lies;
+    total.renewed += work.renewed;
     work_release(&work);
     sim_release(&sim);
 }
 
-static double now_s(void)
+static double now_s(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -155,26 +176,38 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    /* World after world: memory is kept, not given back and faulted in again. */
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
     const char *stride = getenv("PASSERELLE_TEST_STRIDE");
     uint64_t step = stride == NULL ? 1 : strtoull(stride, NULL, 10);
     running.program = argv[0];
     signal(SIGABRT, on_abort);
     signal(SIGSEGV, on_abort);
     atexit(say_replay);
-    double begin = now_s();
+    double begin = now_s(CLOCK_MONOTONIC), worked = now_s(CLOCK_PROCESS_CPUTIME_ID);
     uint64_t seeds = 0;
-    for (uint64_t seed = from; seed <= to && (minutes == 0 || now_s() - begin < minutes * 60);
+    for (uint64_t seed = from;
+         seed <= to && (minutes == 0 || now_s(CLOCK_MONOTONIC) - begin < minutes * 60);
          seed += step) {
         run_seed(seed);
         seeds++;
     }
     running.program = NULL;
-    total.seconds = now_s() - begin;
-    printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " messages (%.0f a second), %" PRIu64
-           " lost, %" PRIu64 " crashes, %" PRIu64 " answers, %" PRIu64 " let in, %" PRIu64
-           " refused, %" PRIu64 " decided away, %" PRIu64 " looks at receipts\n",
-           seeds, total.seconds, total.delivered, (double)total.delivered / total.seconds,
-           total.lost, total.crashes, total.answers, total.accepted, total.refused, total.away,
-           total.receipts);
+    total.seconds = now_s(CLOCK_MONOTONIC) - begin;
+    worked = now_s(CLOCK_PROCESS_CPUTIME_ID) - worked;
+    printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " messages lost, %" PRIu64 " crashes, %" PRIu64
+           " answers, %" PRIu64 " let in, %" PRIu64 " refused, %" PRIu64 " decided away, %" PRIu64
+           " looks at receipts\n",
+           seeds, total.seconds, total.lost, total.crashes, total.answers, total.accepted,
+           total.refused, total.away, total.receipts);
+    printf("disasters: %" PRIu64 " sites and %" PRIu64 " hubs restored (%" PRIu64
+           " changes lost), %" PRIu64 " bytes turned over (%" PRIu64 " seen), %" PRIu64
+           " sites moved or joined again, %" PRIu64 " lies found, %" PRIu64
+           " certificates renewed\n",
+           total.restored, total.hub_restored, total.lost_changes, total.flipped, total.flips_found,
+           total.moved, total.lies, total.renewed);
+    printf("messages=%" PRIu64 " per_second=%.0f\n", total.delivered,
+           (double)total.delivered / worked);
     return 0;
 }

@@ -29,10 +29,32 @@ void model_release(struct model *model)
 {
     free(model->visits);
     free(model->proofs);
+    free(model->changes);
+}
+
+static void log_change(struct model *model, const struct model_change *change)
+{
+    if (model->change_count == model->change_max) {
+        model->change_max = model->change_max == 0 ? 256 : model->change_max * 2;
+        model->changes = xrealloc(model->changes, model->change_max, sizeof *change);
+    }
+    model->changes[model->change_count++] = *change;
+}
+
+void model_changes(struct model *model, const struct model_visit *visit, uint64_t seq)
+{
+    log_change(model, &(struct model_change){.site = visit->site,
+                                             .seq = seq,
+                                             .visit = (size_t)(visit - model->visits),
+                                             .before = *visit});
 }
 
 struct model_visit *model_add(struct model *model, const struct model_visit *visit)
 {
+    log_change(model, &(struct model_change){.site = visit->site,
+                                             .seq = visit->begun_seq,
+                                             .visit = model->visit_count,
+                                             .made = true});
     if (model->visit_count == model->visit_max) {
         model->visit_max = model->visit_max == 0 ? 256 : model->visit_max * 2;
         model->visits = xrealloc(model->visits, model->visit_max, sizeof *visit);
@@ -44,7 +66,7 @@ struct model_visit *model_add(struct model *model, const struct model_visit *vis
 struct model_visit *model_find(struct model *model, const uint8_t id[static 16])
 {
     for (size_t i = model->visit_count; i-- > 0;) {
-        if (memcmp(model->visits[i].id, id, 16) == 0) {
+        if (model->visits[i].state != MODEL_LOST && memcmp(model->visits[i].id, id, 16) == 0) {
             return &model->visits[i];
         }
     }
@@ -99,7 +121,7 @@ int64_t model_closing(const struct world *world, int site, int64_t in_utc_ms)
     return out < midnight ? out : midnight;
 }
 
-void model_tick(struct model *model, int site, int64_t now_utc_ms)
+void model_tick(struct model *model, int site, int64_t now_utc_ms, uint64_t seq)
 {
     for (size_t i = 0; i < model->visit_count; i++) {
         struct model_visit *visit = &model->visits[i];
@@ -108,6 +130,7 @@ void model_tick(struct model *model, int site, int64_t now_utc_ms)
         }
         int64_t closing = model_closing(model->world, visit->site, visit->in_utc_ms);
         if (closing <= now_utc_ms) {
+            model_changes(model, visit, seq);
             visit->state = MODEL_CLOSED;
             visit->out_utc_ms = closing;
             visit->auto_closed = true;
@@ -115,11 +138,37 @@ void model_tick(struct model *model, int site, int64_t now_utc_ms)
     }
 }
 
+size_t model_truncate(struct model *model, int site, uint64_t size)
+{
+    size_t count = 0;
+    for (size_t i = model->change_count; i-- > 0;) {
+        struct model_change *change = &model->changes[i];
+        struct model_visit *visit = &model->visits[change->visit];
+        if (change->site != site || change->seq <= size) {
+            continue;
+        }
+        if (change->made) {
+            visit->state = MODEL_LOST;
+        } else {
+            *visit = change->before;
+        }
+        change->site = -1;
+        count++;
+    }
+    for (size_t i = 0; i < model->proof_count; i++) {
+        struct model_proof *used = &model->proofs[i];
+        if (used->site == site && used->seq > size) {
+            used->pass = -1;
+        }
+    }
+    return count;
+}
+
 /* ---- check-in, DESIGN 4 ---- */
 
 static bool is_known(const struct model_knows *knows, const struct model_visit *visit)
 {
-    return visit->begun_seq <= knows->sizes[visit->site];
+    return visit->state != MODEL_LOST && visit->begun_seq <= knows->sizes[visit->site];
 }
 
 /* Whether a node that knows this much counts the visit. */
@@ -171,7 +220,8 @@ static int state_of(const struct model_pass *pass, uint64_t net_size)
 static int refuse_pass(const struct model *model, const struct model_knows *knows,
                        const struct model_question *q)
 {
-    if (q->pass < 0 || model->passes[q->pass].issued_seq > knows->net_size) {
+    if (q->pass < 0 || model->passes[q->pass].gone ||
+        model->passes[q->pass].issued_seq > knows->net_size) {
         return BAD_TOKEN;
     }
     const struct model_pass *pass = &model->passes[q->pass];
@@ -237,16 +287,18 @@ int model_check_in(const struct model *model, const struct model_knows *knows,
                                                                                       : 0;
 }
 
-/* Units of one day at one site by the stays that entries up to `seq` began. */
+/* Units of one day at one site by the stays that entries up to `seq` began; without those since
+ * `receipt` that the site decided in contact, when only what it decided away counts. */
 static int64_t units_of_day(const struct model *model, int site, int holder, struct day day,
-                            uint64_t seq)
+                            uint64_t seq, bool away_only, uint64_t receipt)
 {
     int64_t duration_ms = 0;
     for (size_t i = 0; i < model->visit_count; i++) {
         const struct model_visit *visit = &model->visits[i];
         if (visit->site != site || visit->holder != holder || visit->noted ||
             visit->resource != WORLD_DESK || visit->state > MODEL_CLOSED ||
-            visit->begun_seq > seq || day_compare(day_of_instant(visit->in_utc_ms), day) != 0) {
+            visit->begun_seq > seq || day_compare(day_of_instant(visit->in_utc_ms), day) != 0 ||
+            (away_only && !visit->away && visit->begun_seq > receipt)) {
             continue;
         }
         int64_t out = visit->out_utc_ms;
@@ -268,7 +320,8 @@ static int64_t units_of_day(const struct model *model, int site, int holder, str
     return duration_ms < GRACE_MS ? 0 : duration_ms <= HALF_DAY_MS ? 1 : 2;
 }
 
-int64_t model_spent(const struct model *model, int site, int holder, uint64_t receipt)
+static int64_t spent(const struct model *model, int site, int holder, uint64_t receipt,
+                     bool away_only)
 {
     int64_t units = 0;
     struct day seen[64];
@@ -283,9 +336,29 @@ int64_t model_spent(const struct model *model, int site, int holder, uint64_t re
         }
         if (!counted && seen_count < sizeof seen / sizeof *seen) {
             seen[seen_count++] = day;
-            int64_t all = units_of_day(model, site, holder, day, UINT64_MAX);
-            int64_t before = units_of_day(model, site, holder, day, receipt);
+            int64_t all = units_of_day(model, site, holder, day, UINT64_MAX, away_only, receipt);
+            int64_t before = units_of_day(model, site, holder, day, receipt, away_only, receipt);
             units += all > before ? all - before : 0;
+        }
+    }
+    return units;
+}
+
+int64_t model_spent(const struct model *model, int site, int holder, uint64_t receipt)
+{
+    return spent(model, site, holder, receipt, false);
+}
+
+int64_t model_spent_away(const struct model *model, int site, uint64_t receipt)
+{
+    bool looked[sizeof model->world->holders / sizeof *model->world->holders] = {false};
+    int64_t units = 0;
+    for (size_t i = model->visit_count; i-- > 0;) {
+        const struct model_visit *visit = &model->visits[i];
+        if (visit->site == site && visit->away && visit->begun_seq > receipt &&
+            visit->state != MODEL_LOST && !looked[visit->holder]) {
+            looked[visit->holder] = true;
+            units += spent(model, site, visit->holder, receipt, true);
         }
     }
     return units;

@@ -9,7 +9,7 @@
 
 #include "sim/world.h"
 
-enum model_state { MODEL_OPEN, MODEL_CLOSED, MODEL_VOID, MODEL_CORRECTED };
+enum model_state { MODEL_OPEN, MODEL_CLOSED, MODEL_VOID, MODEL_CORRECTED, MODEL_LOST };
 
 struct model_visit {
     uint8_t id[16];
@@ -21,6 +21,7 @@ struct model_visit {
     enum model_state state;
     bool auto_closed;
     bool noted;         /* from paper: nobody decided it */
+    bool away;          /* decided by a site that did not hear the network */
     uint64_t begun_seq; /* entry of its site's feed */
     uint64_t ended_seq; /* that made it void or corrected; 0: none */
     uint64_t closed_seq;
@@ -31,6 +32,7 @@ struct model_pass {
     char pass_id[40];
     char number[16];
     uint64_t issued_seq; /* in `net` */
+    bool gone;           /* its entry was lost with the hub's disk */
     /* Its states, by entry of `net`. */
     struct {
         uint64_t seq;
@@ -47,6 +49,15 @@ struct model_proof {
     uint64_t seq;
 };
 
+/* What an entry of a site's feed did to a visit, so that it can be undone. */
+struct model_change {
+    int site; /* -1: it was undone */
+    uint64_t seq;
+    size_t visit;
+    bool made;
+    struct model_visit before;
+};
+
 struct model {
     const struct world *world;
     struct model_visit *visits;
@@ -55,6 +66,8 @@ struct model {
     int pass_count;
     struct model_proof *proofs;
     size_t proof_count, proof_max;
+    struct model_change *changes;
+    size_t change_count, change_max;
 };
 
 /* Who decides, when, and what it knows: `sizes` by site, entries of that feed; those of a feed
@@ -83,14 +96,21 @@ int model_check_in(const struct model *model, const struct model_knows *knows,
 
 struct model_visit *model_add(struct model *model, const struct model_visit *visit);
 struct model_visit *model_find(struct model *model, const uint8_t id[static 16]);
-/* The last thing that the node's clock does: what is open at that site past its closing time ends.
- */
-void model_tick(struct model *model, int site, int64_t now_utc_ms);
+/* Before a visit changes by the entry `seq` of its site's feed. */
+void model_changes(struct model *model, const struct model_visit *visit, uint64_t seq);
+/* The last thing that the node's clock does: what is open at that site past its closing time ends,
+ * by entries up to `seq`. */
+void model_tick(struct model *model, int site, int64_t now_utc_ms, uint64_t seq);
+/* A disaster: of the site's feed only so many entries are left. Returns how many visits are gone,
+ * or as they were before. */
+size_t model_truncate(struct model *model, int site, uint64_t size);
 void model_proof_used(struct model *model, const struct model_proof *proof);
 /* DESIGN 4, offline bound: units that a holder's passes have surely used at the site since its
  * entry `receipt`, which is the last that the hub has acknowledged; an open stay counts as what it
  * may become. */
 int64_t model_spent(const struct model *model, int site, int holder, uint64_t receipt);
+/* The same of all holders together, by visits that the site decided away. */
+int64_t model_spent_away(const struct model *model, int site, uint64_t receipt);
 /* RULES 2, 3. */
 int64_t model_closing(const struct world *world, int site, int64_t in_utc_ms);
 

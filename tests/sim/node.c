@@ -13,6 +13,7 @@
 #include "service/sync/uplink.h"
 #include "store/migrate/migrate.h"
 #include "store/request/request.h"
+#include "store/view/apply.h"
 #include "sim/work.h"
 #include "wire/pack.h"
 
@@ -148,8 +149,8 @@ static void start_uplink(struct sim_node *node)
     node->node.heard_utc_ms = 0;
     node->node.heard_ns = 0;
     node->node.complete = false;
-    uplink_set_certificate(node->node.uplink, sim_utc_ms(node->sim) - DAYS_MS,
-                           sim_utc_ms(node->sim) + 3650 * DAYS_MS, VIEW_NONE, VIEW_NONE, NULL, 0);
+    uplink_set_certificate(node->node.uplink, node->certificate_from_utc_ms,
+                           node->certificate_to_utc_ms, VIEW_LIT("csr"), VIEW_LIT("csr"), NULL, 0);
 }
 
 static void start_writer(struct sim_node *node)
@@ -223,17 +224,28 @@ void node_init(struct sim_node *node, struct sim *sim, int no, const char *name)
     node->service.node = &node->node;
 }
 
-void node_found(struct sim_node *node, int (*found)(struct sim_node *, struct fault *))
+static void start_with(struct sim_node *node, enum db_mode mode, node_change *change)
 {
     struct fault fault = FAULT_NONE;
-    node_must(node, open_database(node, DB_CREATE, &fault), &fault, "create");
+    node_must(node, open_database(node, mode, &fault), &fault, "open");
     node->service.journal = journal_new(&node->node, node->service.db);
     node_must(node, db_begin(node->service.db, &fault), &fault, "begin");
-    node_must(node, found(node, &fault), &fault, "found");
+    node_must(node, change(node, &fault), &fault, "change");
     node_must(node, db_commit(node->service.db, &fault), &fault, "commit");
     journal_committed(node->service.journal);
     journal_free(node->service.journal);
     start_writer(node);
+}
+
+void node_found(struct sim_node *node, node_change *found)
+{
+    start_with(node, DB_CREATE, found);
+}
+
+void node_boot_with(struct sim_node *node, node_change *change)
+{
+    start_with(node, DB_WRITE, change);
+    node->retired = false;
 }
 
 void node_release(struct sim_node *node)
@@ -273,7 +285,7 @@ void node_crash(struct sim_node *node)
 void node_boot(struct sim_node *node)
 {
     struct fault fault = FAULT_NONE;
-    if (node->up) {
+    if (node->up || node->retired) {
         return;
     }
     node_must(node, open_database(node, DB_WRITE, &fault), &fault, "open again");
@@ -282,6 +294,67 @@ void node_boot(struct sim_node *node)
     if (node->booted != NULL) {
         node->booted(node);
     }
+}
+
+/* ---- checks ---- */
+
+int node_replay(struct sim_node *node, struct db *db, struct fault *fault)
+{
+    struct feed_id feed;
+    uint8_t before[32], after[32];
+    int err = db_begin(db, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    struct query *list = feed_list(db);
+    while (err == E_OK && feed_list_next(list, &feed)) {
+        err = feed_verify(db, &feed, 1, fault);
+    }
+    query_end(list);
+    if (!node->is_hub) { /* terms that it was told stand in no feed of a site */
+        db_exec(db, "DELETE FROM employer; DELETE FROM employer_policy; DELETE FROM plan; "
+                    "DELETE FROM holder; DELETE FROM carnet;");
+    }
+    err = err != E_OK ? err : view_digest(db, before, fault);
+    for (uint64_t order = 0; err == E_OK && order < 2; order++) {
+        err = view_rebuild(db, order, NULL, NULL, fault);
+        err = err != E_OK ? err : view_digest(db, after, fault);
+        if (err == E_OK && memcmp(before, after, sizeof before) != 0) {
+            err = fault_set(fault, E_CORRUPT, "a replay gives other projections");
+        }
+    }
+    db_end(db, NULL);
+    return err;
+}
+
+uint64_t node_feed_size(struct sim_node *node, const char *feed_id)
+{
+    struct fault fault = FAULT_NONE;
+    struct db *db = node->service.db;
+    if (db_in_transaction(db)) {
+        return journal_feed_size(db, view_of(feed_id));
+    }
+    node_must(node, db_begin_read(db, &fault), &fault, "begin");
+    uint64_t size = journal_feed_size(db, view_of(feed_id));
+    node_must(node, db_end(db, &fault), &fault, "read");
+    return size;
+}
+
+int node_check(struct sim_node *node, void (*look)(struct sim_node *), uint64_t *size,
+               struct fault *fault)
+{
+    int err = open_database(node, DB_WRITE, fault);
+    err = err != E_OK ? err : db_check_pages(node->service.db, fault);
+    err = err != E_OK ? err : node_replay(node, node->service.db, fault);
+    if (err == E_OK) {
+        *size = node_feed_size(node, node->name);
+        if (look != NULL) {
+            look(node);
+        }
+    }
+    db_free(node->service.db);
+    node->service.db = NULL;
+    return err;
 }
 
 /* ---- calls ---- */

@@ -45,12 +45,15 @@ struct sim_node {
     struct service service;
     struct writer *writer;
     bool up;
+    bool retired;  /* its site is kept by the hub now: it never boots again as it is */
     bool stepping; /* a step is planned */
     bool ticking;
     bool ran;          /* something worth telling is in this transaction */
     uint64_t crash_in; /* operations of the disk until the power goes; 0: not planned */
     bool armed;        /* its own work is under way */
     uint64_t boots;
+    int64_t certificate_from_utc_ms; /* of a site's daemon */
+    int64_t certificate_to_utc_ms;
     /* The clock closed what was forgotten: told after the commit. */
     void (*ticked)(struct sim_node *node, int64_t now_utc_ms);
     void (*booted)(struct sim_node *node);
@@ -59,7 +62,10 @@ struct sim_node {
 
 /* Makes the disk and opens it empty: `found` is then run in one transaction. */
 void node_init(struct sim_node *node, struct sim *sim, int no, const char *name);
-void node_found(struct sim_node *node, int (*found)(struct sim_node *, struct fault *));
+typedef int node_change(struct sim_node *node, struct fault *fault);
+void node_found(struct sim_node *node, node_change *found);
+/* Starts a node that is down, after a change of its database in one transaction. */
+void node_boot_with(struct sim_node *node, node_change *change);
 void node_release(struct sim_node *node);
 
 int64_t node_utc_ms(const struct sim_node *node);
@@ -74,6 +80,8 @@ bool node_call(struct sim_node *node, int site, struct principal who, const stru
 bool node_call_message(struct sim_node *node, int site, struct principal who,
                        const struct method *method, const ProtobufCMessage *request,
                        node_done *done, void *context);
+/* Entries of a feed; 0 when it is not there. */
+uint64_t node_feed_size(struct sim_node *node, const char *feed_id);
 /* Runs what waits, now. */
 void node_step(struct sim_node *node);
 const struct method *node_method(const char *service, const char *name);
@@ -82,6 +90,14 @@ const struct method *node_method(const char *service, const char *name);
 void node_plan_crash(struct sim_node *node, uint64_t operation);
 void node_crash(struct sim_node *node);
 void node_boot(struct sim_node *node);
+
+/* What a daemon looks at when it starts, and what `passerelled check` does then, on a node that is
+ * down: pages, feeds, projections beside a replay. When all is well `look` (may be NULL) runs, and
+ * *size gets the entries of its own feed. */
+must_check int node_check(struct sim_node *node, void (*look)(struct sim_node *), uint64_t *size,
+                          struct fault *fault);
+/* That part on an open database, in a transaction that is then undone. */
+must_check int node_replay(struct sim_node *node, struct db *db, struct fault *fault);
 
 /* Ends the run unless the error is none. */
 void node_must(const struct sim_node *node, int err, const struct fault *fault, const char *what);

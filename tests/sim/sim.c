@@ -27,12 +27,27 @@ static int64_t maybe(struct dice *dice, int64_t low, int64_t high)
     return dice_below(dice, 2) == 0 ? 0 : dice_between(dice, low, high);
 }
 
+/* Most networks are small; the largest that there can be comes now and then. */
+static int64_t draw_sites(struct dice *dice, uint64_t seed, bool long_run)
+{
+    int64_t luck = dice_below(dice, 100);
+    if (long_run && seed % 200 == 0) {
+        return SIM_SITES_MAX - 2;
+    }
+    return luck < 95   ? dice_between(dice, 1, long_run ? 12 : 4)
+           : luck < 99 ? dice_between(dice, 5, long_run ? 40 : 12)
+                       : dice_between(dice, 13, long_run ? 120 : 40);
+}
+
 void sim_params_draw(struct sim_params *p, uint64_t seed, bool long_run)
 {
     struct dice dice = {seed * 2 + 1};
     *p = (struct sim_params){.seed = seed};
-    p->days = dice_between(&dice, 1, long_run ? 12 : 2);
-    p->sites = dice_between(&dice, 1, long_run ? 12 : 4);
+    p->days = dice_between(&dice, 1, long_run ? 24 : 2);
+    p->sites = draw_sites(&dice, seed, long_run);
+    if (p->sites > 40) {
+        p->days = dice_between(&dice, 1, long_run ? 2 : 1);
+    }
     p->hosted = dice_between(&dice, 1, 2);
     p->holders = dice_between(&dice, 6, long_run ? 60 : 24);
     p->visits = dice_between(&dice, 20, long_run ? 200 : 60);
@@ -41,12 +56,19 @@ void sim_params_draw(struct sim_params *p, uint64_t seed, bool long_run)
     p->delay_ms = dice_between(&dice, 1, 400);
     p->spread_ms = maybe(&dice, 10, 5000);
     p->cut_every_ms = maybe(&dice, 20 * MINUTES_MS, 6 * HOURS_MS);
-    p->cut_for_ms = dice_between(&dice, MINUTES_MS, long_run ? 7 * DAYS_MS : 8 * HOURS_MS);
+    p->cut_for_ms = dice_between(&dice, MINUTES_MS, long_run ? 14 * DAYS_MS : 8 * HOURS_MS);
     p->crash_every_ms = maybe(&dice, 20 * MINUTES_MS, 8 * HOURS_MS);
     p->full_every_ms = maybe(&dice, HOURS_MS, 8 * HOURS_MS);
     p->clock_off_ms = maybe(&dice, 100, 90 * SECOND_MS);
     p->clock_ppm = maybe(&dice, 1, 400);
     p->clock_jump_every_ms = maybe(&dice, HOURS_MS, 12 * HOURS_MS);
+    p->clock_far_ms = dice_below(&dice, 4) == 0 ? dice_between(&dice, MINUTES_MS, 3 * HOURS_MS) : 0;
+    p->restore_every_ms = maybe(&dice, 2 * HOURS_MS, 16 * HOURS_MS);
+    p->flip_every_ms = maybe(&dice, 2 * HOURS_MS, 16 * HOURS_MS);
+    p->move_every_ms = maybe(&dice, 2 * HOURS_MS, 16 * HOURS_MS);
+    p->lie_every_ms = maybe(&dice, 2 * HOURS_MS, 16 * HOURS_MS);
+    p->certificate_ms =
+        dice_below(&dice, 2) == 0 ? 3650 * DAYS_MS : dice_between(&dice, 6 * HOURS_MS, 3 * DAYS_MS);
     p->operator_every_ms = dice_between(&dice, 10 * MINUTES_MS, 4 * HOURS_MS);
     p->group_max = dice_between(&dice, 1, 8);
 }
@@ -55,15 +77,18 @@ void sim_params_print(const struct sim_params *p)
 {
     printf("seed %llu: days=%lld sites=%lld hosted=%lld holders=%lld visits=%lld loss=%lld "
            "twice=%lld delay=%lld spread=%lld cut_every=%lld cut_for=%lld crash_every=%lld "
-           "full_every=%lld clock_off=%lld clock_ppm=%lld clock_jump_every=%lld "
+           "full_every=%lld clock_off=%lld clock_ppm=%lld clock_jump_every=%lld clock_far=%lld "
+           "restore_every=%lld flip_every=%lld move_every=%lld lie_every=%lld certificate=%lld "
            "operator_every=%lld group=%lld\n",
            (unsigned long long)p->seed, (long long)p->days, (long long)p->sites,
            (long long)p->hosted, (long long)p->holders, (long long)p->visits, (long long)p->loss,
            (long long)p->twice, (long long)p->delay_ms, (long long)p->spread_ms,
            (long long)p->cut_every_ms, (long long)p->cut_for_ms, (long long)p->crash_every_ms,
            (long long)p->full_every_ms, (long long)p->clock_off_ms, (long long)p->clock_ppm,
-           (long long)p->clock_jump_every_ms, (long long)p->operator_every_ms,
-           (long long)p->group_max);
+           (long long)p->clock_jump_every_ms, (long long)p->clock_far_ms,
+           (long long)p->restore_every_ms, (long long)p->flip_every_ms, (long long)p->move_every_ms,
+           (long long)p->lie_every_ms, (long long)p->certificate_ms,
+           (long long)p->operator_every_ms, (long long)p->group_max);
     fflush(stdout);
 }
 
@@ -75,7 +100,8 @@ void sim_init(struct sim *sim, const struct sim_params *params)
     *sim = (struct sim){.params = *params, .dice = {params->seed}};
     sim->arena = xcalloc(1, sizeof *sim->arena);
     /* A working day of November, early in the morning, so that the days stay within the month. */
-    struct day first = day_of(2026, 11, 2 + (int)dice_below(&sim->dice, 14));
+    int64_t room = 28 - 2 - params->days;
+    struct day first = day_of(2026, 11, 2 + (int)dice_below(&sim->dice, room < 14 ? room : 14));
     sim->start_utc_ms = day_start_utc_ms(first) + 6 * HOURS_MS;
     int len =
         snprintf(sim->dir, sizeof sim->dir, "%s/passerelle-sim-XXXXXX", tmp == NULL ? "/tmp" : tmp);

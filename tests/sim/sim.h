@@ -39,6 +39,12 @@ struct sim_params {
     int64_t clock_off_ms;  /* clocks are set wrong by up to this */
     int64_t clock_ppm;     /* and drift by up to this */
     int64_t clock_jump_every_ms;
+    int64_t clock_far_ms;      /* one that jumps may be wrong by up to this, for a while */
+    int64_t restore_every_ms;  /* a disk is put back from an older copy */
+    int64_t flip_every_ms;     /* a byte of a file turns over */
+    int64_t move_every_ms;     /* a site goes to the hub, and back */
+    int64_t lie_every_ms;      /* a site pushes what is not so */
+    int64_t certificate_ms;    /* life of a site's certificate */
     int64_t operator_every_ms; /* an operator changes something */
     int64_t group_max;         /* calls in one transaction */
 };

@@ -214,7 +214,8 @@ static void ticked(struct sim_node *node, int64_t now_utc_ms)
     struct work *work = node->owner;
     for (int site = 0; site < work->world.site_count; site++) {
         if (work_node(work, site) == node) {
-            model_tick(&work->model, site, now_utc_ms);
+            model_tick(&work->model, site, now_utc_ms,
+                       node_feed_size(node, work->world.sites[site].id));
         }
     }
 }
@@ -256,16 +257,16 @@ void work_init(struct work *work, struct sim *sim)
             work->sites[site].booted = work_boot;
         }
     }
+    mend_init(work);
     carrier_start(work);
 }
 
 void work_release(struct work *work)
 {
     carrier_release(work);
-    for (int site = 0; site < work->world.site_count; site++) {
-        if (work->world.sites[site].own_daemon) {
-            node_release(&work->sites[site]);
-        }
+    mend_release(work);
+    for (int site = 0; site < work->sim->params.sites; site++) {
+        node_release(&work->sites[site]);
     }
     node_release(&work->hub);
     free(work->sites);
@@ -388,6 +389,18 @@ static void check_allowance(struct work *work, const struct op *op, uint64_t rec
     }
 }
 
+/* Nor more in all than the site says that it can cause. */
+static void check_worst_case(struct work *work, const struct op *op, uint64_t receipt,
+                             int64_t stated)
+{
+    int64_t spent = model_spent_away(&work->model, op->site, receipt);
+    if (spent > stated) {
+        sim_fail(work->sim,
+                 "%s is away, says that it can cause %lld units at worst, and let %lld be used",
+                 work->world.sites[op->site].id, (long long)stated, (long long)spent);
+    }
+}
+
 static void judge_check_in(struct work *work, struct op *op, struct node_call *mine)
 {
     const Passerelle__V1__CheckInResponse *response = (const void *)mine->call.response;
@@ -425,11 +438,13 @@ static void judge_check_in(struct work *work, struct op *op, struct node_call *m
                                 .resource = op->resource,
                                 .in_utc_ms = response->visit->in_utc_ms,
                                 .state = MODEL_OPEN,
+                                .away = away,
                                 .begun_seq = mine->own_size};
     memcpy(visit.id, op->id, sizeof visit.id);
     model_add(&work->model, &visit);
     if (fresh && away && op->resource == WORLD_DESK) {
         check_allowance(work, op, mine->receipt);
+        check_worst_case(work, op, mine->receipt, (int64_t)response->knowledge->worst_case_units);
     }
     if (op->phone_proof) {
         model_proof_used(&work->model, &(struct model_proof){op->pass, op->proof_second, op->site,
@@ -473,12 +488,14 @@ static void judge_check_out(struct work *work, struct op *op, struct node_call *
     struct model_visit *visit = model_find(&work->model, op->about);
     int64_t now_utc_ms = node_utc_ms(mine->at);
     if (op->doubt && mine->call.error.code == CODE_OK) {
+        model_changes(&work->model, visit, mine->own_size);
         visit->out_utc_ms = out_on_disk(work, mine->at, visit);
     } else {
         expect(work, op, &mine->call, visit->state == MODEL_OPEN);
         if (mine->call.error.code != CODE_OK) {
             return;
         }
+        model_changes(&work->model, visit, mine->own_size);
         int64_t midnight = day_start_utc_ms(day_plus(day_of_instant(visit->in_utc_ms), 1));
         int64_t out = now_utc_ms > visit->in_utc_ms ? now_utc_ms : visit->in_utc_ms;
         visit->out_utc_ms = out < midnight ? out : midnight;
@@ -512,6 +529,7 @@ static void judge_void(struct work *work, struct op *op, struct node_call *mine)
         expect(work, op, &mine->call, may);
     }
     if (mine->call.error.code == CODE_OK) {
+        model_changes(&work->model, visit, mine->own_size);
         visit->state = MODEL_VOID;
         visit->ended_seq = mine->own_size;
     }
@@ -531,6 +549,7 @@ static void judge_correct(struct work *work, struct op *op, struct node_call *mi
     }
     if (mine->call.error.code == CODE_OK) {
         struct model_visit after = *visit;
+        model_changes(&work->model, visit, mine->own_size);
         visit->state = MODEL_CORRECTED;
         visit->ended_seq = mine->own_size;
         memcpy(after.id, op->id, sizeof after.id);
@@ -573,6 +592,7 @@ static void judge_operator(struct work *work, struct op *op, struct node_call *m
         return;
     }
     if (op->kind == OP_TARIFF) {
+        work->tariff_seq[work->world.tariff_count] = mine->own_size;
         work->world.tariffs[work->world.tariff_count++] = op->tariff;
     } else if (op->kind == OP_ISSUE) {
         const Passerelle__V1__IssuePassesResponse *response = (const void *)mine->call.response;
@@ -590,8 +610,41 @@ static void judge_operator(struct work *work, struct op *op, struct node_call *m
     }
 }
 
+/* The visit was lost with a disk: nobody knows it, and the desk is told so. */
+static bool is_about_nothing(struct work *work, const struct op *op, struct node_call *mine)
+{
+    bool about = op->kind == OP_CHECK_OUT || op->kind == OP_UNDO || op->kind == OP_VOID ||
+                 op->kind == OP_CORRECT;
+    if (!about || model_find(&work->model, op->about) != NULL) {
+        return false;
+    }
+    if (mine->call.error.code != CODE_NOT_FOUND) {
+        sim_fail(work->sim, "%s at %s about a visit that was lost: %s", op->method->name,
+                 mine->at->name,
+                 mine->call.error.code == CODE_OK ? "done" : mine->call.error.message);
+    }
+    return true;
+}
+
+/* What was done before, and whose answer is lost: nothing is done twice. */
+static void judge_again(struct work *work, struct op *op, struct node_call *mine)
+{
+    const struct model_visit *visit = model_find(&work->model, op->id);
+    if (mine->call.error.code != CODE_OK || op->kind != OP_CHECK_IN || visit == NULL) {
+        return;
+    }
+    const Passerelle__V1__CheckInResponse *response = (const void *)mine->call.response;
+    if (response->accepted && response->visit->in_utc_ms != visit->in_utc_ms) {
+        sim_fail(work->sim, "%s at %s: one request let %s in twice", op->method->name,
+                 mine->at->name, work->world.holders[visit->holder].id);
+    }
+}
+
 static void judge(struct work *work, struct op *op, struct node_call *mine)
 {
+    if (is_about_nothing(work, op, mine)) {
+        return;
+    }
     switch (op->kind) {
     case OP_CHECK_IN:
         judge_check_in(work, op, mine);
@@ -655,7 +708,9 @@ static void op_done(struct node_call *mine)
         }
         return;
     }
-    if (op->done) {
+    if (op->done && op->forgotten) {
+        judge_again(work, op, mine);
+    } else if (op->done) {
         struct view again = answer_of(op, call);
         if (call->error.code != CODE_OK || !view_equal(again, op->answer)) {
             sim_fail(work->sim, "%s at %s: the same request has another answer: %s",
@@ -667,6 +722,8 @@ static void op_done(struct node_call *mine)
         op->doubt = false;
         if (call->error.code == CODE_OK) {
             op->done = true;
+            op->done_ms = work->sim->now_ms;
+            op->seq = mine->own_size;
             op->answer = arena_copy(work->sim->arena, answer_of(op, call));
         }
         sim_trace(work->sim, "%s %s at %s: %s", mine->at->name, op->method->name,
@@ -683,8 +740,8 @@ static void op_arrived(struct sim *sim, void *context)
 {
     struct op *op = context;
     struct sim_node *node = work_node(sim->work, op->site);
-    if (node->node.catching_up) {
-        return; /* the gateway says: unavailable */
+    if (node->node.catching_up || (op->site >= 0 && mend_is_closed(sim->work, op->site))) {
+        return; /* the gateway says: unavailable; or the desk is closed */
     }
     node_call(node, op->site, op->who, op->method, op->request, op_done, op);
 }
@@ -718,7 +775,48 @@ static struct op *op_new(struct work *work, enum op_kind kind, int site,
     op->pass = -1;
     op->method = method;
     op->who = site < 0 ? the_operator() : work_who(ROLE_DESK, work->world.sites[site].id);
+    op->next = work->ops[site + 1];
+    work->ops[site + 1] = op;
     return op;
+}
+
+/* ---- disasters ---- */
+
+void work_forget(struct work *work, int end, int64_t since_ms, uint64_t size)
+{
+    work->doubts[end] = NULL;
+    for (struct op *op = work->ops[end]; op != NULL; op = op->next) {
+        op->doubt &= !op->listed;
+        op->listed = false;
+        if (!op->done || op->done_ms < since_ms) {
+            continue;
+        }
+        bool stands = op->seq <= size && (op->kind != OP_CHECK_IN || op->accepted);
+        /* Who keeps the feed next may remember a refusal, or not. */
+        op->doubt = !stands && op->kind == OP_CHECK_IN && !op->accepted;
+        op->done = stands;
+        op->forgotten = stands;
+        op->accepted &= stands;
+    }
+}
+
+void work_net_lost(struct work *work, uint64_t size)
+{
+    struct model *model = &work->model;
+    for (int i = 0; i < model->pass_count; i++) {
+        struct model_pass *pass = &model->passes[i];
+        pass->gone |= pass->issued_seq > size;
+        while (pass->state_count > 0 && pass->states[pass->state_count - 1].seq > size) {
+            pass->state_count--;
+        }
+    }
+    for (int i = 0; i < work->person_count; i++) {
+        struct person *person = &work->persons[i];
+        person->pass = person->pass >= 0 && model->passes[person->pass].gone ? -1 : person->pass;
+    }
+    while (work->world.tariff_count > 0 && work->tariff_seq[work->world.tariff_count - 1] > size) {
+        work->world.tariff_count--;
+    }
 }
 
 /* ---- power ---- */
@@ -746,7 +844,9 @@ void work_boot(struct sim_node *node)
         node_step(node);
     }
     if (node->up) {
-        check_kept(work, node);
+        if (node->is_hub || !mend_is_closed(work, node->no - 1)) {
+            check_kept(work, node);
+        }
         carrier_booted(work, node);
     }
 }
@@ -801,10 +901,9 @@ static int64_t around(struct dice *dice, int64_t most)
     return most == 0 ? 0 : dice_between(dice, -most, most);
 }
 
-static void set_clock(struct sim *sim, struct sim_node *node)
+static void set_clock(struct sim *sim, struct sim_node *node, int64_t off_ms)
 {
-    node_set_clock(node, around(&sim->dice, sim->params.clock_off_ms),
-                   around(&sim->dice, sim->params.clock_ppm));
+    node_set_clock(node, around(&sim->dice, off_ms), around(&sim->dice, sim->params.clock_ppm));
 }
 
 static void clock_event(struct sim *sim, void *context)
@@ -815,7 +914,8 @@ static void clock_event(struct sim *sim, void *context)
     }
     struct sim_node *node = any_node(sim->work);
     if (node->up) {
-        set_clock(sim, node);
+        bool far = sim->params.clock_far_ms > 0 && dice_below(&sim->dice, 3) == 0;
+        set_clock(sim, node, far ? sim->params.clock_far_ms : sim->params.clock_off_ms);
         sim_trace(sim, "%s: its clock is off by %lld ms", node->name,
                   (long long)node->clock_off_ms);
     }
@@ -909,10 +1009,11 @@ static void correct(struct work *work, struct op *op, struct dice *dice)
     request->site_id = work->world.sites[op->site].id;
     request->visit_id = id_text(work, op->about);
     request->reason = reason;
+    int64_t begun_utc_ms = visit != NULL ? visit->in_utc_ms : sim_utc_ms(work->sim);
     op->in_utc_ms =
-        dice_below(dice, 2) == 0 ? 0 : visit->in_utc_ms + dice_between(dice, -HOURS_MS, HOURS_MS);
+        dice_below(dice, 2) == 0 ? 0 : begun_utc_ms + dice_between(dice, -HOURS_MS, HOURS_MS);
     op->out_utc_ms =
-        dice_below(dice, 3) == 0 ? 0 : visit->in_utc_ms + dice_between(dice, 0, 9 * HOURS_MS);
+        dice_below(dice, 3) == 0 ? 0 : begun_utc_ms + dice_between(dice, 0, 9 * HOURS_MS);
     request->in_utc_ms = op->in_utc_ms;
     request->out_utc_ms = op->out_utc_ms;
     op_begin(work, op, &request->base);
@@ -1136,11 +1237,12 @@ void work_plan(struct work *work)
                       NULL);
         }
     }
-    set_clock(sim, &work->hub);
+    set_clock(sim, &work->hub, sim->params.clock_off_ms);
     for (int site = 0; site < sim->params.sites; site++) {
-        set_clock(sim, &work->sites[site]);
+        set_clock(sim, &work->sites[site], sim->params.clock_off_ms);
     }
     sim_weather(sim);
+    mend_plan(work);
     sim_after(sim, MINUTES_MS, tick_event, NULL);
     maybe_after(sim, sim->params.crash_every_ms, crash_event);
     maybe_after(sim, sim->params.full_every_ms, full_event);

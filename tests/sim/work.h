@@ -38,13 +38,17 @@ struct op {
     int64_t in_utc_ms, out_utc_ms;
     struct world_tariff tariff;
     int attempts;
-    bool answered; /* the client knows */
-    bool doubt;    /* it was under way when the power went */
-    bool listed;   /* in work.doubts */
-    bool done;     /* a node has done it: the answer stands */
+    bool answered;  /* the client knows */
+    bool doubt;     /* it was under way when the power went */
+    bool listed;    /* in work.doubts */
+    bool done;      /* a node has done it: the answer stands */
+    bool forgotten; /* a node had done it, and lost its answer with its disk or to another keeper */
+    int64_t done_ms;
+    uint64_t seq; /* of the feed that it wrote, then */
     bool accepted;
     struct view answer;
     struct op *next_doubt;
+    struct op *next; /* of its endpoint */
 };
 
 /* Somebody with a pass. */
@@ -67,11 +71,24 @@ struct work {
     struct person persons[128];
     int person_count;
     struct op *doubts[SIM_ENDS_MAX]; /* by endpoint */
+    struct op *ops[SIM_ENDS_MAX];    /* all, by site + 1 */
+    struct mending *mendings;        /* by site, and last the hub's */
     int64_t open_ops;
     uint64_t id_count;
+    uint64_t tariff_seq[16]; /* entry of `net`, of world.tariffs */
     const struct method *check_in, *check_out, *undo, *void_visit, *correct, *paper, *suspend,
         *resume, *revoke, *issue, *tariff;
     uint64_t accepted, refused, away, receipts, pushed;
+    uint64_t restored, lost, flipped, flips_found, moved, lies, renewed, hub_restored;
+};
+
+/* What a site may tell its hub that is not so. */
+enum lie {
+    LIE_NONE,
+    LIE_CHANGE, /* other bytes of an entry than it signed */
+    LIE_GAP,    /* entries without the one before them */
+    LIE_FORK,   /* two signed trees that cannot both be true */
+    LIE_STALE   /* one that another push has overtaken: it says nothing */
 };
 
 void work_init(struct work *work, struct sim *sim);
@@ -85,6 +102,12 @@ const void *work_must(struct work *work, struct sim_node *node, int site, struct
                       const char *service, const char *method, const ProtobufCMessage *request);
 struct principal work_who(enum role role, const char *party);
 char *work_request_id(struct work *work, uint8_t id[static 16]);
+
+/* What was done at this endpoint (site + 1, or 0 for the hub) since then: its answers are lost, and
+ * so is what stands behind `size` in its feed. */
+void work_forget(struct work *work, int end, int64_t since_ms, uint64_t size);
+/* What operators did behind that entry of `net` never was. */
+void work_net_lost(struct work *work, uint64_t size);
 
 /* Hooks of a node's writer. */
 void work_sizes(struct work *work, struct sim_node *node, struct node_call *call);
@@ -100,14 +123,39 @@ void work_committed(struct work *work, struct sim_node *node);
 
 /* Gives the site a daemon: a new epoch of its feed, and a node that has nothing yet. */
 void carrier_join(struct work *work, int site);
+/* A site goes on under a new key: in a new folder with what the hub holds, or in the one that it
+ * has. The node must be down. False: the hub could not, try later. */
+bool carrier_rejoin(struct work *work, int site, bool fresh);
+/* All that is on its way to and from the site's daemon is lost. */
+void carrier_forget(struct work *work, int site);
+/* And its connections are broken: it has to notice, and to go on. */
+void carrier_reset(struct work *work, int site);
+void carrier_certify(struct sim_node *node);
+/* The next push of the site tells this. */
+void carrier_lie(struct work *work, int site, enum lie lie);
 /* Starts all, and waits in calm until each has what the hub has. */
 void carrier_start(struct work *work);
 /* Something was committed at that node; it starts again. */
 void carrier_woken(struct work *work, struct sim_node *node);
 void carrier_booted(struct work *work, struct sim_node *node);
-/* All that each site has is at the hub, and the reverse. */
-bool carrier_is_idle(struct work *work);
+/* Which site lacks what, of its receipts and of what the hub has; NULL: none lacks anything. */
+const char *carrier_waits(struct work *work);
 void carrier_release(struct work *work);
+
+/* ---- mend.c: disasters, and what operators do about them ---- */
+
+void mend_init(struct work *work);
+void mend_release(struct work *work);
+void mend_plan(struct work *work);
+/* The desk of that site is closed: its daemon is being restored, moved or joined again. */
+bool mend_is_closed(struct work *work, int site);
+/* Its feed may have gone on from an old backup: a fork is what the hub should find. */
+bool mend_may_fork(struct work *work, int site);
+/* What is left to be mended; NULL: nothing. */
+const char *mend_waits(struct work *work);
+void mend_lie_found(struct work *work, int site, enum lie lie);
+/* Every lie that was found is still on record. */
+void mend_check(struct work *work);
 
 /* ---- check.c: what must hold ---- */
 
