@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -173,20 +174,49 @@ bool cli_read_file(struct cli *cli, const char *path, size_t max, struct view *o
     return good;
 }
 
+/* Anything but a file (a terminal, /dev/null) is written as it is. */
+static bool is_file(const char *path)
+{
+    struct stat about;
+    return path != NULL && (stat(path, &about) != 0 || S_ISREG(about.st_mode));
+}
+
 int cli_write_file(const char *path, struct view bytes)
 {
-    FILE *file = path == NULL ? stdout : fopen(path, "wb");
-    if (file == NULL) {
-        return cli_fail(CLI_FAILED, "%s cannot be written: %s", path, strerror(errno));
+    bool apart = is_file(path);
+    char *part = NULL;
+    if (apart) {
+        struct buf name = BUF_INIT;
+        buf_printf(&name, "%s.part", path);
+        part = buf_detach(&name);
     }
-    bool failed = fwrite(bytes.data, 1, bytes.len, file) != bytes.len || fflush(file) != 0;
-    failed = (path != NULL && fclose(file) != 0) || failed;
-    if (!failed && path != NULL) {
+    FILE *file = path == NULL ? stdout : fopen(apart ? part : path, "wb");
+    int why = file == NULL ? errno : 0;
+    if (file != NULL && fwrite(bytes.data, 1, bytes.len, file) != bytes.len) {
+        why = errno;
+    }
+    if (file != NULL && fflush(file) != 0 && why == 0) {
+        why = errno;
+    }
+    if (file != NULL && apart && fsync(fileno(file)) != 0 && why == 0) {
+        why = errno;
+    }
+    if (file != NULL && path != NULL && fclose(file) != 0 && why == 0) {
+        why = errno;
+    }
+    if (apart && why == 0 && rename(part, path) != 0) {
+        why = errno;
+    }
+    if (apart && why != 0) {
+        unlink(part);
+    }
+    free(part);
+    if (why == 0 && path != NULL) {
         printf("%s: %zu bytes\n", path, bytes.len);
     }
-    return failed ? cli_fail(CLI_FAILED, "%s could not be written whole: make room and try again",
-                             path == NULL ? "standard output" : path)
-                  : CLI_OK;
+    return why == 0 ? CLI_OK
+                    : cli_fail(CLI_FAILED, "%s cannot be written: %s",
+                               path == NULL ? "standard output" : path, strerror(why));
 }
 
 void cli_print_json(const ProtobufCMessage *message)

@@ -1,5 +1,4 @@
 /* A token as a QR code: what is printed on a card, or looked at on a screen. Asks no hub. */
-#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -21,21 +20,6 @@ static bool read_text(struct cli *cli, const char *argument, struct view *text)
     }
     *text = view_bytes(line, len);
     return !ferror(stdin);
-}
-
-static int write_out(const char *path, const struct buf *bytes)
-{
-    FILE *file = path == NULL ? stdout : fopen(path, "wb");
-    if (file == NULL) {
-        return cli_fail(CLI_FAILED, "%s cannot be written: %s", path,
-                        err_text(err_from_errno(errno)));
-    }
-    size_t written = fwrite(bytes->data, 1, bytes->len, file);
-    bool failed = fflush(file) != 0 || written != bytes->len;
-    failed = (path != NULL && fclose(file) != 0) || failed;
-    return failed ? cli_fail(CLI_FAILED, "%s could not be written whole: make room and try again",
-                             path == NULL ? "standard output" : path)
-                  : CLI_OK;
 }
 
 int cmd_pass_qr(struct cli *cli, const struct command *command, int argc, char **argv)
@@ -70,7 +54,7 @@ int cmd_pass_qr(struct cli *cli, const struct command *command, int argc, char *
         qr_terminal(&qr, path == NULL && isatty(STDOUT_FILENO) == 1, &out);
     }
     status = out.len == 0 ? cli_usage(command, "--format is svg, png or terminal")
-                          : write_out(path, &out);
+                          : cli_write_file(path, buf_content(&out));
     buf_release(&out);
     qr_release(&qr);
     return status;

@@ -92,7 +92,8 @@ char *cli_request_id(struct cli *cli);
 bool cli_read_file(struct cli *cli, const char *path, size_t max, struct view *out);
 /* Adds the content of a file to a buffer. */
 bool cli_add_file(const char *path, size_t max, struct buf *out);
-/* Writes a file and says how long it is; path NULL: on stdout, and says nothing. */
+/* Writes a file whole, or leaves what was there, and says how long it is; path NULL: on stdout, and
+ * says nothing. Returns a status. */
 int cli_write_file(const char *path, struct view bytes);
 /* Prints the message as JSON on stdout. */
 void cli_print_json(const ProtobufCMessage *message);

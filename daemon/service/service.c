@@ -4,6 +4,7 @@
 
 #include "core/ident/ident.h"
 #include "core/ident/uuid.h"
+#include "crypt/sha256.h"
 #include "passerelle/v1/errors.pb-c.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -66,6 +67,19 @@ int call_check_request_id(struct call *call, const char *request_id, uint8_t uui
             "same one again only to repeat it");
     }
     memcpy(uuid, parsed.bytes, 16);
+    return 0;
+}
+
+int call_part(struct call *call, struct view whole, uint64_t offset, struct file_part *out)
+{
+    enum { PART_BYTES_MAX = 2 << 20 };
+    if (offset > whole.len) {
+        return call_violation(call, "offset", "the file has %zu bytes", whole.len);
+    }
+    uint8_t *hash = arena_alloc(call->arena, SHA256_LEN);
+    sha256(whole, hash);
+    out->sha256 = view_bytes(hash, SHA256_LEN);
+    out->content = arena_copy(call->arena, view_slice(whole, offset, offset + PART_BYTES_MAX));
     return 0;
 }
 

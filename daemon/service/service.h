@@ -113,6 +113,14 @@ must_check int call_check_id(struct call *call, const char *field, const char *i
 must_check int call_check_request_id(struct call *call, const char *request_id, uint8_t uuid[16]);
 /* invalid_argument with a FieldViolation detail. Returns -1. */
 int call_violation(struct call *call, const char *field, const char *fmt, ...) printf_like(3, 4);
+/* A file is handed out in parts; its SHA-256 tells whether they are of one file. What `offset` and
+ * the limit leave of `whole`, in the call's arena; fails the call when it is past the end. */
+struct file_part {
+    struct view content;
+    struct view sha256; /* of the whole */
+};
+must_check int call_part(struct call *call, struct view whole, uint64_t offset,
+                         struct file_part *out);
 /* An initialised response of the method's output type, in the call's arena; sets call->response. */
 void *call_respond(struct call *call);
 

@@ -31,6 +31,7 @@ ROOMS = [
     ("core/paper", None),
     ("core/payments", None),
     ("core/fec", None),
+    ("core/statement", None),
     ("core/invoices", None),
     ("core/audit", None),
     ("store/db", ["base"]),

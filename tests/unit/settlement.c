@@ -11,6 +11,7 @@
 #include "service/settlement/compute.h"
 #include "service/settlement/usage.h"
 #include "settlement_accounts.h"
+#include "settlement_statements.h"
 #include "stride.h"
 #include "wire/pack.h"
 
@@ -352,6 +353,7 @@ START_TEST(reference)
     invoices_are_of_their_parties(&network);
     usage_adds_up(&network, true);
     statistics(&network);
+    statements_hold(&network, closed->document);
     /* what is closed stays closed, whatever else comes */
     refused(period_close(&network, olive, "2026-10"), NULL, NULL);
     network_check(&network);

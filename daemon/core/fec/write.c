@@ -1,6 +1,7 @@
 /* The three files that are made of the same lines. */
 #include <assert.h>
 
+#include "core/csv/excel.h"
 #include "core/fec/sums.h"
 #include "core/paper/letters.h"
 #include "core/payments/latin.h"
@@ -192,29 +193,6 @@ void fec_write(const struct fec *fec, struct buf *out)
 
 /* ---- for a spreadsheet ---- */
 
-/* In quotes where it must be; a first letter that a spreadsheet would compute with gets a quote. */
-static void cell(struct buf *out, struct view value)
-{
-    bool quotes = false;
-    for (size_t i = 0; i < value.len; i++) {
-        quotes = quotes || strchr(";\"\r\n", value.data[i]) != NULL;
-    }
-    bool computes = value.len > 0 && value.data[0] != '\0' && strchr("=+-@\t", value.data[0]);
-    buf_text(out, quotes ? "\"" : "");
-    buf_text(out, computes ? "'" : "");
-    for (size_t i = 0; i < value.len; i++) {
-        buf_text(out, value.data[i] == '"' ? "\"" : "");
-        buf_byte(out, value.data[i]);
-    }
-    buf_text(out, quotes ? "\";" : ";");
-}
-
-static void signed_amount(struct buf *out, struct cents cents)
-{
-    buf_text(out, cents.cents < 0 ? "-" : "");
-    amount(out, CENTS(cents.cents < 0 ? -cents.cents : cents.cents));
-}
-
 void fec_trial_balance(const struct fec *fec, struct arena *arena, struct buf *out)
 {
     struct fec_line *lines = ARENA_ARRAY(arena, fec->line_count, struct fec_line);
@@ -225,29 +203,25 @@ void fec_trial_balance(const struct fec *fec, struct arena *arena, struct buf *o
         lines[i] = fec->lines[i];
     }
     size_t count = fec_sums(lines, fec->line_count, arena, &sums);
-    buf_text(out, "\xEF\xBB\xBF"
-                  "Compte;Libellé;Auxiliaire;Nom;Débit;Crédit;Solde\r\n");
+    excel_begin(out);
+    buf_text(out, "Compte;Libellé;Auxiliaire;Nom;Débit;Crédit;Solde\r\n");
     for (size_t i = 0; i < count; i++) {
-        cell(out, sums[i].account);
-        cell(out, sums[i].account_label);
-        cell(out, sums[i].aux);
-        cell(out, sums[i].aux_label);
-        amount(out, sums[i].debits);
-        buf_byte(out, ';');
-        amount(out, sums[i].credits);
-        buf_byte(out, ';');
-        signed_amount(out, CENTS(sums[i].debits.cents - sums[i].credits.cents));
-        buf_text(out, "\r\n");
+        excel_text(out, sums[i].account);
+        excel_text(out, sums[i].account_label);
+        excel_text(out, sums[i].aux);
+        excel_text(out, sums[i].aux_label);
+        excel_cents(out, sums[i].debits.cents);
+        excel_cents(out, sums[i].credits.cents);
+        excel_cents(out, sums[i].debits.cents - sums[i].credits.cents);
+        excel_end(out);
         debits.cents += sums[i].debits.cents;
         credits.cents += sums[i].credits.cents;
     }
     buf_text(out, "Total;;;;");
-    amount(out, debits);
-    buf_byte(out, ';');
-    amount(out, credits);
-    buf_byte(out, ';');
-    signed_amount(out, CENTS(debits.cents - credits.cents));
-    buf_text(out, "\r\n");
+    excel_cents(out, debits.cents);
+    excel_cents(out, credits.cents);
+    excel_cents(out, debits.cents - credits.cents);
+    excel_end(out);
 }
 
 void fec_ledger(const struct fec *fec, struct arena *arena, struct buf *out)
@@ -259,8 +233,8 @@ void fec_ledger(const struct fec *fec, struct arena *arena, struct buf *out)
         lines[i] = fec->lines[i];
     }
     fec_sums(lines, fec->line_count, arena, &sums);
-    buf_text(out, "\xEF\xBB\xBF"
-                  "Compte;Libellé;Auxiliaire;Nom;Date;Journal;Écriture;Pièce;"
+    excel_begin(out);
+    buf_text(out, "Compte;Libellé;Auxiliaire;Nom;Date;Journal;Écriture;Pièce;"
                   "Libellé de l'écriture;Débit;Crédit;Solde\r\n");
     for (size_t i = 0; i < fec->line_count; i++) {
         const struct fec_line *line = &lines[i];
@@ -269,21 +243,19 @@ void fec_ledger(const struct fec *fec, struct arena *arena, struct buf *out)
             balance = CENTS(0);
         }
         balance.cents += line->amount.cents;
-        cell(out, line->account);
-        cell(out, line->account_label);
-        cell(out, line->aux);
-        cell(out, line->aux_label);
+        excel_text(out, line->account);
+        excel_text(out, line->account_label);
+        excel_text(out, line->aux);
+        excel_text(out, line->aux_label);
         day_format(line->day, day);
-        cell(out, view_of(day));
-        cell(out, view_of(fec_journal_code(line->journal)));
+        excel_text(out, view_of(day));
+        excel_text(out, view_of(fec_journal_code(line->journal)));
         buf_printf(out, "%u;", line->entry);
-        cell(out, line->piece);
-        cell(out, line->label);
-        amount(out, debit_of(line->amount));
-        buf_byte(out, ';');
-        amount(out, credit_of(line->amount));
-        buf_byte(out, ';');
-        signed_amount(out, balance);
-        buf_text(out, "\r\n");
+        excel_text(out, line->piece);
+        excel_text(out, line->label);
+        excel_cents(out, debit_of(line->amount).cents);
+        excel_cents(out, credit_of(line->amount).cents);
+        excel_cents(out, balance.cents);
+        excel_end(out);
     }
 }

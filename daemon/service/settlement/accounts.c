@@ -1,10 +1,8 @@
-/* A member's accounts over a fiscal year, made again from the closes whenever they are asked for. A
- * file is handed out in parts: each part makes the accounts again, and its SHA-256 tells whether it
- * is still the same file. */
+/* A member's accounts over a fiscal year, made again from the closes for each part of a file that
+ * is asked for. */
 #include "service/settlement/accounts.h"
 
 #include "core/entry/entry.h"
-#include "crypt/sha256.h"
 #include "service/settlement/compute.h"
 #include "service/settlement/settlement.h"
 #include "store/view/registry.h"
@@ -12,10 +10,7 @@
 
 #define FILE_IS(name) PASSERELLE__V1__ACCOUNTS_FILE__ACCOUNTS_FILE_##name
 #define KIND_EMPLOYER PASSERELLE__V1__DOCUMENT_KIND__DOCUMENT_KIND_EMPLOYER_INVOICE
-enum {
-    PART_BYTES_MAX = 2 << 20,
-    MONTHS_MAX = 24, /* of a fiscal year: the first one of a company may be long */
-};
+enum { MONTHS_MAX = 24 }; /* of a fiscal year: the first one of a company may be long */
 
 const char *accounts_member(struct service *service, struct call *call, const char *member_id)
 {
@@ -282,18 +277,15 @@ static char *file_name(struct arena *arena, const struct fec *fec,
 static int part_answer(struct call *call, const struct fec *fec, const struct buf *file)
 {
     const Passerelle__V1__GetAccountsRequest *request = (const void *)call->request;
-    struct view whole = buf_content(file);
-    if (request->offset > whole.len) {
-        return call_violation(call, "offset", "the file has %zu bytes", whole.len);
+    struct file_part part;
+    if (call_part(call, buf_content(file), request->offset, &part) != 0) {
+        return -1;
     }
     Passerelle__V1__GetAccountsResponse *response = call_respond(call);
-    uint8_t *hash = arena_alloc(call->arena, SHA256_LEN);
-    sha256(whole, hash);
     response->name = file_name(call->arena, fec, request->file);
-    response->size = whole.len;
-    response->sha256 = wire_bytes(view_bytes(hash, SHA256_LEN));
-    response->content = wire_bytes(arena_copy(
-        call->arena, view_slice(whole, request->offset, request->offset + PART_BYTES_MAX)));
+    response->size = file->len;
+    response->sha256 = wire_bytes(part.sha256);
+    response->content = wire_bytes(part.content);
     response->entries = fec->entry_count;
     response->lines = (uint32_t)fec->line_count;
     for (size_t i = 0; i < fec->line_count; i++) {
