@@ -8,6 +8,7 @@
 #include "core/merkle/subtree.h"
 #include "lib/box.h"
 #include "passerelle/v1/ledger.pb-c.h"
+#include "service/journal.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -258,6 +259,32 @@ START_TEST(a_box_that_forgot_gets_its_own_back)
 }
 END_TEST
 
+/* It gives out versions again that the site has heard, for other things. */
+START_TEST(a_restored_hub_tells_all_again)
+{
+    struct follower f = {0};
+    struct fault fault = FAULT_NONE;
+    size_t feeds = 0;
+    follow(&f);
+    network_tick(&network);
+    listen(&f, 1000);
+    ck_assert_int_eq(db_begin(network.service.db, &fault), E_OK);
+    ck_assert_int_eq(journal_begin_epochs(&network.service, &feeds, &fault), E_OK);
+    ck_assert_int_eq(db_commit(network.service.db, &fault), E_OK);
+    journal_committed(network.service.journal);
+    network_reopen(&network);
+    follow(&f);
+    f.version = 0;
+    f.pieces[ITEM(PLAN)] = 0;
+    network_tick(&network);
+    listen(&f, 1000);
+    ck_assert(f.caught_up);
+    ck_assert_uint_eq(f.pieces[ITEM(PLAN)], rows_of(REGISTRY_PLANS));
+    follow(&f); /* once */
+    ck_assert_uint_eq(listen(&f, 1000), 1);
+}
+END_TEST
+
 START_TEST(who_may_not_follow_is_told_why)
 {
     Passerelle__V1__FollowRequest *request =
@@ -282,6 +309,7 @@ int main(void)
     tcase_add_test(cases, visits_elsewhere_are_told);
     tcase_add_loop_test(cases, a_box_that_forgot_gets_its_own_back, 0, 1);
     tcase_add_loop_test(cases, a_box_that_forgot_gets_its_own_back, 300, 301);
+    tcase_add_test(cases, a_restored_hub_tells_all_again);
     tcase_add_test(cases, who_may_not_follow_is_told_why);
     Suite *suite = suite_create("follow");
     suite_add_tcase(suite, cases);

@@ -215,6 +215,22 @@ static void send_caught_up(struct sending *s)
 
 /* ---- the method ---- */
 
+DB_SQL(select_net_epoch, "SELECT MAX(entry_key) FROM feed_epoch WHERE feed_id = 'net'");
+
+/* Whether versions are counted here as when the site heard them: a hub that was restored gives the
+ * same ones out again, for other things. It went on under another key of `net`, and the site that
+ * has not seen that entry is told all again. */
+static bool is_same_count(struct db *db, const Passerelle__V1__FollowRequest *request)
+{
+    struct query *query = db_query(db, &select_net_epoch);
+    uint64_t begun = 0;
+    if (query_next(query)) {
+        begun = (uint64_t)query_int(query, 0) & FEED_SEQ_MAX;
+        query_end(query);
+    }
+    return request->net_size >= begun && request->knowledge_version <= knowledge_last_version(db);
+}
+
 int follow_open(struct service *service, struct call *call)
 {
     const Passerelle__V1__FollowRequest *request = (const void *)call->request;
@@ -235,8 +251,7 @@ int follow_open(struct service *service, struct call *call)
     snprintf(follow->site_id, sizeof follow->site_id, "%s", site_id);
     follow->net = request->net_size;
     follow->own = request->own_size;
-    /* A version that was never given out is of another hub, or of this one before its backup. */
-    if (request->knowledge_version <= knowledge_last_version(service->db)) {
+    if (is_same_count(service->db, request)) {
         follow->knowledge = request->knowledge_version;
     }
     atomic_store(&service->node->followed, true);

@@ -230,6 +230,9 @@ static int take_epoch(struct service *service, struct call *call, struct feed *n
     }
     feed_begin_epoch(journal_feeds(service->journal), net, view_of(opened->origin),
                      opened->public_key.data);
+    struct take_memory memory;
+    take_memory(service->db, &memory);
+    remember(service, 0, memory.complete); /* the hub counts anew: it tells all again */
     return 0;
 }
 
