@@ -78,13 +78,19 @@ static void check_receipt(struct work *work, struct sim_node *node, int64_t feed
     struct tree_hash root;
     struct arena arena = ARENA_INIT;
     uint64_t signers = 0;
+    uint8_t hash[SHA256_LEN];
     struct query *query = db_query(node->service.db, &last_receipt);
     if (query_next(query)) {
+        uint8_t *seen = work->receipts_seen[node->no - 1];
         struct view text = arena_copy(&arena, query_text(query, 0));
         query_end(query);
+        sha256(text, hash);
+        bool again = memcmp(hash, seen, sizeof hash) == 0; /* its signatures are good */
         if (note_parse(text, &note) != E_OK ||
-            cosignatures_verify(&note, node->node.cosigner, 1, &signers, NULL) != E_OK ||
-            signers != 1 || checkpoint_parse(note.text, &checkpoint) != E_OK ||
+            (!again &&
+             (cosignatures_verify(&note, node->node.cosigner, 1, &signers, NULL) != E_OK ||
+              signers != 1)) ||
+            checkpoint_parse(note.text, &checkpoint) != E_OK ||
             feed_root(node->service.db, feed_no, checkpoint.size, &root) != E_OK ||
             !tree_hash_equal(&root, &checkpoint.root)) {
             sim_fail(work->sim, "%s: a receipt that does not hold", node->name);
@@ -92,6 +98,7 @@ static void check_receipt(struct work *work, struct sim_node *node, int64_t feed
         if (checkpoint.size > held && work->hub_restored == 0) {
             sim_fail(work->sim, "%s: a receipt for entries that the hub does not hold", node->name);
         }
+        memcpy(seen, hash, sizeof hash);
         work->receipts++;
     }
     arena_release(&arena);

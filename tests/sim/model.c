@@ -121,18 +121,31 @@ int64_t model_closing(const struct world *world, int site, int64_t in_utc_ms)
     return out < midnight ? out : midnight;
 }
 
+static bool is_over(const struct model *model, const struct model_visit *visit, int site,
+                    int64_t now_utc_ms)
+{
+    return visit->site == site && visit->state == MODEL_OPEN &&
+           model_closing(model->world, site, visit->in_utc_ms) <= now_utc_ms;
+}
+
+bool model_is_due(const struct model *model, int site, int64_t now_utc_ms)
+{
+    for (size_t i = 0; i < model->visit_count; i++) {
+        if (is_over(model, &model->visits[i], site, now_utc_ms)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void model_tick(struct model *model, int site, int64_t now_utc_ms, uint64_t seq)
 {
     for (size_t i = 0; i < model->visit_count; i++) {
         struct model_visit *visit = &model->visits[i];
-        if (visit->site != site || visit->state != MODEL_OPEN) {
-            continue;
-        }
-        int64_t closing = model_closing(model->world, visit->site, visit->in_utc_ms);
-        if (closing <= now_utc_ms) {
+        if (is_over(model, visit, site, now_utc_ms)) {
             model_changes(model, visit, seq);
             visit->state = MODEL_CLOSED;
-            visit->out_utc_ms = closing;
+            visit->out_utc_ms = model_closing(model->world, site, visit->in_utc_ms);
             visit->auto_closed = true;
         }
     }

@@ -101,6 +101,8 @@ void model_changes(struct model *model, const struct model_visit *visit, uint64_
 /* The last thing that the node's clock does: what is open at that site past its closing time ends,
  * by entries up to `seq`. */
 void model_tick(struct model *model, int site, int64_t now_utc_ms, uint64_t seq);
+/* Whether it would end anything. */
+bool model_is_due(const struct model *model, int site, int64_t now_utc_ms);
 /* A disaster: of the site's feed only so many entries are left. Returns how many visits are gone,
  * or as they were before. */
 size_t model_truncate(struct model *model, int site, uint64_t size);

@@ -213,7 +213,7 @@ static void ticked(struct sim_node *node, int64_t now_utc_ms)
 {
     struct work *work = node->owner;
     for (int site = 0; site < work->world.site_count; site++) {
-        if (work_node(work, site) == node) {
+        if (work_node(work, site) == node && model_is_due(&work->model, site, now_utc_ms)) {
             model_tick(&work->model, site, now_utc_ms,
                        node_feed_size(node, work->world.sites[site].id));
         }

@@ -75,7 +75,8 @@ struct work {
     struct mending *mendings;        /* by site, and last the hub's */
     int64_t open_ops;
     uint64_t id_count;
-    uint64_t tariff_seq[16]; /* entry of `net`, of world.tariffs */
+    uint8_t receipts_seen[SIM_SITES_MAX][32]; /* SHA-256 of the last that was verified */
+    uint64_t tariff_seq[16];                  /* entry of `net`, of world.tariffs */
     const struct method *check_in, *check_out, *undo, *void_visit, *correct, *paper, *suspend,
         *resume, *revoke, *issue, *tariff;
     uint64_t accepted, refused, away, receipts, pushed;
