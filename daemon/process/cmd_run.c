@@ -6,6 +6,7 @@
 
 #include "process/command.h"
 #include "process/pages.h"
+#include "process/rebuild.h"
 #include "process/site.h"
 #include "process/verify.h"
 #include "service/service.h"
@@ -85,6 +86,7 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     if (settings->role == SETTING_ROLE_SITE) {
         err = joined_read(state, &joined, fault);
         options.joined = &joined;
+        err = err != E_OK ? err : rebuild_after_upgrade(state, log, fault);
     }
     err = err != E_OK ? err : hub_open(&hub, &options, fault);
     if (err != E_OK) {

@@ -7,6 +7,7 @@
  *   keys/                0600 each: ca.key, server.key, cosign.key, witness.key, feed-*, token-*
  *   operator-N.crt, .key what `init` makes for people: hand them out
  *   site.crt, joined     of a site: its certificate for the hub, and what it joined
+ *   version              of a site: which program ran last
  *   clock                only in demonstration networks: business time
  *   lock                 held while a daemon or a command works on the state */
 #ifndef PROCESS_STATE_H
