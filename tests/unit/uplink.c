@@ -114,8 +114,15 @@ START_TEST(before_the_hub_has_spoken)
 }
 END_TEST
 
+/* What the site pushed does not come back to it. */
+static void no_own(Passerelle__V1__FollowResponse *message)
+{
+    ck_assert_int_ne(message->event_case, PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_OWN);
+}
+
 START_TEST(test_both_ways)
 {
+    outpost.tamper = no_own;
     outpost_settle(&outpost);
     check_settled();
     for (uint64_t i = 1; i <= 700; i++) {

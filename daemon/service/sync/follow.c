@@ -14,6 +14,8 @@ struct follow {
     uint64_t net; /* entries, entries, version: all sent up to here */
     uint64_t own;
     uint64_t knowledge;
+    uint64_t own_until; /* entries of its own that we held when it came */
+    bool desks;         /* its desks were sent, before all else that is known */
     bool caught_up; /* it was told so */
     bool idle;      /* at `published` and `version` nothing more was to be sent */
     uint64_t published;
@@ -111,20 +113,31 @@ static void send_net(struct sending *s)
 
 DB_SQL(select_receipt, "SELECT receipt_size, receipt FROM remote_feed WHERE feed_id = :feed_id");
 
-/* What the site itself has signed and we hold: it lost it. */
+/* The last checkpoint of the site whose entries are all here; 0: none. */
+static uint64_t receipt_of(struct db *db, const char *site_id, struct buf *note)
+{
+    struct query *query = db_query(db, &select_receipt);
+    uint64_t size = 0;
+    query_bind_text(query, "feed_id", view_of(site_id));
+    if (query_next(query)) {
+        size = (uint64_t)query_int(query, 0);
+        buf_view(note, query_text(query, 1));
+        query_end(query);
+    }
+    return size;
+}
+
+/* What the site itself has signed and we held when it came: it lost it. What we hold since then it
+ * has just pushed. */
 static void send_own(struct sending *s)
 {
     struct db *db = s->service->db;
     struct feed_id id;
-    struct query *query = db_query(db, &select_receipt);
-    query_bind_text(query, "feed_id", view_of(s->follow->site_id));
-    if (!query_next(query)) {
+    struct buf note = BUF_INIT;
+    if (s->follow->own >= s->follow->own_until) {
         return;
     }
-    struct buf note = BUF_INIT;
-    uint64_t size = (uint64_t)query_int(query, 0);
-    buf_view(&note, query_text(query, 1));
-    query_end(query);
+    uint64_t size = receipt_of(db, s->follow->site_id, &note);
     if (size > s->follow->own && feed_find(db, view_of(s->follow->site_id), &id) == E_OK) {
         send_feed(s, PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_OWN, id.no, &s->follow->own, size,
                   buf_content(&note));
@@ -149,6 +162,31 @@ static bool read_piece(struct sending *s, struct view record, uint64_t own_seq,
     knowledge_stamp(item, own_seq);
     knowing->items[knowing->n_items++] = item;
     return true;
+}
+
+DB_SQL(select_desks, "SELECT record FROM knowledge WHERE site_id = :site_id AND kind = :kind");
+
+/* A new site lets its desks in before it has all terms; they come once more in their turn. */
+static void send_desks(struct sending *s)
+{
+    struct follow *f = s->follow;
+    Passerelle__V1__FollowResponse response = PASSERELLE__V1__FOLLOW_RESPONSE__INIT;
+    Passerelle__V1__Knowing knowing = PASSERELLE__V1__KNOWING__INIT;
+    if (s->full || f->desks || f->knowledge > 0) {
+        return;
+    }
+    knowing.items = ARENA_ARRAY(&s->arena, PIECES_MAX, Passerelle__V1__KnowledgeItem *);
+    struct query *query = db_query(s->service->db, &select_desks);
+    query_bind_text(query, "site_id", view_of(f->site_id));
+    query_bind_int(query, "kind", PASSERELLE__V1__KNOWLEDGE_ITEM__ITEM_DESK);
+    while (knowing.n_items < PIECES_MAX && query_next(query) &&
+           read_piece(s, query_blob(query, 0), 0, &knowing)) {
+    }
+    query_end(query);
+    response.event_case = PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_KNOWING;
+    response.knowing = &knowing;
+    f->desks = knowing.n_items == 0 || send(s, &response);
+    arena_clear(&s->arena);
 }
 
 static void send_knowledge(struct sending *s)
@@ -251,6 +289,9 @@ int follow_open(struct service *service, struct call *call)
     snprintf(follow->site_id, sizeof follow->site_id, "%s", site_id);
     follow->net = request->net_size;
     follow->own = request->own_size;
+    struct buf note = BUF_INIT;
+    follow->own_until = receipt_of(service->db, site_id, &note);
+    buf_release(&note);
     if (is_same_count(service->db, request)) {
         follow->knowledge = request->knowledge_version;
     }
@@ -270,6 +311,7 @@ int follow_pump(struct service *service, struct stream *stream)
     struct sending s = {.service = service, .stream = stream, .follow = f};
     send_own(&s);
     send_net(&s);
+    send_desks(&s);
     send_knowledge(&s);
     send_caught_up(&s);
     arena_release(&s.arena);
