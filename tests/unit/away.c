@@ -11,6 +11,7 @@
 #include "passerelle/v1/desk.pb-c.h"
 #include "passerelle/v1/employer.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
+#include "service/desk/away.h"
 #include "service/journal.h"
 #include "store/view/registry.h"
 #include "store/view/visits.h"
@@ -405,6 +406,51 @@ START_TEST(rules_of_plans_hold_away)
 }
 END_TEST
 
+/* The sum that is kept is that of the visits. */
+static uint64_t spent(void)
+{
+    struct service *service = &site.site.service;
+    struct fault fault = FAULT_NONE;
+    ck_assert_int_eq(db_begin_read(service->db, &fault), E_OK);
+    uint64_t kept = away_spent(service);
+    away_forget(service->desk);
+    uint64_t counted = away_spent(service);
+    ck_assert_int_eq(db_end(service->db, &fault), E_OK);
+    ck_assert_uint_eq(kept, counted);
+    return kept;
+}
+
+START_TEST(what_is_spent_is_counted_once)
+{
+    const char *cards[12];
+    uint64_t most = 0;
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    for (int i = 0; i < 12; i++) {
+        cards[i] = card("plan-a", arena_printf(&hub.arena, "zoe-%d", i));
+    }
+    listener_hear(&site);
+    listener_cut(&site);
+    for (int i = 0; i < 36; i++) {
+        const Passerelle__V1__CheckInResponse *in = here(cards[i * 7 % 12]);
+        most = spent() > most ? spent() : most;
+        if (in->accepted && i % 3 != 0) {
+            listener_wait(&site, i % 3 * 40 * 60 * 1000);
+            leave(&site.site, "s004", in->visit->visit_id);
+            spent();
+        }
+        if (i == 20) {
+            network_reopen(&site.site);
+        }
+    }
+    listener_wait(&site, 30 * HOUR); /* the clock closes who stayed */
+    listener_tick(&site);
+    ck_assert_uint_gt(most, 6);
+    ck_assert_uint_gt(spent(), 6);
+    listener_push(&site);
+    ck_assert_uint_eq(spent(), 0);
+}
+END_TEST
+
 /* However many come, the site lets at most its stated worst case be used. */
 START_TEST(the_site_keeps_to_its_worst_case)
 {
@@ -458,6 +504,7 @@ int main(void)
     tcase_add_test(cases, a_correction_keeps_the_sites_own_end);
     tcase_add_test(cases, a_pass_may_spend_its_allowance_away);
     tcase_add_test(cases, rules_of_plans_hold_away);
+    tcase_add_test(cases, what_is_spent_is_counted_once);
     tcase_add_test(cases, the_site_keeps_to_its_worst_case);
     Suite *suite = suite_create("away");
     suite_add_tcase(suite, cases);

@@ -1,5 +1,7 @@
 #include "service/desk/away.h"
 
+#include <stdlib.h>
+
 #include "core/visit/stay.h"
 #include "wire/pack.h"
 
@@ -146,35 +148,126 @@ static uint32_t spent_since(struct service *service, uint64_t seq, struct day fi
     return all > before ? all - before : 0;
 }
 
-uint32_t away_spent_by(struct service *service, struct view holder_id, struct view pass_id)
+struct spender {
+    struct view holder_id;
+    struct view pass_id;
+    uint32_t units;
+    bool stale;
+    struct spender *next_stale;
+};
+
+struct away_memory {
+    /* What it was counted for: what is told later can change what a visit uses, and whose it is. */
+    uint64_t receipt;
+    uint64_t net_size;
+    uint64_t version;
+    struct day today;
+    struct day first; /* of a visit since */
+    uint64_t units;
+    struct map passes;
+    struct spender *stale;
+    struct arena arena;
+};
+
+void away_forget(struct desk *desk)
 {
-    struct day first;
-    uint64_t seq = last_receipt(service->db).size;
-    return first_day_since(service, seq, &first)
-               ? spent_since(service, seq, first, holder_id, pass_id)
-               : 0;
+    if (desk->away != NULL) {
+        map_release(&desk->away->passes);
+        arena_release(&desk->away->arena);
+        free(desk->away);
+        desk->away = NULL;
+    }
+}
+
+static struct spender *spender_of(struct away_memory *memory, struct view holder_id,
+                                  struct view pass_id)
+{
+    struct spender *spender = map_get(&memory->passes, pass_id);
+    if (spender == NULL) {
+        spender = ARENA_NEW(&memory->arena, struct spender);
+        spender->holder_id = arena_copy(&memory->arena, holder_id);
+        spender->pass_id = arena_copy(&memory->arena, pass_id);
+        map_put(&memory->passes, pass_id, spender);
+    }
+    return spender;
+}
+
+static void make_stale(struct away_memory *memory, struct view holder_id, struct view pass_id)
+{
+    struct spender *spender = spender_of(memory, holder_id, pass_id);
+    if (!spender->stale) {
+        spender->stale = true;
+        spender->next_stale = memory->stale;
+        memory->stale = spender;
+    }
+}
+
+void away_changed(struct desk *desk, struct view holder_id, struct view pass_id, struct day day)
+{
+    struct away_memory *memory = desk->away;
+    if (memory != NULL && pass_id.len > 0) {
+        make_stale(memory, holder_id, pass_id);
+        memory->first = day_compare(day, memory->first) < 0 ? day : memory->first;
+    }
 }
 
 DB_SQL(select_spenders, "SELECT DISTINCT holder_id, pass_id FROM visit WHERE visit_key > :from "
                         "AND visit_key <= :to AND state IN (1, 2) AND resource = 1 "
                         "AND pass_id IS NOT NULL");
 
-uint64_t away_spent(struct service *service)
+static void find_spenders(struct service *service, struct away_memory *memory)
 {
-    struct day first;
-    uint64_t seq = last_receipt(service->db).size;
-    uint64_t units = 0;
-    if (!first_day_since(service, seq, &first)) {
-        return 0;
+    if (!first_day_since(service, memory->receipt, &memory->first)) {
+        return;
     }
     int64_t feed = own_feed(service) << FEED_SEQ_BITS;
     struct query *query = db_query(service->db, &select_spenders);
-    query_bind_int(query, "from", feed + (int64_t)seq);
+    query_bind_int(query, "from", feed + (int64_t)memory->receipt);
     query_bind_int(query, "to", feed + (int64_t)FEED_SEQ_MAX);
     while (query_next(query)) {
-        units += spent_since(service, seq, first, query_text(query, 0), query_blob(query, 1));
+        make_stale(memory, query_text(query, 0), query_blob(query, 1));
     }
-    return units;
+}
+
+/* As it is now. */
+static struct away_memory *look(struct service *service)
+{
+    struct desk *desk = service->desk;
+    struct away_memory now = {.receipt = last_receipt(service->db).size,
+                              .net_size = journal_feed_size(service->db, VIEW_LIT(FEED_NET)),
+                              .version = atomic_load(&service->node->registry_version),
+                              .today = day_of_instant(service_now(service))};
+    struct away_memory *memory = desk->away;
+    if (memory == NULL || memory->receipt != now.receipt || memory->net_size != now.net_size ||
+        memory->version != now.version || memory->today.number != now.today.number) {
+        away_forget(desk);
+        desk->away = memory = xmalloc(sizeof *memory);
+        *memory = now;
+        memory->first = now.today;
+        map_init(&memory->passes, 0); /* ids of passes are the network's */
+        find_spenders(service, memory);
+    }
+    for (struct spender *next, *spender = memory->stale; spender != NULL; spender = next) {
+        next = spender->next_stale;
+        memory->units -= spender->units;
+        spender->units = spent_since(service, memory->receipt, memory->first, spender->holder_id,
+                                     spender->pass_id);
+        memory->units += spender->units;
+        spender->stale = false;
+    }
+    memory->stale = NULL;
+    return memory;
+}
+
+uint32_t away_spent_by(struct service *service, struct view pass_id)
+{
+    const struct spender *spender = map_get(&look(service)->passes, pass_id);
+    return spender == NULL ? 0 : spender->units;
+}
+
+uint64_t away_spent(struct service *service)
+{
+    return look(service)->units;
 }
 
 uint32_t away_units_asked(struct service *service, struct view holder_id, struct view pass_id)

@@ -15,10 +15,14 @@ const Passerelle__V1__HolderStanding *told_of_holder(struct service *service, st
 const Passerelle__V1__ContractStanding *
 told_of_contract(struct service *service, struct arena *arena, struct view employer_id);
 
-/* Units that this site has let be used and the hub has not yet acknowledged: by a pass of a holder,
- * by all. An open desk stay counts as what it may become. */
-uint32_t away_spent_by(struct service *service, struct view holder_id, struct view pass_id);
+/* Units that this site has let be used and the hub has not yet acknowledged: by a pass, by all. An
+ * open desk stay counts as what it may become. They are counted once; then each visit that changes
+ * has its pass counted again. Writer thread. */
+uint32_t away_spent_by(struct service *service, struct view pass_id);
 uint64_t away_spent(struct service *service);
+/* A visit of the pass changed (empty: nobody decided it); all may have. */
+void away_changed(struct desk *desk, struct view holder_id, struct view pass_id, struct day day);
+void away_forget(struct desk *desk);
 /* Units that one more desk stay of the pass may use here today, beyond what its visit-day holds. */
 uint32_t away_units_asked(struct service *service, struct view holder_id, struct view pass_id);
 

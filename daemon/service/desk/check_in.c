@@ -314,7 +314,7 @@ static void facts_of_distance(struct service *service, struct call *call, struct
         .rule = in->scanned != NULL ? (Passerelle__V1__OfflineRule)in->scanned->token.offline
                                     : issued->offline_rule,
         .allowance = offline_allowance(service->desk->policy, issued->medium),
-        .pass_spent = away_spent_by(service, holder_id, pass_id),
+        .pass_spent = away_spent_by(service, pass_id),
         .site_spent = away_spent(service),
         .site_limit = away_site_limit(service, in->site),
     };
@@ -470,10 +470,11 @@ static void let_in(struct service *service, struct call *call, struct check_in *
     if (closing_utc_ms < desk->next_close_utc_ms) {
         desk->next_close_utc_ms = closing_utc_ms;
     }
-    desk_changed(service, in->site, row.holder_id, &row, 1, &in->visits);
     response->accepted = true;
     response->visit = desk_visit(service, call->arena, in->site->site->site_id, &row, false, 0);
     response->visit->pass_number = in->pass.issued->number;
+    row.pass_id = wire_view(in->pass.issued->pass_id); /* not before: it would be looked up */
+    desk_changed(service, in->site, row.holder_id, &row, 1, &in->visits);
     response->check_identity = in->pass.issued->medium == PASSERELLE__V1__MEDIUM__MEDIUM_CARD;
     response->warnings = ARENA_ARRAY(call->arena, in->policy.warning_count + 1, char *);
     for (size_t i = 0; i < in->policy.warning_count; i++) {

@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "core/visit/stay.h"
+#include "service/desk/away.h"
 #include "wire/pack.h"
 
 struct desk *desk_new(struct service *service)
@@ -28,6 +29,7 @@ static void registry_forget(struct desk *desk)
     desk->policy = NULL;
     desk->next_close_utc_ms = 0;
     desk_money_forget(desk);
+    away_forget(desk);
 }
 
 void desk_free(struct desk *desk)
@@ -81,6 +83,7 @@ void desk_abandoned(struct desk *desk)
     desk->touched = 0;
     desk->epoch++;
     desk_money_forget(desk);
+    away_forget(desk);
     desk->next_close_utc_ms = 0;
 }
 
@@ -502,6 +505,7 @@ void desk_changed(struct service *service, struct desk_site *site, struct view h
     struct desk *desk = service->desk;
     desk->touched++;
     desk_money_changed(desk, holder_id, visit->day);
+    away_changed(desk, holder_id, visit->pass_id, visit->day);
     /* One that begins before a stay that is known from elsewhere, whose clock is ahead, is cut. */
     bool counted = site->present_epoch == desk->epoch &&
                    (delta <= 0 || visit_cut_by(service, visits, visit) == NULL);
@@ -541,6 +545,7 @@ void desk_heard(struct service *service, int64_t feed_no, const struct entry *en
     if (visits_by_id(service->db, &arena, feed_no, wire_view(*visit_id), &row)) {
         desk->touched++;
         desk_money_changed(desk, row.holder_id, row.day);
+        away_changed(desk, row.holder_id, row.pass_id, row.day);
         if (day_compare(row.day, day_of_instant(service_now(service))) == 0) {
             desk->epoch++;
         }
@@ -553,4 +558,5 @@ void desk_changed_much(struct desk *desk)
     desk->touched++;
     desk->epoch++;
     desk_money_forget(desk);
+    away_forget(desk);
 }

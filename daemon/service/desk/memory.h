@@ -47,6 +47,7 @@ struct desk_proof {
 };
 
 struct tally;
+struct away_memory; /* away.c */
 
 struct desk {
     struct node *node;
@@ -72,6 +73,7 @@ struct desk {
     int64_t next_close_utc_ms; /* no open visit ends by itself before */
     struct tally *tallies[DESK_TALLIES_MAX];
     size_t tally_next;
+    struct away_memory *away; /* a site's: units since the last receipt; NULL: not counted */
 
     /* A site's: units that the passes it knows could use up, at that state of `net` and limit. */
     struct desk_worst {
