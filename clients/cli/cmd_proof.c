@@ -39,7 +39,18 @@ static const char *verifier_of(struct cli *cli, const char *feed_id, int *status
     return NULL;
 }
 
-static const char *checkpoint_of(struct cli *cli, const char *feed_id, int *status)
+/* The size that the checkpoint covers; 0 when it is none. */
+static uint64_t covers(struct view checkpoint)
+{
+    struct note note;
+    struct checkpoint head;
+    return note_parse(checkpoint, &note) == E_OK && checkpoint_parse(note.text, &head) == E_OK
+               ? head.size
+               : 0;
+}
+
+/* One that others cosigned is better, when the entry stands in it. */
+static const char *checkpoint_of(struct cli *cli, const char *feed_id, uint64_t seq, int *status)
 {
     Passerelle__V1__GetCheckpointRequest *request =
         wire_new(&cli->arena, &passerelle__v1__get_checkpoint_request__descriptor);
@@ -47,7 +58,11 @@ static const char *checkpoint_of(struct cli *cli, const char *feed_id, int *stat
     const Passerelle__V1__GetCheckpointResponse *response =
         cli_call(cli, "LedgerService", "GetCheckpoint", &request->base,
                  &passerelle__v1__get_checkpoint_response__descriptor, status);
-    return response == NULL ? NULL : response->checkpoint;
+    if (response == NULL) {
+        return NULL;
+    }
+    return covers(view_of(response->witnessed)) >= seq ? response->witnessed
+                                                       : response->checkpoint;
 }
 
 struct reading {
@@ -109,16 +124,6 @@ static int read_path(struct cli *cli, const char *feed_id, uint64_t seq, uint64_
     return CLI_OK;
 }
 
-/* The size that the checkpoint covers; 0 when it is none. */
-static uint64_t covers(struct view checkpoint)
-{
-    struct note note;
-    struct checkpoint head;
-    return note_parse(checkpoint, &note) == E_OK && checkpoint_parse(note.text, &head) == E_OK
-               ? head.size
-               : 0;
-}
-
 static int make_proof(struct cli *cli, const char *feed_id, uint64_t seq, const char *vkey,
                       struct proof_file *proof)
 {
@@ -126,7 +131,7 @@ static int make_proof(struct cli *cli, const char *feed_id, uint64_t seq, const 
     struct fault fault = FAULT_NONE;
     struct note_key key;
     struct checkpoint head;
-    proof->checkpoint = view_of(checkpoint_of(cli, feed_id, &status));
+    proof->checkpoint = view_of(checkpoint_of(cli, feed_id, seq, &status));
     if (proof->checkpoint.data == NULL) {
         return status;
     }

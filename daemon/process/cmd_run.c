@@ -9,6 +9,7 @@
 #include "process/rebuild.h"
 #include "process/site.h"
 #include "process/verify.h"
+#include "process/witnesses.h"
 #include "service/service.h"
 
 static void block_signals(sigset_t *set)
@@ -81,6 +82,7 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     struct hub_options options = {.settings = settings, .state = state, .log = log};
     struct joined joined;
     struct site *site = NULL;
+    struct witnesses *witnesses = NULL;
     block_signals(&signals);
     int err = E_OK;
     if (settings->role == SETTING_ROLE_SITE) {
@@ -99,8 +101,11 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     if (err == E_OK && options.joined != NULL) {
         err = site_new(&site, hub, state, settings, log, fault);
     }
+    err = err != E_OK ? err : witnesses_new(&witnesses, hub, state, settings, fault);
+    pages.witnesses = witnesses;
     err = err != E_OK ? err : hub_start_writer(hub, fault);
     err = err != E_OK || site == NULL ? err : site_start(site, fault);
+    err = err != E_OK ? err : witnesses_start(witnesses, fault);
     err = err != E_OK ? err : hub_start(hub, pages.routes, pages.route_count, &pages, fault);
     if (err == E_OK) {
         err = pages_verify(&pages, fault);
@@ -110,6 +115,7 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
         }
         atomic_store(&pages.draining, true);
         site_stop(site);
+        witnesses_stop(witnesses);
         if (!hub_stop(hub, settings->drain_s * 1000)) {
             log_event(log, LOG_WARNING, "drain_cut", LOG_N("after_s", settings->drain_s));
         }
@@ -117,6 +123,7 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     }
     pages_unload(&pages);
     site_stop(site);
+    witnesses_free(witnesses);
     hub_free(hub);
     site_free(site);
     return err;
@@ -138,8 +145,8 @@ static int run(int argc, char **argv)
     if (err != E_OK) {
         return command_fail(&fault);
     }
-    struct log log = {.env = &state.env, .fd = STDERR_FILENO,
-                      .level = (enum log_level)settings.log_level};
+    struct log log = {
+        .env = &state.env, .fd = STDERR_FILENO, .level = (enum log_level)settings.log_level};
     err = state_lock(&state, &fault);
     err = err != E_OK ? err : run_hub(&state, &settings, &log, target, &fault);
     state_release(&state);

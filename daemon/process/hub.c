@@ -560,6 +560,38 @@ void hub_submit_internal(struct hub *hub, struct call *call)
     writer_submit(hub->writer, call);
 }
 
+struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool done;
+};
+
+static void call_done(struct call *call)
+{
+    struct waiting *waiting = call->owner;
+    pthread_mutex_lock(&waiting->lock);
+    waiting->done = true;
+    pthread_cond_signal(&waiting->over);
+    pthread_mutex_unlock(&waiting->lock);
+}
+
+void hub_call(struct hub *hub, struct call *call)
+{
+    struct waiting waiting = {.done = false};
+    pthread_mutex_init(&waiting.lock, NULL);
+    pthread_cond_init(&waiting.over, NULL);
+    call->owner = &waiting;
+    call->done = call_done;
+    hub_submit_internal(hub, call);
+    pthread_mutex_lock(&waiting.lock);
+    while (!waiting.done) {
+        pthread_cond_wait(&waiting.over, &waiting.lock);
+    }
+    pthread_mutex_unlock(&waiting.lock);
+    pthread_cond_destroy(&waiting.over);
+    pthread_mutex_destroy(&waiting.lock);
+}
+
 static struct tls_files tls_files(const struct hub *hub)
 {
     const struct state *state = hub->options.state;

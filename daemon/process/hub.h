@@ -34,6 +34,8 @@ must_check int hub_start_writer(struct hub *hub, struct fault *fault);
 void hub_on_commit(struct hub *hub, void (*tell)(void *context), void *context);
 /* Hands an internal call to the writer: no row of the table, no role. */
 void hub_submit_internal(struct hub *hub, struct call *call);
+/* The same, and waits for its end; from a thread that has nothing else to do. */
+void hub_call(struct hub *hub, struct call *call);
 /* Listens and works, behind hub_start_writer(). Routes are borrowed. */
 must_check int hub_start(struct hub *hub, const struct route *routes, size_t route_count,
                          void *route_context, struct fault *fault);

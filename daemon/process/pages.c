@@ -281,6 +281,26 @@ static void add_uplink(struct buf *out, struct uplink *uplink)
                   "", status.snapshots);
 }
 
+static void add_witnesses(struct buf *out, const struct witnesses *witnesses)
+{
+    struct witness_counts counts;
+    const char *help = "Checkpoints of this daemon's feeds that a witness cosigned.";
+    char labels[NOTE_NAME_MAX + 16];
+    for (size_t i = 0; witnesses_counts(witnesses, i, &counts); i++) {
+        snprintf(labels, sizeof labels, "witness=\"%s\"", counts.name);
+        metric_format(out, "passerelle_witness_cosignatures_total", help, "counter", labels,
+                      counts.cosigned);
+        help = NULL;
+    }
+    help = "Times that a witness did not answer, or refused.";
+    for (size_t i = 0; witnesses_counts(witnesses, i, &counts); i++) {
+        snprintf(labels, sizeof labels, "witness=\"%s\"", counts.name);
+        metric_format(out, "passerelle_witness_failures_total", help, "counter", labels,
+                      counts.failures);
+        help = NULL;
+    }
+}
+
 static void metrics(void *context, struct exchange *x, const struct principal *who)
 {
     struct pages *pages = context;
@@ -298,6 +318,7 @@ static void metrics(void *context, struct exchange *x, const struct principal *w
     if (hub_node(pages->hub)->uplink != NULL) {
         add_uplink(&out, hub_node(pages->hub)->uplink);
     }
+    add_witnesses(&out, pages->witnesses);
     const struct service *service = hub_service_here(pages->hub, &fault);
     struct db *db = service == NULL ? NULL : service->db;
     if (db != NULL && db_begin_read(db, &fault) == E_OK) {

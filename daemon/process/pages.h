@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "process/hub.h"
+#include "process/witnesses.h"
 
 enum { PAGES_MAX = 6 };
 
@@ -21,6 +22,7 @@ struct site_stays {
 struct pages {
     struct hub *hub;
     const struct state *state;
+    const struct witnesses *witnesses; /* NULL: none are named */
     struct route routes[PAGES_MAX];
     size_t route_count;
     _Atomic bool draining;

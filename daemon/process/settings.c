@@ -86,6 +86,15 @@ const struct setting settings_table[] = {
     WORD(metrics, "loopback operator off", "loopback", false,
          "Who may read /metrics: programs on this machine and operators, operators and auditors "
          "only, or nobody."),
+    TEXT(witnesses, "",
+         "A file with the witnesses of this daemon's feeds, below the state folder if it does not "
+         "begin with /: lines `witness NAME VKEY URL` (C2SP tlog-policy). Each new checkpoint is "
+         "brought to each of them, and their cosignatures are kept beside it. Empty: none."),
+    TEXT(witnesses_ca, "",
+         "Authorities that witnesses' servers may have their certificates from, as a PEM file. "
+         "Empty: those that the system trusts."),
+    NUMBER(witness_s, 1, 86400, "3600", "s", true,
+           "How often new checkpoints go to witnesses; also when a month was closed."),
 };
 const size_t settings_count = ARRAY_LEN(settings_table);
 static_assert(SETTING_METRICS_OFF == 2, "the words of metrics are in the order of the enum");

@@ -50,6 +50,9 @@ struct settings {
     int64_t snapshot_entries;
     int64_t log_level; /* enum log_level */
     int64_t metrics;   /* enum setting_metrics */
+    char witnesses[SETTING_TEXT_MAX + 1];
+    char witnesses_ca[SETTING_TEXT_MAX + 1];
+    int64_t witness_s;
 };
 
 enum setting_type { SETTING_NUMBER, SETTING_WORD, SETTING_TEXT };

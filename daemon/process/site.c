@@ -82,38 +82,6 @@ static void wait_until(struct lane_thread *t, int64_t until_ns, uint64_t wakes)
 
 /* ---- our own writer ---- */
 
-struct waiting {
-    pthread_mutex_t lock;
-    pthread_cond_t over;
-    bool done;
-};
-
-static void call_done(struct call *call)
-{
-    struct waiting *waiting = call->owner;
-    pthread_mutex_lock(&waiting->lock);
-    waiting->done = true;
-    pthread_cond_signal(&waiting->over);
-    pthread_mutex_unlock(&waiting->lock);
-}
-
-static void call_once(struct lane_thread *t, struct call *call)
-{
-    struct waiting waiting = {.done = false};
-    pthread_mutex_init(&waiting.lock, NULL);
-    pthread_cond_init(&waiting.over, NULL);
-    call->owner = &waiting;
-    call->done = call_done;
-    hub_submit_internal(t->site->hub, call);
-    pthread_mutex_lock(&waiting.lock);
-    while (!waiting.done) {
-        pthread_cond_wait(&waiting.over, &waiting.lock);
-    }
-    pthread_mutex_unlock(&waiting.lock);
-    pthread_cond_destroy(&waiting.over);
-    pthread_mutex_destroy(&waiting.lock);
-}
-
 /* NULL: *failure says why. The answer is in `arena`. */
 static const ProtobufCMessage *call_writer(struct lane_thread *t, const struct uplink_step *step,
                                            struct arena *arena, struct uplink_failure *failure)
@@ -129,7 +97,7 @@ static const ProtobufCMessage *call_writer(struct lane_thread *t, const struct u
                             .arena = arena,
                             .request = step->request,
                             .request_bytes = wire_pack_arena(arena, step->request)};
-        call_once(t, &call);
+        hub_call(t->site->hub, &call);
         if (call.error.code == CODE_OK) {
             return call.response;
         }

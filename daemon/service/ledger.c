@@ -9,6 +9,7 @@
 #include "service/sync/problems.h"
 #include "service/sync/push.h"
 #include "service/sync/snapshot.h"
+#include "service/sync/witnessed.h"
 #include "store/view/visits.h"
 #include "wire/pack.h"
 
@@ -132,6 +133,12 @@ static int get_checkpoint(struct service *service, struct call *call)
     }
     Passerelle__V1__GetCheckpointResponse *response = call_respond(call);
     response->checkpoint = wire_string(call->arena, buf_content(&note));
+    struct feed_id feed;
+    buf_clear(&note);
+    if (feed_find(service->db, view_of(request->feed_id), &feed) == E_OK) {
+        witnessed_checkpoint(service->db, &feed, &note);
+    }
+    response->witnessed = wire_string(call->arena, buf_content(&note));
     buf_release(&note);
     return 0;
 }
@@ -417,6 +424,16 @@ const struct method ledger_methods[] = {
      .duration_ms_max = 10000,
      .decide = add_checkpoint_decide,
      .apply = add_checkpoint_apply},
+    {.service = "LedgerService",
+     .name = "AddCosignature",
+     .input = &passerelle__v1__add_cosignature_request__descriptor,
+     .output = &passerelle__v1__add_cosignature_response__descriptor,
+     .at_sites = true,
+     .roles = ROLE_BIT(ROLE_OPERATOR),
+     .request_bytes_max = 2 * WITNESS_BODY_MAX,
+     .duration_ms_max = 10000,
+     .decide = add_cosignature_decide,
+     .apply = add_cosignature_apply},
     {ROW("PutWitnessedLog", put_witnessed_log_request, put_witnessed_log_response),
      .roles = ROLE_BIT(ROLE_OPERATOR), .duration_ms_max = 10000,
      .decide = put_witnessed_log_decide, .apply = put_witnessed_log_apply},

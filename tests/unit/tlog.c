@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "core/merkle/contradiction.h"
 #include "core/merkle/cosignature.h"
+#include "core/merkle/policy.h"
 #include "core/merkle/subtree.h"
 #include "core/merkle/tiles.h"
 #include "core/merkle/witness.h"
@@ -678,6 +679,69 @@ START_TEST(witness_decisions)
 }
 END_TEST
 
+START_TEST(policies)
+{
+    struct policy_witness read[POLICY_WITNESSES_MAX];
+    struct fault fault = FAULT_NONE;
+    struct buf text = BUF_INIT, vkey = BUF_INIT, other = BUF_INIT, log = BUF_INIT;
+    size_t count;
+    struct signer one = make_signer(1, "one.example/w", NOTE_COSIGNATURE);
+    struct signer two = make_signer(2, "two.example/w", NOTE_COSIGNATURE);
+    struct signer feed = make_signer(3, "log.example/log", NOTE_ED25519);
+    note_key_format(&one.key, &vkey);
+    note_key_format(&two.key, &other);
+    note_key_format(&feed.key, &log);
+    struct view v = buf_content(&vkey), o = buf_content(&other), l = buf_content(&log);
+    buf_printf(&text,
+               "# whom we trust\n\nlog %.*s\n  witness\tone \t %.*s   https://one.example/w/ \n"
+               "witness two %.*s\ngroup both all one two\nquorum both",
+               VIEW_FMT(l), VIEW_FMT(v), VIEW_FMT(o));
+    ck_assert_msg(policy_witnesses(buf_content(&text), read, ARRAY_LEN(read), &count, &fault) ==
+                      E_OK,
+                  "%s", fault.text);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_str_eq(read[0].name, "one");
+    ck_assert_str_eq(read[0].url, "https://one.example/w");
+    ck_assert_str_eq(read[1].url, "");
+    ck_assert_uint_eq(read[1].key.id, two.key.id);
+    ck_assert_int_eq(policy_witnesses(VIEW_NONE, read, ARRAY_LEN(read), &count, &fault), E_OK);
+    ck_assert_uint_eq(count, 0);
+    ck_assert_int_eq(policy_witnesses(buf_content(&text), read, 1, &count, &fault), E_LIMIT);
+    static const struct {
+        const char *before, *after, *says;
+        bool of_log;
+    } rows[] = {
+        {"witness one ", " http://one.example", "https", false},
+        {"witness one ", " https://one.example more", "write: witness", false},
+        {"witness one ", "\nwitness one ", "write: witness", false},
+        {"witness one ", "x https://one.example", "verifier key", false},
+        {"witness one ", " https://one.example", "verifier key", true},
+        {"witness \"one\" ", " https://one.example", "plain name", false},
+        {"witnesses one ", "", "no word", false},
+        {"", "", "no word", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        buf_clear(&text);
+        fault = FAULT_NONE;
+        buf_printf(&text, "\n%s%.*s%s\n", rows[i].before, VIEW_FMT(rows[i].of_log ? l : v),
+                   rows[i].after);
+        ck_assert_int_eq(
+            policy_witnesses(buf_content(&text), read, ARRAY_LEN(read), &count, &fault), E_INVALID);
+        ck_assert_msg(strstr(fault.text, rows[i].says) != NULL && strstr(fault.text, "line ") != NULL,
+                      "row %zu: %s", i, fault.text);
+    }
+    /* One key is one witness, whatever it is called. */
+    buf_clear(&text);
+    buf_printf(&text, "witness a %.*s\nwitness b %.*s\n", VIEW_FMT(v), VIEW_FMT(v));
+    ck_assert_int_eq(policy_witnesses(buf_content(&text), read, ARRAY_LEN(read), &count, &fault),
+                     E_INVALID);
+    buf_release(&text);
+    buf_release(&vkey);
+    buf_release(&other);
+    buf_release(&log);
+}
+END_TEST
+
 /* ---- contradictions ---- */
 
 /* The tree of `leaves` up to `fork`, and then, up to `size`, another. */
@@ -822,6 +886,7 @@ int main(void)
     tcase_add_test(cases, answers_of_witnesses);
     tcase_add_test(cases, witness_requests);
     tcase_add_test(cases, witness_decisions);
+    tcase_add_test(cases, policies);
     tcase_add_test(cases, a_grown_tree_is_the_tree);
     tcase_add_test(cases, two_histories_are_proven);
     tcase_add_test(cases, one_history_is_not);

@@ -1,4 +1,4 @@
-/* The hub as a witness of others' logs. */
+/* The hub as a witness of others' logs, and its own feeds witnessed by others. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -6,6 +6,8 @@
 #include "core/merkle/witness.h"
 #include "lib/network.h"
 #include "passerelle/v1/ledger.pb-c.h"
+#include "passerelle/v1/network.pb-c.h"
+#include "service/sync/witnessed.h"
 #include "wire/pack.h"
 
 enum { LEAVES = 300 };
@@ -17,6 +19,7 @@ enum { LEAVES = 300 };
 static struct network net;
 static struct principal olive;
 static struct signer owner, stranger;
+static unsigned charters;
 
 static size_t entry_of(size_t i, char bytes[static 16])
 {
@@ -26,6 +29,7 @@ static size_t entry_of(size_t i, char bytes[static 16])
 static void begin(void)
 {
     network_init(&net, true, 11);
+    charters = 0;
     olive = network_who(ROLE_OPERATOR, "olive");
     owner = make_signer(1, ORIGIN, NOTE_ED25519);
     stranger = make_signer(2, ORIGIN, NOTE_ED25519);
@@ -201,6 +205,194 @@ START_TEST(what_cannot_be_witnessed_is_told)
 }
 END_TEST
 
+/* ---- our feeds, witnessed ---- */
+
+static struct buf vkey_of(const struct signer *witness)
+{
+    struct buf vkey = BUF_INIT;
+    note_key_format(&witness->key, &vkey);
+    return vkey;
+}
+
+static const Passerelle__V1__GetCheckpointResponse *checkpoint_of(const char *feed)
+{
+    Passerelle__V1__GetCheckpointRequest *request = NEW(get_checkpoint_request);
+    request->feed_id = wire_string(&net.arena, view_of(feed));
+    return network_must(&net, network_who(ROLE_ANYONE, ""), "LedgerService", "GetCheckpoint",
+                        &request->base);
+}
+
+/* The feeds that the witness has not cosigned as they stand, in one text. */
+static const char *due(const struct signer *witness)
+{
+    struct fault fault = FAULT_NONE;
+    struct witnessed_due due = {.feed = {.no = 0}};
+    struct buf vkey = vkey_of(witness), out = BUF_INIT;
+    ck_assert_int_eq(db_begin_read(net.service.db, &fault), E_OK);
+    while (witnessed_next(&net.service, buf_content(&vkey), due.feed.no, &due)) {
+        buf_printf(&out, "%s %s+%llu", out.len == 0 ? "" : ",", due.feed.name,
+                   (unsigned long long)due.old_size);
+    }
+    ck_assert_int_eq(db_end(net.service.db, &fault), E_OK);
+    const char *text = arena_string(&net.arena, buf_content(&out));
+    buf_release(&vkey);
+    buf_release(&out);
+    return text;
+}
+
+static const struct call *keep(const char *feed, const char *checkpoint,
+                               const struct signer *witness, const struct signer *named)
+{
+    struct buf lines = BUF_INIT, vkey = vkey_of(named);
+    struct note note;
+    Passerelle__V1__AddCosignatureRequest *request = NEW(add_cosignature_request);
+    ck_assert_int_eq(note_parse(view_of(checkpoint), &note), E_OK);
+    checkpoint_cosign(&lines, note.text, &witness->key, &witness->secret, 1793520000);
+    request->feed_id = wire_string(&net.arena, view_of(feed));
+    request->checkpoint = wire_string(&net.arena, view_of(checkpoint));
+    request->verifier_key = wire_string(&net.arena, buf_content(&vkey));
+    request->cosignature = wire_string(&net.arena, buf_content(&lines));
+    buf_release(&lines);
+    buf_release(&vkey);
+    return network_call(&net, olive, "LedgerService", "AddCosignature", &request->base);
+}
+
+static bool shows(const char *note, const struct signer *witness)
+{
+    return strstr(note, witness->key.name) != NULL;
+}
+
+static void grow_net(void)
+{
+    Passerelle__V1__PublishCharterRequest *request = NEW(publish_charter_request);
+    request->request_id = network_request_id(&net);
+    request->charter = NEW(charter);
+    request->charter->version = ++charters;
+    request->charter->valid_from = wire_string(&net.arena, VIEW_LIT("2027-01-01"));
+    request->charter->text = wire_string(&net.arena, VIEW_LIT("Be kind."));
+    network_must(&net, olive, "NetworkService", "PublishCharter", &request->base);
+}
+
+START_TEST(cosignatures_stand_beside_the_checkpoint)
+{
+    begin();
+    struct signer one = make_signer(4, "one.example/w", NOTE_COSIGNATURE);
+    struct signer two = make_signer(5, "two.example/w", NOTE_COSIGNATURE);
+    ck_assert_str_eq(due(&one), " net+0");
+    const char *first = checkpoint_of("net")->checkpoint;
+    ck_assert_str_eq(checkpoint_of("net")->witnessed, "");
+    ck_assert_int_eq(keep("net", first, &one, &one)->error.code, CODE_OK);
+    ck_assert_str_eq(due(&one), "");
+    ck_assert_str_eq(due(&two), " net+0");
+    ck_assert_int_eq(keep("net", first, &two, &two)->error.code, CODE_OK);
+    ck_assert_int_eq(keep("net", first, &two, &two)->error.code, CODE_OK); /* again */
+    const Passerelle__V1__GetCheckpointResponse *both = checkpoint_of("net");
+    ck_assert(shows(both->checkpoint, &one) && shows(both->checkpoint, &two));
+    ck_assert_str_eq(both->checkpoint, both->witnessed);
+    /* The feed goes on: the newest has none, the one that is witnessed stays. */
+    grow_net();
+    const Passerelle__V1__GetCheckpointResponse *next = checkpoint_of("net");
+    ck_assert(!shows(next->checkpoint, &one));
+    ck_assert_str_eq(next->witnessed, both->witnessed);
+    ck_assert_ptr_nonnull(strchr(due(&one), '+'));
+    ck_assert_int_eq(keep("net", next->checkpoint, &two, &two)->error.code, CODE_OK);
+    ck_assert(!shows(checkpoint_of("net")->witnessed, &one));
+    /* A late answer for an older one takes nothing back. */
+    ck_assert_int_eq(keep("net", first, &one, &one)->error.code, CODE_OK);
+    ck_assert(shows(checkpoint_of("net")->witnessed, &two));
+    end();
+}
+END_TEST
+
+START_TEST(what_no_witness_cosigned_is_not_kept)
+{
+    begin();
+    struct signer one = make_signer(4, "one.example/w", NOTE_COSIGNATURE);
+    struct signer two = make_signer(5, "two.example/w", NOTE_COSIGNATURE);
+    const char *checkpoint = checkpoint_of("net")->checkpoint;
+    const struct call *call = keep("net", checkpoint, &two, &one);
+    ck_assert_int_eq(call->error.code, CODE_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(call->error.message, "one.example/w"));
+    ck_assert_int_eq(keep("net", checkpoint, &one, &owner)->error.code, CODE_INVALID_ARGUMENT);
+    ck_assert_int_eq(keep("s-9", checkpoint, &one, &one)->error.code, CODE_NOT_FOUND);
+    struct checkpoint head = {.origin = ORIGIN, .size = 3, .root = roots[3]};
+    struct buf note = BUF_INIT;
+    ck_assert_int_eq(checkpoint_sign(&head, &owner.key, &owner.secret, &note), E_OK);
+    call = keep("net", arena_string(&net.arena, buf_content(&note)), &one, &one);
+    ck_assert_int_eq(call->error.code, CODE_INVALID_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(call->error.message, "none of the feed net"));
+    buf_release(&note);
+    ck_assert_str_eq(checkpoint_of("net")->witnessed, "");
+    end();
+}
+END_TEST
+
+/* A witness that is asked as witnessed_request() has it cosigns every head that it is shown. */
+START_TEST(requests_convince_a_witness)
+{
+    begin();
+    struct witness_log log = {.root = tree_empty(), .count = 1};
+    struct note_key key;
+    struct feed_id feed;
+    struct fault fault = FAULT_NONE;
+    for (int i = 0; i < 20; i++) {
+        struct buf body = BUF_INIT;
+        struct witness_request request;
+        struct witness_answer answer;
+        const char *checkpoint = checkpoint_of("net")->checkpoint;
+        ck_assert_int_eq(db_begin_read(net.service.db, &fault), E_OK);
+        ck_assert_int_eq(feed_find(net.service.db, VIEW_LIT("net"), &feed), E_OK);
+        ck_assert_int_eq(
+            witnessed_request(&net.service, &feed, log.size, view_of(checkpoint), &body), E_OK);
+        ck_assert_int_ne(witnessed_request(&net.service, &feed, 1000, view_of(checkpoint), &body),
+                         E_OK);
+        ck_assert_int_eq(db_end(net.service.db, &fault), E_OK);
+        ck_assert_int_eq(note_key_init(&key, view_of(feed.origin), NOTE_ED25519, feed.public_key),
+                         E_OK);
+        log.origin = feed.origin;
+        log.keys = &key;
+        ck_assert_int_eq(witness_request_parse(buf_content(&body), &request), E_OK);
+        witness_decide(&request, &log, &answer);
+        ck_assert_msg(answer.status == WITNESS_COSIGN, "%s", answer.why);
+        log.size = answer.head.size;
+        log.root = answer.head.root;
+        buf_release(&body);
+        grow_net();
+    }
+    end();
+}
+END_TEST
+
+START_TEST(answers_are_judged)
+{
+    static const struct {
+        int status;
+        const char *type, *body;
+        enum witnessed_result result;
+    } rows[] = {
+        {200, "text/plain", "x", WITNESSED_COSIGNED},
+        {409, "text/x.tlog.size", "17\n", WITNESSED_OTHER_SIZE},
+        {409, "text/x.tlog.size", "017\n", WITNESSED_REFUSED},
+        {409, "text/plain", "17\n", WITNESSED_REFUSED},
+        {400, "", "", WITNESSED_REFUSED},
+        {403, "", "", WITNESSED_REFUSED},
+        {404, "", "", WITNESSED_REFUSED},
+        {422, "", "", WITNESSED_REFUSED},
+        {429, "", "", WITNESSED_LATER},
+        {500, "", "", WITNESSED_LATER},
+        {503, "", "", WITNESSED_LATER},
+        {301, "", "", WITNESSED_LATER},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint64_t size = 0;
+        ck_assert_msg(witnessed_judge(rows[i].status, view_of(rows[i].type), view_of(rows[i].body),
+                                      &size) == rows[i].result,
+                      "row %zu", i);
+        ck_assert_uint_eq(size, rows[i].result == WITNESSED_OTHER_SIZE ? 17 : 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("witness");
@@ -210,6 +402,10 @@ int main(void)
     tcase_add_test(cases, a_second_history_is_kept_as_evidence);
     tcase_add_test(cases, nothing_cosigned_is_forgotten);
     tcase_add_test(cases, what_cannot_be_witnessed_is_told);
+    tcase_add_test(cases, cosignatures_stand_beside_the_checkpoint);
+    tcase_add_test(cases, what_no_witness_cosigned_is_not_kept);
+    tcase_add_test(cases, requests_convince_a_witness);
+    tcase_add_test(cases, answers_are_judged);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

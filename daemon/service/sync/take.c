@@ -185,6 +185,30 @@ DB_SQL(select_net_head, "SELECT note FROM remote_feed WHERE feed_id = 'net'");
 DB_SQL(select_seen, "SELECT entry_key, note FROM hub_checkpoint_seen "
                     "ORDER BY entry_key DESC LIMIT 1");
 
+/* A checkpoint as its feed's key signed it, without what others added: an entry has room for no
+ * more, and it is what counts. */
+static struct view as_signed(struct service *service, struct arena *arena, struct view whole)
+{
+    struct buf out = BUF_INIT, lines = BUF_INIT;
+    struct note note;
+    struct note_key key;
+    struct view line = VIEW_NONE;
+    const struct feed *net = feeds_get(journal_feeds(service->journal), VIEW_LIT(FEED_NET));
+    if (net != NULL && note_parse(whole, &note) == E_OK &&
+        note_key_init(&key, view_of(net->id.origin), NOTE_ED25519, net->id.public_key) == E_OK &&
+        note_begin(&out, note.text) == E_OK) {
+        note_lines_of(&note, &key, &lines);
+        struct view rest = buf_content(&lines);
+        if (view_cut(&rest, '\n', &line)) {
+            buf_printf(&out, "%.*s\n", VIEW_FMT(line));
+        }
+    }
+    struct view kept = arena_copy(arena, buf_content(&out));
+    buf_release(&lines);
+    buf_release(&out);
+    return kept;
+}
+
 /* Writes the head of `net` that we verified into our own feed, so that a hub that tells two stories
  * is proven wrong: when it moved, and an hour has passed or a month was closed. */
 static void anchor(struct service *service, struct arena *arena, bool now)
@@ -195,7 +219,7 @@ static void anchor(struct service *service, struct arena *arena, bool now)
     if (!query_next(query)) {
         return;
     }
-    seen.checkpoint = wire_string(arena, query_text(query, 0));
+    seen.checkpoint = wire_string(arena, as_signed(service, arena, query_text(query, 0)));
     query_end(query);
     query = db_query(service->db, &select_seen);
     if (query_next(query)) {

@@ -153,6 +153,10 @@ must_check int feed_publish(struct feeds *feeds, struct feed *feed,
                             const struct ed25519_key *secret, int64_t now_utc_ms, struct buf *note,
                             struct fault *fault);
 
+/* Others cosigned the checkpoint of that size: when it is still the one signed last, `note` (the
+ * same with their lines) is given for it from now on. */
+void feed_cosigned(struct db *db, int64_t feed_no, uint64_t size, struct view note);
+
 /* A new epoch: from now on the feed's checkpoints have another origin and key, so that no size is
  * ever signed twice under one origin, whoever signed before. The checkpoint signed last is
  * forgotten; entries stay. Undone with its savepoint, like an append. */

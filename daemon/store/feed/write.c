@@ -377,6 +377,17 @@ out:
     return err;
 }
 
+DB_SQL(set_note, "UPDATE checkpoint SET note = :note WHERE feed_no = :feed_no AND size = :size");
+
+void feed_cosigned(struct db *db, int64_t feed_no, uint64_t size, struct view note)
+{
+    struct query *query = db_query(db, &set_note);
+    query_bind_text(query, "note", note);
+    query_bind_int(query, "feed_no", feed_no);
+    query_bind_int(query, "size", (int64_t)size);
+    query_run(query);
+}
+
 DB_SQL(set_epoch, "UPDATE feed SET origin = :origin, public_key = :public_key "
                   "WHERE feed_no = :feed_no");
 DB_SQL(forget_checkpoint, "DELETE FROM checkpoint WHERE feed_no = :feed_no");

@@ -478,3 +478,31 @@ enum code peer_get(struct peer *peer, const char *path, struct buf *out, struct 
     enum code code = perform(&answer, path, NULL, (long)peer->timeout_ms);
     return code != CODE_OK ? code : judge(&answer);
 }
+
+enum code peer_post(struct peer *peer, const char *path, const char *content_type,
+                    struct view body, struct peer_answer *out_answer, struct buf *out,
+                    struct arena *arena, struct peer_error *error)
+{
+    struct answer answer = {.peer = peer, .arena = arena, .error = error, .out = out};
+    *error = (struct peer_error){.code = CODE_OK};
+    struct curl_slist *headers =
+        add(NULL, arena_printf(arena, "Content-Type: %s", content_type));
+    headers = add(headers, "Expect:");
+    set_post(peer, body);
+    check(curl_easy_setopt(peer->curl, CURLOPT_ACCEPT_ENCODING, NULL));
+    check(curl_easy_setopt(peer->curl, CURLOPT_WRITEFUNCTION, on_body));
+    check(curl_easy_setopt(peer->curl, CURLOPT_LOW_SPEED_TIME, 0L));
+    enum code code = perform(&answer, path, headers, (long)peer->timeout_ms);
+    curl_slist_free_all(headers);
+    if (code == CODE_OK) {
+        long status = 0;
+        const char *type = NULL;
+        curl_easy_getinfo(peer->curl, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_getinfo(peer->curl, CURLINFO_CONTENT_TYPE, &type);
+        error->reached = true;
+        peer->reached = true;
+        *out_answer = (struct peer_answer){.status = (int)status,
+                                           .content_type = arena_copy(arena, view_of(type))};
+    }
+    return code;
+}

@@ -72,4 +72,14 @@ must_check enum code peer_stream(struct peer *peer, const char *service, const c
 must_check enum code peer_get(struct peer *peer, const char *path, struct buf *out,
                               struct arena *arena, struct peer_error *error);
 
+/* A plain POST: CODE_OK with whatever the server answered; its body is appended to `out`, whose
+ * maximum counts. */
+struct peer_answer {
+    int status;
+    struct view content_type; /* in the arena */
+};
+must_check enum code peer_post(struct peer *peer, const char *path, const char *content_type,
+                               struct view body, struct peer_answer *answer, struct buf *out,
+                               struct arena *arena, struct peer_error *error);
+
 #endif
