@@ -31,8 +31,8 @@ offers() {
     fi
 }
 
-offers 'pass period plan policy profile' passerelle p
-offers 'pass period plan policy profile' passerelle --json --profile north p
+offers 'pass payment period plan policy profile' passerelle p
+offers 'pass payment period plan policy profile' passerelle --json --profile north p
 offers 'check-in check-out correct' passerelle visit c
 offers 'state stops' passerelle site st
 offers '--profile' passerelle --pr

@@ -4,6 +4,7 @@
 
 #include "passerelle/v1/employer.pb-c.h"
 #include "passerelle/v1/network.pb-c.h"
+#include "passerelle/v1/payment.pb-c.h"
 #include "wire/pack.h"
 
 #define KIND(upper, text, where, message)                                                          \
@@ -41,6 +42,10 @@ static const struct entry_kind kinds[] = {
     KIND(INVOICES_NUMBERED, "invoices_numbered", ENTRY_IN_BOOKS, invoices_numbered),
     KIND(INVOICE_RECORDED, "invoice_recorded", ENTRY_IN_BOOKS, invoice_recorded),
     KIND(CHART_PUT, "chart_put", ENTRY_IN_BOOKS, chart),
+    KIND(PAYMENTS_SENT, "payments_sent", ENTRY_IN_BOOKS, payments_sent),
+    KIND(PAYMENTS_BOOKED, "payments_booked", ENTRY_IN_BOOKS, payments_booked),
+    KIND(BOOKING_UNDONE, "booking_undone", ENTRY_IN_BOOKS, booking_undone),
+    KIND(PERIOD_PAID, "period_paid", ENTRY_IN_BOOKS, period_paid),
     KIND(VISIT_OPENED, "visit_opened", ENTRY_IN_SITE, visit_opened),
     KIND(VISIT_CLOSED, "visit_closed", ENTRY_IN_SITE, visit_closed),
     KIND(VISIT_VOIDED, "visit_voided", ENTRY_IN_SITE, visit_voided),

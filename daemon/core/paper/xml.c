@@ -47,6 +47,16 @@ int xml_end(struct xml *xml)
     return err != E_OK ? err : xml->failed ? E_INTERNAL : E_OK;
 }
 
+void xml_comment(struct xml *xml, struct view text)
+{
+    if (xml->failed || text.len == 0) {
+        return;
+    }
+    buf_clear(xml->text);
+    letters_clean(xml->text, text);
+    check(xml, xmlTextWriterWriteComment(xml->writer, BAD_CAST xml->text->data));
+}
+
 void xml_open(struct xml *xml, const char *name)
 {
     if (!xml->failed) {

@@ -23,6 +23,8 @@ void xml_begin(struct xml *xml, struct buf *out, struct buf *scratch);
 /* Ends it: E_LIMIT when the buffer was too small, E_INTERNAL when libxml2 failed. */
 must_check int xml_end(struct xml *xml);
 
+/* <!--text-->; nothing at all when the text is empty. It holds no "--". */
+void xml_comment(struct xml *xml, struct view text);
 void xml_open(struct xml *xml, const char *name);
 void xml_close(struct xml *xml);
 void xml_attribute(struct xml *xml, const char *name, const char *value);

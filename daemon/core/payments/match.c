@@ -56,7 +56,7 @@ int payment_move(enum payment_state *state, enum payment_event event, struct fau
 
 static const char *const leftover_texts[] = {
     [LEFTOVER_UNKNOWN] = "no payment has this id, nor this amount and IBAN",
-    [LEFTOVER_AMOUNT] = "the payment with this id has another amount",
+    [LEFTOVER_AMOUNT] = "the payment, or the file, with this id has another amount",
     [LEFTOVER_AMBIGUOUS] = "several fit: match it by hand",
     [LEFTOVER_STATE] = "the payment with this id is settled already",
     [LEFTOVER_PENDING] = "not booked yet",
@@ -79,7 +79,8 @@ struct run {
     const struct camt_entry *entries;
     struct arena *arena;
     struct matching *out;
-    struct map by_id, by_amount, entries_by_amount, seen;
+    size_t item_count;
+    struct map by_id, by_group, by_amount, entries_by_amount, seen;
     struct buf key;
     bool *matched; /* entries */
     bool *done;    /* entries that this pass has told of by their id */
@@ -201,6 +202,41 @@ static void by_amount(struct run *run, size_t place)
     }
 }
 
+/* One booking for all that a group of a file sent and that is not settled yet. Banks differ in
+ * which element tells the group, so the sum must agree. */
+static void by_group(struct run *run, size_t place)
+{
+    const struct camt_entry *entry = &run->entries[place];
+    struct cents sum = CENTS(0);
+    bool fits = !entry->returned;
+    for (size_t i = 0; i < run->item_count && fits; i++) {
+        const struct match_item *item = &run->items[i];
+        if (view_equal(item->group, entry->payment_group) && can_follow(item, PAYMENT_BOOKED)) {
+            fits = item->incoming == entry_incoming(entry) && same_account(item, entry) &&
+                   cents_accumulate(&sum, item->amount) == E_OK;
+        }
+    }
+    if (!fits || sum.cents == 0) {
+        leave(run, place, LEFTOVER_STATE, SIZE_MAX);
+    } else if (sum.cents != entry->amount.cents) {
+        leave(run, place, LEFTOVER_AMOUNT, SIZE_MAX);
+    } else {
+        for (size_t i = 0; i < run->item_count; i++) {
+            const struct match_item *item = &run->items[i];
+            if (view_equal(item->group, entry->payment_group) && can_follow(item, PAYMENT_BOOKED)) {
+                settle(run, place, i, PAYMENT_BOOKED, MATCH_GROUP);
+            }
+        }
+    }
+}
+
+/* Whether the entry is one booking for a group that we sent. */
+static bool is_of_group(struct run *run, const struct camt_entry *entry)
+{
+    return entry->end_to_end.len == 0 && entry->payment_group.len > 0 &&
+           map_get(&run->by_group, entry->payment_group) != NULL;
+}
+
 /* The entry's own id decides, if it is one of ours. */
 static const struct group *group_of(struct run *run, const struct camt_entry *entry)
 {
@@ -222,6 +258,9 @@ static void index_items(struct run *run, size_t count)
         if (item->end_to_end.len > 0) {
             id_key(run, item->end_to_end);
             group_add(run, &run->by_id, i);
+        }
+        if (item->group.len > 0) {
+            map_put(&run->by_group, item->group, run->out);
         }
     }
 }
@@ -264,6 +303,8 @@ static void pass(struct run *run, size_t item_count, size_t entry_count)
             leave(run, i, LEFTOVER_PENDING, SIZE_MAX);
         } else if (group != NULL) {
             by_end_to_end(run, i, group);
+        } else if (is_of_group(run, entry)) {
+            by_group(run, i);
         } else {
             run->done[i] = false;
         }
@@ -287,14 +328,18 @@ void match_run(struct match_item *items, size_t item_count, const struct camt_en
                struct matching *out)
 {
     struct run run = {.items = items,
+                      .item_count = item_count,
                       .entries = entries,
                       .arena = arena,
                       .out = out,
                       .matched = ARENA_ARRAY(arena, entry_count, bool),
                       .done = ARENA_ARRAY(arena, entry_count, bool)};
-    *out = (struct matching){.matches = ARENA_ARRAY(arena, entry_count, struct match),
-                             .leftovers = ARENA_ARRAY(arena, entry_count, struct leftover)};
+    /* a group's entry settles each payment that is open once; the next needs an entry of its own */
+    *out =
+        (struct matching){.matches = ARENA_ARRAY(arena, 2 * entry_count + item_count, struct match),
+                          .leftovers = ARENA_ARRAY(arena, entry_count, struct leftover)};
     map_init(&run.by_id, 0);
+    map_init(&run.by_group, 0);
     map_init(&run.seen, 0);
     for (size_t i = 0; i < seen_count; i++) {
         map_put(&run.seen, view_of(seen[i]), out);
@@ -308,6 +353,7 @@ void match_run(struct match_item *items, size_t item_count, const struct camt_en
     qsort(out->leftovers, out->leftover_count, sizeof *out->leftovers, leftover_compare);
     buf_release(&run.key);
     map_release(&run.by_id);
+    map_release(&run.by_group);
     map_release(&run.seen);
 }
 

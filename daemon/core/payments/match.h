@@ -1,5 +1,6 @@
-/* Which booking at the bank settles which payment. First by end-to-end id, then by amount and IBAN
- * where that leaves one choice on both sides; whatever is left is listed with the reason. What was
+/* Which booking at the bank settles which payment. First by end-to-end id; one booking for a whole
+ * file by the id of the file's group, when their sums agree; then by amount and IBAN where that
+ * leaves one choice on both sides; whatever is left is listed with the reason. What was
  * matched before stays: the same statement again changes nothing. A match can be undone. Pure; any
  * thread. */
 #ifndef CORE_PAYMENTS_MATCH_H
@@ -35,6 +36,7 @@ must_check int payment_move(enum payment_state *state, enum payment_event event,
 struct match_item {
     struct view id;         /* of the service */
     struct view end_to_end; /* transfer id or invoice number */
+    struct view group;      /* PmtInfId under which it was sent; empty: none */
     struct view account;    /* our IBAN; empty: any statement will do */
     struct view iban;       /* of the other side; empty: not known */
     struct cents amount;    /* above 0 */
@@ -45,6 +47,7 @@ struct match_item {
 enum match_rule {
     MATCH_END_TO_END,
     MATCH_AMOUNT_IBAN,
+    MATCH_GROUP, /* the entry settles several payments: a match each */
 };
 
 struct match {
@@ -57,7 +60,7 @@ struct match {
 
 enum leftover_reason {
     LEFTOVER_UNKNOWN,   /* no payment has its id, nor its amount and IBAN */
-    LEFTOVER_AMOUNT,    /* the id is known, the amount is another */
+    LEFTOVER_AMOUNT,    /* the id is known, the amount (of the group: the sum) is another */
     LEFTOVER_AMBIGUOUS, /* several payments or entries have this amount and IBAN, or this id */
     LEFTOVER_STATE,     /* the payment is known, but this cannot follow (confirmed already) */
     LEFTOVER_PENDING,   /* not booked yet */
@@ -75,7 +78,7 @@ struct leftover {
 struct matching {
     struct match *matches; /* in the order in which they were made: undo the last first */
     size_t match_count;
-    struct leftover *leftovers; /* by entry; each entry is in one of the two lists, once */
+    struct leftover *leftovers; /* by entry; each entry is in one of the two lists */
     size_t leftover_count;
 };
 

@@ -208,9 +208,7 @@ static bool same_parties(const struct orders_claim *a, const struct orders_claim
     return strcmp(a->issuer_id, b->issuer_id) == 0 && view_equal(a->employer_id, b->employer_id);
 }
 
-/* Takes each credit note off the invoices between the same two, in their order; what is left of it
- * stays below 0. */
-static void set_off(const struct orders_claim *claims, size_t count, int64_t *open)
+void orders_set_off(const struct orders_claim *claims, size_t count, int64_t *open)
 {
     for (size_t c = 0; c < count; c++) {
         for (size_t i = 0; i < count && open[c] < 0; i++) {
@@ -283,7 +281,7 @@ int orders_debits(const struct orders_claim *claims, size_t count, const struct 
     for (size_t i = 0; i < count; i++) {
         open[i] = claims[i].amount.cents;
     }
-    set_off(claims, count, open);
+    orders_set_off(claims, count, open);
     for (size_t i = 0; i < count; i++) {
         int err = take_claim(&g, &claims[i], open[i]);
         if (err != E_OK) {

@@ -78,6 +78,10 @@ struct orders_claim {
     bool debited; /* under this mandate, before this run */
 };
 
+/* Takes each credit note off the invoices between the same two, in the order given: open[] begins
+ * as the amounts, and a credit note that is above them stays below 0. */
+void orders_set_off(const struct orders_claim *claims, size_t count, int64_t *open);
+
 /* Direct debits. Credit notes are first taken off the invoices of the same issuer and employer, in
  * the order given; what then is 0 needs no debit. */
 must_check int

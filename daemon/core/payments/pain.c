@@ -50,6 +50,16 @@ void pain_message_id(enum pain_kind kind, struct view network, struct view party
              hex);
 }
 
+void pain_group_id(const struct pain_file *file, const struct pain_payment *payment,
+                   char text[static PAIN_ID_MAX + 1])
+{
+    if (file->kind == PAIN_TRANSFERS) {
+        snprintf(text, PAIN_ID_MAX + 1, "%s", file->message_id);
+    } else {
+        snprintf(text, PAIN_ID_MAX + 1, "%.33s-%c", file->message_id, payment->first ? 'F' : 'R');
+    }
+}
+
 void pain_transfer_id(struct month month, struct view from_siren, struct view to_siren,
                       char text[static PAIN_ID_MAX + 1])
 {
@@ -279,7 +289,7 @@ static void debits(struct writing *w, bool first)
         return;
     }
     char id[PAIN_ID_MAX + 1];
-    snprintf(id, sizeof id, "%.33s-%c", file->message_id, first ? 'F' : 'R');
+    pain_group_id(file, &(struct pain_payment){.first = first}, id);
     xml_open(&w->xml, "PmtInf");
     xml_leaf(&w->xml, "PmtInfId", view_of(id));
     xml_leaf(&w->xml, "PmtMtd", VIEW_LIT("DD"));
@@ -314,6 +324,7 @@ int pain_write(const struct pain_file *file, struct buf *out)
     snprintf(space, sizeof space, "urn:iso:std:iso:20022:tech:xsd:%s",
              pain_schema(file->kind, file->version));
     xml_begin(&w.xml, out, &scratch);
+    xml_comment(&w.xml, file->note);
     xml_open(&w.xml, "Document");
     xml_attribute(&w.xml, "xmlns", space);
     xml_open(&w.xml, file->kind == PAIN_TRANSFERS ? "CstmrCdtTrfInitn" : "CstmrDrctDbtInitn");

@@ -53,6 +53,7 @@ struct pain_file {
     struct pain_party owner; /* who pays, or is paid by debit */
     struct view creditor_id; /* debits: ICS */
     bool b2b;                /* debits: the scheme between companies rather than CORE */
+    struct view note;        /* a comment at its beginning; empty: none */
     const struct pain_payment *payments;
     size_t count; /* above 0 */
     struct cents sum;
@@ -65,6 +66,11 @@ struct pain_file {
  * 1 to 999. */
 void pain_message_id(enum pain_kind kind, struct view network, struct view party_id,
                      struct month month, unsigned run, char text[static PAIN_ID_MAX + 1]);
+
+/* The group of a file (PmtInfId) in which a payment stands: debits that are the first under their
+ * mandate are one group, those that recur another. */
+void pain_group_id(const struct pain_file *file, const struct pain_payment *payment,
+                   char text[static PAIN_ID_MAX + 1]);
 
 /* "VT-202610-998836464-996471223": the transfer of a month between two SIREN numbers. */
 void pain_transfer_id(struct month month, struct view from_siren, struct view to_siren,

@@ -19,4 +19,21 @@ must_check int invoices_number(struct service *service, struct arena *arena,
 void invoices_record(struct service *service, struct call *call,
                      const struct settlement *settlement);
 
+/* What an invoice of a close leaves to pay. */
+struct payable {
+    const Passerelle__V1__Document *document;
+    const char *number;
+    struct cents cents; /* BT-115; above or equal to 0 in a credit note too */
+    struct day due;     /* of an invoice to an employer */
+};
+struct payables {
+    const Passerelle__V1__SettlementDocument *document;
+    const Passerelle__V1__InvoiceTerms *terms;
+    struct payable *all; /* in the order of the settlement document; pro formas too */
+    size_t count;
+};
+/* Of a closed month, in the call's arena. Returns 0, or -1 after it failed the call. */
+must_check int invoices_payable(struct service *service, struct call *call, struct month month,
+                                struct payables *out);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "core/ident/uuid.h"
 #include "crypt/sha256.h"
+#include "service/settlement/payments.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
 
@@ -83,6 +84,10 @@ Passerelle__V1__Period *period_message(struct service *service, struct arena *ar
         period->document_sha256 = wire_bytes(arena_copy(arena, query_blob(query, 0)));
         period->closed_utc_ms = query_int(query, 1);
         query_end(query);
+        period->paid_utc_ms = payments_paid_utc_ms(service->db, month);
+        if (period->paid_utc_ms != 0) {
+            period->state = PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_PAID;
+        }
         return period;
     }
     query_end(query);

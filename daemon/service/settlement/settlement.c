@@ -252,6 +252,7 @@ static int close_apply(struct service *service, struct call *call)
 /* ---- the rows ---- */
 
 #define OFFICE (ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_AUDITOR))
+#define TREASURERS (ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_MEMBER))
 #define PARTIES (OFFICE | ROLE_BIT(ROLE_MEMBER) | ROLE_BIT(ROLE_EMPLOYER))
 
 #define READS(rpc, request, response, who, function, ms, long_read)                                \
@@ -266,7 +267,7 @@ static int close_apply(struct service *service, struct call *call)
     .service = "SettlementService", .name = rpc,                                                   \
     .input = &passerelle__v1__##request##__descriptor,                                             \
     .output = &passerelle__v1__##response##__descriptor, .roles = (who),                           \
-    .request_bytes_max = 16384, .duration_ms_max = (ms), .decide = look, .apply = write
+    .request_bytes_max = 65536, .duration_ms_max = (ms), .decide = look, .apply = write
 
 const struct method settlement_methods[] = {
     READS("ListPeriods", list_periods_request, list_periods_response,
@@ -284,6 +285,26 @@ const struct method settlement_methods[] = {
     {WRITES("RecordInvoice", record_invoice_request, record_invoice_response,
             ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_MEMBER), invoice_record_decide,
             invoice_record_apply, 30000)},
+    READS("ListPayments", list_payments_request, list_payments_response, PARTIES, payments_list,
+          120000, true),
+    {WRITES("ExportPayments", export_payments_request, export_payments_response, TREASURERS,
+            export_payments_decide, export_payments_apply, 60000)},
+    {.service = "SettlementService",
+     .name = "ImportStatement",
+     .input = &passerelle__v1__import_statement_request__descriptor,
+     .output = &passerelle__v1__import_statement_response__descriptor,
+     .roles = TREASURERS,
+     .request_bytes_max = 32 << 20,
+     .duration_ms_max = 300000,
+     .precompute = import_statement_precompute,
+     .decide = import_statement_decide,
+     .apply = import_statement_apply},
+    READS("ListBookings", list_bookings_request, list_bookings_response,
+          OFFICE | ROLE_BIT(ROLE_MEMBER), bookings_list, 10000, false),
+    {WRITES("MatchBooking", match_booking_request, match_booking_response, TREASURERS,
+            match_booking_decide, match_booking_apply, 60000)},
+    {WRITES("UndoBooking", undo_booking_request, undo_booking_response, TREASURERS,
+            undo_booking_decide, undo_booking_apply, 60000)},
     READS("GetTrialBalance", get_trial_balance_request, get_trial_balance_response,
           OFFICE | ROLE_BIT(ROLE_MEMBER), trial_balance_get, 60000, true),
     READS("GetChart", get_chart_request, get_chart_response, OFFICE | ROLE_BIT(ROLE_MEMBER),

@@ -13,6 +13,7 @@
 #include "crypt/sha256.h"
 #include "service/journal.h"
 #include "service/settlement/compute.h"
+#include "service/settlement/invoices.h"
 #include "service/settlement/period.h"
 #include "service/settlement/settlement.h"
 #include "store/feed/feed.h"
@@ -380,6 +381,45 @@ static int formats_check(struct call *call, const Passerelle__V1__InvoiceFormat 
         if (formats[i] < FORMAT(CII) || formats[i] > FORMAT(EVIDENCE) || count > FORMATS_MAX) {
             return call_violation(call, "formats", "ask for CII, UBL, HTML, PDF, EVIDENCE");
         }
+    }
+    return 0;
+}
+
+int invoices_payable(struct service *service, struct call *call, struct month month,
+                     struct payables *out)
+{
+    struct shelf shelf;
+    if (shelf_open(service, call, month, &shelf) != 0) {
+        return -1;
+    }
+    *out = (struct payables){
+        .document = shelf.document,
+        .terms = shelf.terms,
+        .all = ARENA_ARRAY(call->arena, shelf.document->n_documents, struct payable),
+    };
+    for (size_t i = 0; i < shelf.document->n_documents; i++) {
+        const Passerelle__V1__Document *document = shelf.document->documents[i];
+        const struct kept *kept = kept_of(&shelf, document);
+        if (kept == NULL) {
+            continue;
+        }
+        struct payable *one = &out->all[out->count++];
+        *one = (struct payable){
+            .document = document,
+            .number = kept->numbered->number,
+            .cents = CENTS(document->credit_note ? -document->gross_cents : document->gross_cents),
+        };
+        if (document->kind != KIND_EMPLOYER) {
+            continue; /* only employers pay carnets before */
+        }
+        struct invoice made;
+        struct fault fault = FAULT_NONE;
+        if (numbered_invoice(document, kept->numbered, month, shelf.issued, shelf.terms,
+                             call->arena, &made, &fault) != E_OK) {
+            return call_fail_with(call, &fault);
+        }
+        one->cents = made.payable;
+        one->due = made.due;
     }
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "core/day/day.h"
 #include "core/paper/series.h"
 #include "passerelle/v1/desk.pb-c.h"
+#include "passerelle/v1/payment.pb-c.h"
 #include "wire/pack.h"
 
 struct application {
@@ -491,6 +492,173 @@ static void chart_put(const struct application *a, const ProtobufCMessage *messa
     query_run(query);
 }
 
+DB_SQL(put_sent,
+       "INSERT INTO payment (payment_id, month, state, message_id, group_id, sent_iban, "
+       "bank_reference, booked_on, return_reason, told_by_payee) VALUES (:id, :month, :state, "
+       ":message_id, :group_id, :iban, '', '', '', 0) ON CONFLICT (payment_id) DO UPDATE SET state "
+       "= excluded.state, message_id = excluded.message_id, group_id = excluded.group_id, "
+       "sent_iban = excluded.sent_iban, bank_reference = '', booked_on = '', return_reason = ''");
+DB_SQL(put_run, "INSERT INTO payment_run (entry_key, month, kind, party_id, run, record) "
+                "VALUES (:key, :month, :kind, :party_id, :run, :record) "
+                "ON CONFLICT (entry_key) DO NOTHING");
+DB_SQL(put_mandate,
+       "INSERT INTO payment_mandate (party_id, mandate_id) "
+       "VALUES (:party_id, :mandate_id) ON CONFLICT (party_id, mandate_id) DO NOTHING");
+
+static void payments_sent(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__PaymentsSent *m = (const void *)message;
+    struct month month;
+    if (month_parse(view_of(m->month), &month) != E_OK) {
+        return;
+    }
+    struct query *query = db_query(a->db, &put_run);
+    query_bind_int(query, "key", a->at.entry_key);
+    query_bind_int(query, "month", month.number);
+    query_bind_int(query, "kind", m->kind);
+    bind_id(query, "party_id", m->party_id);
+    query_bind_int(query, "run", m->run);
+    query_bind_blob(query, "record", record_of(a));
+    query_run(query);
+    for (size_t i = 0; i < m->n_orders; i++) {
+        const Passerelle__V1__PaymentOrder *order = m->orders[i];
+        query = db_query(a->db, &put_sent);
+        bind_id(query, "id", order->payment_id);
+        query_bind_int(query, "month", month.number);
+        query_bind_int(query, "state", PASSERELLE__V1__PAYMENT_STATE__PAYMENT_STATE_SENT);
+        bind_id(query, "message_id", m->message_id);
+        bind_id(query, "group_id", order->group_id);
+        bind_id(query, "iban", order->party == NULL ? "" : order->party->iban);
+        query_run(query);
+        if (order->mandate_id[0] != '\0') {
+            query = db_query(a->db, &put_mandate);
+            bind_id(query, "party_id", m->party_id);
+            bind_id(query, "mandate_id", order->mandate_id);
+            query_run(query);
+        }
+    }
+}
+
+DB_SQL(put_payment_booking,
+       "INSERT INTO payment_booking (booking_id, payment_id, month, entry_key, place, undone, "
+       "record) VALUES (:booking_id, :payment_id, :month, :key, :place, 0, :record) "
+       "ON CONFLICT (booking_id, payment_id) DO UPDATE SET entry_key = excluded.entry_key, "
+       "place = excluded.place, undone = 0, record = excluded.record");
+DB_SQL(put_booked,
+       "INSERT INTO payment (payment_id, month, state, message_id, group_id, sent_iban, "
+       "bank_reference, booked_on, return_reason, told_by_payee) VALUES (:id, :month, :state, '', "
+       "'', '', :reference, :booked_on, :reason, :by_payee) ON CONFLICT (payment_id) DO UPDATE SET "
+       "state = excluded.state, bank_reference = excluded.bank_reference, "
+       "booked_on = excluded.booked_on, return_reason = excluded.return_reason, "
+       "told_by_payee = excluded.told_by_payee");
+
+static void payment_set(const struct application *a, const char *payment_id, struct month month,
+                        Passerelle__V1__PaymentState state,
+                        const Passerelle__V1__PaymentBooking *told)
+{
+    struct query *query = db_query(a->db, &put_booked);
+    bind_id(query, "id", payment_id);
+    query_bind_int(query, "month", month.number);
+    query_bind_int(query, "state", state);
+    bind_id(query, "reference", told == NULL ? "" : told->bank_reference);
+    bind_id(query, "booked_on", told == NULL ? "" : told->booked_on);
+    bind_id(query, "reason", told == NULL ? "" : told->return_reason);
+    query_bind_int(query, "by_payee", told != NULL && told->told_by_payee);
+    query_run(query);
+}
+
+static void payments_booked(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__PaymentsBooked *m = (const void *)message;
+    struct buf record = BUF_INIT;
+    for (size_t i = 0; i < m->n_bookings; i++) {
+        const Passerelle__V1__PaymentBooking *booking = m->bookings[i];
+        struct month month;
+        if (month_parse(view_of(booking->month), &month) != E_OK) {
+            continue;
+        }
+        buf_clear(&record);
+        wire_pack(&record, &booking->base);
+        struct query *query = db_query(a->db, &put_payment_booking);
+        bind_id(query, "booking_id", booking->booking_id);
+        bind_id(query, "payment_id", booking->payment_id);
+        query_bind_int(query, "month", month.number);
+        query_bind_int(query, "key", a->at.entry_key);
+        query_bind_int(query, "place", (int64_t)i);
+        query_bind_blob(query, "record", buf_content(&record));
+        query_run(query);
+        payment_set(a, booking->payment_id, month, booking->after, booking);
+    }
+    buf_release(&record);
+}
+
+DB_SQL(undo_booking,
+       "UPDATE payment_booking SET undone = 1 WHERE booking_id = :booking_id AND undone = 0");
+DB_SQL(select_undone, "SELECT record FROM payment_booking WHERE booking_id = :booking_id "
+                      "AND undone = 0 ORDER BY payment_id");
+DB_SQL(select_told,
+       "SELECT record FROM payment_booking WHERE payment_id = :payment_id AND undone = 0 "
+       "AND booking_id <> :booking_id ORDER BY entry_key DESC, place DESC LIMIT 1");
+
+/* A payment says again what the booking before said of it. */
+static void payment_undo(const struct application *a, const Passerelle__V1__PaymentBooking *undone,
+                         struct arena *arena)
+{
+    const Passerelle__V1__PaymentBooking *told = NULL;
+    struct month month;
+    if (undone == NULL || month_parse(view_of(undone->month), &month) != E_OK) {
+        return;
+    }
+    struct query *query = db_query(a->db, &select_told);
+    bind_id(query, "payment_id", undone->payment_id);
+    bind_id(query, "booking_id", undone->booking_id);
+    if (query_next(query)) {
+        told = wire_unpack_trusted(&passerelle__v1__payment_booking__descriptor,
+                                   query_blob(query, 0), arena);
+    }
+    query_end(query);
+    /* sent again since that booking: it says nothing of the new file */
+    told = told != NULL && told->after != undone->before ? NULL : told;
+    payment_set(a, undone->payment_id, month, undone->before, told);
+}
+
+static void booking_undone(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__BookingUndone *m = (const void *)message;
+    struct arena arena = ARENA_INIT;
+    struct query *query = db_query(a->db, &select_undone);
+    bind_id(query, "booking_id", m->booking_id);
+    while (query_next(query)) {
+        payment_undo(a,
+                     wire_unpack_trusted(&passerelle__v1__payment_booking__descriptor,
+                                         query_blob(query, 0), &arena),
+                     &arena);
+    }
+    query = db_query(a->db, &undo_booking);
+    bind_id(query, "booking_id", m->booking_id);
+    query_run(query);
+    arena_release(&arena);
+}
+
+DB_SQL(put_paid, "INSERT INTO period_paid (month, paid_utc_ms) VALUES (:month, :utc_ms) "
+                 "ON CONFLICT (month) DO NOTHING");
+DB_SQL(delete_paid, "DELETE FROM period_paid WHERE month = :month");
+
+static void period_paid(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__PeriodPaid *m = (const void *)message;
+    struct month month;
+    if (month_parse(view_of(m->month), &month) != E_OK) {
+        return;
+    }
+    struct query *query = db_query(a->db, m->paid ? &put_paid : &delete_paid);
+    query_bind_int(query, "month", month.number);
+    if (m->paid) {
+        query_bind_int(query, "utc_ms", a->envelope->appended_utc_ms);
+    }
+    query_run(query);
+}
+
 DB_SQL(put_visit,
        "INSERT INTO visit (visit_key, last_key, feed_no, visit_id, holder_id, pass_id, resource, "
        "medium, source, state, day, in_utc_ms, out_utc_ms, auto_closed, tariff_version, line, "
@@ -693,6 +861,10 @@ static const struct {
     APPLIES(INVOICES_NUMBERED, invoices_numbered),
     APPLIES(INVOICE_RECORDED, invoice_recorded),
     APPLIES(CHART_PUT, chart_put),
+    APPLIES(PAYMENTS_SENT, payments_sent),
+    APPLIES(PAYMENTS_BOOKED, payments_booked),
+    APPLIES(BOOKING_UNDONE, booking_undone),
+    APPLIES(PERIOD_PAID, period_paid),
     APPLIES(VISIT_OPENED, visit_opened),
     APPLIES(VISIT_CLOSED, visit_closed),
     APPLIES(VISIT_VOIDED, visit_voided),

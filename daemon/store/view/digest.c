@@ -30,6 +30,11 @@ PROJECTION(period_cut, "month, feed_id");
 PROJECTION(invoice, "month, kind, seller_member_id, buyer_id, credit_note");
 PROJECTION(invoice_close, "month");
 PROJECTION(chart, "member_id");
+PROJECTION(payment, "payment_id");
+PROJECTION(payment_run, "entry_key");
+PROJECTION(payment_mandate, "party_id, mandate_id");
+PROJECTION(payment_booking, "booking_id, payment_id");
+PROJECTION(period_paid, "month");
 PROJECTION(visit, "visit_key");
 PROJECTION(hub_checkpoint_seen, "entry_key");
 
@@ -58,8 +63,10 @@ static const struct {
     BOOKS(carnet),       BOOKS(dispute),
     BOOKS(period),       BOOKS(period_cut),
     BOOKS(invoice),      BOOKS(invoice_close),
-    BOOKS(chart),        SITE(visit),
-    SITE(hub_checkpoint_seen),
+    BOOKS(chart),        BOOKS(period_paid),
+    BOOKS(payment),      BOOKS(payment_run),
+    BOOKS(payment_mandate), BOOKS(payment_booking),
+    SITE(visit),         SITE(hub_checkpoint_seen),
 };
 
 void view_drop_indexes(struct db *db, struct buf *again)

@@ -1,0 +1,670 @@
+#define _GNU_SOURCE /* memmem */
+/* A closed month until it is paid, through the service: files for banks, statements from them,
+ * returns, matches by hand and undone, other accounts than at the close, who sees what. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "lib/recorded.h"
+#include "passerelle/v1/settlement.pb-c.h"
+#include "service/journal.h"
+#include "wire/pack.h"
+
+#define MONTH "2026-10"
+#define KIND(name) PASSERELLE__V1__PAYMENT_KIND__PAYMENT_KIND_##name
+#define STATE(name) PASSERELLE__V1__PAYMENT_STATE__PAYMENT_STATE_##name
+#define RULE(name) PASSERELLE__V1__PAYMENT_RULE__PAYMENT_RULE_##name
+#define ELSEWHERE "DE89370400440532013000"
+
+static struct principal olive, oscar;
+
+static char *text_of(struct network *network, const char *text)
+{
+    return arena_string(&network->arena, view_of(text));
+}
+
+/* October with its first stays, closed by two operators. */
+static void begin(struct network *network, uint64_t seed, bool accounts)
+{
+    size_t count;
+    network_init(network, false, seed);
+    if (accounts) {
+        network_import(network, REFERENCE_DIR);
+    } else {
+        recorded_network(network, REFERENCE_DIR);
+    }
+    const struct recorded_stay *stays =
+        recorded_stays(network, REFERENCE_DIR "/visits-2026-10.csv", &count);
+    recorded_begin(network);
+    for (size_t i = 0; i < 900; i++) {
+        recorded_append(network, &stays[i], VIEW_NONE);
+    }
+    recorded_commit(network);
+    for (int i = 0; i < 2; i++) {
+        Passerelle__V1__ClosePeriodRequest *request =
+            network_new(network, &passerelle__v1__close_period_request__descriptor);
+        request->request_id = network_request_id(network);
+        request->month = text_of(network, MONTH);
+        network_must(network, i == 0 ? olive : oscar, "SettlementService", "ClosePeriod",
+                     &request->base);
+    }
+}
+
+static const Passerelle__V1__ListPaymentsResponse *payments(struct network *network,
+                                                            struct principal who, const char *party)
+{
+    Passerelle__V1__ListPaymentsRequest *request =
+        network_new(network, &passerelle__v1__list_payments_request__descriptor);
+    request->party_id = text_of(network, party);
+    return network_must(network, who, "SettlementService", "ListPayments", &request->base);
+}
+
+static const Passerelle__V1__Payment *payment(struct network *network, const char *id)
+{
+    const Passerelle__V1__ListPaymentsResponse *all = payments(network, olive, "");
+    for (size_t i = 0; i < all->n_payments; i++) {
+        if (strcmp(all->payments[i]->payment_id, id) == 0) {
+            return all->payments[i];
+        }
+    }
+    ck_abort_msg("there is no payment %s", id);
+    return NULL;
+}
+
+static const struct call *export_call(struct network *network, struct principal who, int kind,
+                                      bool again, int version, const char *party)
+{
+    Passerelle__V1__ExportPaymentsRequest *request =
+        network_new(network, &passerelle__v1__export_payments_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->month = text_of(network, MONTH);
+    request->kind = (Passerelle__V1__PaymentKind)kind;
+    request->again = again;
+    request->version = (Passerelle__V1__PaymentVersion)version;
+    request->party_id = text_of(network, party);
+    return network_call(network, who, "SettlementService", "ExportPayments", &request->base);
+}
+
+static const Passerelle__V1__ExportPaymentsResponse *export(struct network *network,
+                                                            struct principal who, int kind,
+                                                            bool again)
+{
+    const struct call *call = export_call(network, who, kind, again, 0, "");
+    ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+    return (const void *)call->response;
+}
+
+static bool holds(const Passerelle__V1__PaymentFile *file, const char *part)
+{
+    return memmem(file->content.data, file->content.len, part, strlen(part)) != NULL;
+}
+
+static const char *iban_of(struct network *network, const char *member_id)
+{
+    Passerelle__V1__ListMembersRequest *request =
+        network_new(network, &passerelle__v1__list_members_request__descriptor);
+    request->member_id = text_of(network, member_id);
+    const Passerelle__V1__ListMembersResponse *response =
+        network_must(network, olive, "NetworkService", "ListMembers", &request->base);
+    ck_assert_uint_eq(response->n_accounts, 1);
+    return response->accounts[0]->iban;
+}
+
+/* A member again, with these changes (NULL: none). */
+static const struct call *member_put(struct network *network, struct principal who,
+                                     const char *member_id, const char *creditor_id,
+                                     const char *iban)
+{
+    Passerelle__V1__ListMembersRequest *ask =
+        network_new(network, &passerelle__v1__list_members_request__descriptor);
+    ask->member_id = text_of(network, member_id);
+    const Passerelle__V1__ListMembersResponse *response =
+        network_must(network, olive, "NetworkService", "ListMembers", &ask->base);
+    Passerelle__V1__PutMemberRequest *request =
+        network_new(network, &passerelle__v1__put_member_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->member = response->members[0];
+    if (creditor_id != NULL) {
+        request->member->sepa_creditor_id = text_of(network, creditor_id);
+    }
+    if (iban != NULL) {
+        request->account = network_new(network, &passerelle__v1__bank_account__descriptor);
+        request->account->member_id = request->member->member_id;
+        request->account->iban = text_of(network, iban);
+    }
+    return network_call(network, who, "NetworkService", "PutMember", &request->base);
+}
+
+/* ---- statements ---- */
+
+static void statement_begin(struct buf *out, const char *iban)
+{
+    buf_clear(out);
+    buf_printf(out,
+               "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Document "
+               "xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.08\"><BkToCstmrStmt><GrpHdr>"
+               "<MsgId>M</MsgId></GrpHdr><Stmt><Id>S</Id><Acct><Id><IBAN>%s</IBAN></Id></Acct>",
+               iban);
+}
+
+struct line {
+    int64_t cents; /* above 0: a credit */
+    const char *end_to_end, *group, *iban, *returned;
+};
+
+static void statement_line(struct buf *out, struct line line)
+{
+    bool credit = line.cents > 0;
+    int64_t cents = credit ? line.cents : -line.cents;
+    buf_printf(out,
+               "<Ntry><Amt Ccy=\"EUR\">%lld.%02lld</Amt><CdtDbtInd>%s</CdtDbtInd><Sts><Cd>BOOK</Cd>"
+               "</Sts><BookgDt><Dt>2026-11-05</Dt></BookgDt><AcctSvcrRef>BANK-%zu</AcctSvcrRef>"
+               "<NtryDtls>",
+               (long long)cents / 100, (long long)cents % 100, credit ? "CRDT" : "DBIT", out->len);
+    if (line.group != NULL) {
+        buf_printf(out, "<Btch><PmtInfId>%s</PmtInfId></Btch>", line.group);
+    } else {
+        const char *side = credit != (line.returned != NULL) ? "Dbtr" : "Cdtr";
+        buf_printf(out, "<TxDtls><Refs><EndToEndId>%s</EndToEndId></Refs>",
+                   line.end_to_end == NULL ? "NOTPROVIDED" : line.end_to_end);
+        if (line.iban != NULL) {
+            buf_printf(out, "<RltdPties><%sAcct><Id><IBAN>%s</IBAN></Id></%sAcct></RltdPties>",
+                       side, line.iban, side);
+        }
+        if (line.returned != NULL) {
+            buf_printf(out, "<RtrInf><Rsn><Cd>%s</Cd></Rsn></RtrInf>", line.returned);
+        }
+        buf_text(out, "</TxDtls>");
+    }
+    buf_text(out, "</NtryDtls></Ntry>");
+}
+
+static void statement_end(struct buf *out)
+{
+    buf_text(out, "</Stmt></BkToCstmrStmt></Document>");
+}
+
+static const struct call *import_call(struct network *network, struct principal who,
+                                      struct view content)
+{
+    Passerelle__V1__ImportStatementRequest *request =
+        network_new(network, &passerelle__v1__import_statement_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->content = wire_bytes(content);
+    return network_call(network, who, "SettlementService", "ImportStatement", &request->base);
+}
+
+static const Passerelle__V1__ImportStatementResponse *
+import(struct network *network, struct principal who, const struct buf *content)
+{
+    const struct call *call = import_call(network, who, buf_content(content));
+    ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+    return (const void *)call->response;
+}
+
+static uint64_t books_size(struct network *network)
+{
+    struct fault fault = FAULT_NONE;
+    ck_assert_int_eq(db_begin_read(network->service.db, &fault), E_OK);
+    uint64_t size = journal_feed_size(network->service.db, VIEW_LIT(FEED_BOOKS));
+    ck_assert_int_eq(db_end(network->service.db, &fault), E_OK);
+    return size;
+}
+
+static Passerelle__V1__PeriodState period_state(struct network *network)
+{
+    Passerelle__V1__ListPeriodsRequest *request =
+        network_new(network, &passerelle__v1__list_periods_request__descriptor);
+    const Passerelle__V1__ListPeriodsResponse *response =
+        network_must(network, olive, "SettlementService", "ListPeriods", &request->base);
+    ck_assert_uint_eq(response->n_periods, 1);
+    ck_assert_int_eq(response->periods[0]->paid_utc_ms != 0,
+                     response->periods[0]->state ==
+                         PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_PAID);
+    return response->periods[0]->state;
+}
+
+static enum code match_code(struct network *network, const char *booking, const char *one,
+                            const char *other)
+{
+    Passerelle__V1__MatchBookingRequest *request =
+        network_new(network, &passerelle__v1__match_booking_request__descriptor);
+    char *ids[] = {text_of(network, one), text_of(network, other == NULL ? "" : other)};
+    request->request_id = network_request_id(network);
+    request->booking_id = text_of(network, booking);
+    request->payment_ids = ids;
+    request->n_payment_ids = other == NULL ? 1 : 2;
+    return network_call(network, olive, "SettlementService", "MatchBooking", &request->base)
+        ->error.code;
+}
+
+static enum code undo_code(struct network *network, const char *booking)
+{
+    Passerelle__V1__UndoBookingRequest *request =
+        network_new(network, &passerelle__v1__undo_booking_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->booking_id = text_of(network, booking);
+    return network_call(network, olive, "SettlementService", "UndoBooking", &request->base)
+        ->error.code;
+}
+
+static size_t left_over(struct network *network, struct principal who)
+{
+    Passerelle__V1__ListBookingsRequest *request =
+        network_new(network, &passerelle__v1__list_bookings_request__descriptor);
+    const Passerelle__V1__ListBookingsResponse *response =
+        network_must(network, who, "SettlementService", "ListBookings", &request->base);
+    return response->n_bookings;
+}
+
+/* ---- transfers ---- */
+
+/* Every transfer in one file, of who pays it; the same bytes whenever it is asked for. */
+static const Passerelle__V1__PaymentFile *transfers_sent(struct network *network)
+{
+    const Passerelle__V1__PaymentFile *of_operator = NULL;
+    const Passerelle__V1__ExportPaymentsResponse *made =
+        export(network, olive, KIND(TRANSFER), false);
+    const Passerelle__V1__ListPaymentsResponse *all = payments(network, olive, "");
+    int64_t sum = 0, in_files = 0;
+    size_t transfers = 0, in_file_count = 0;
+    for (size_t i = 0; i < all->n_payments; i++) {
+        const Passerelle__V1__Payment *one = all->payments[i];
+        if (one->kind == KIND(TRANSFER)) {
+            sum += one->cents;
+            transfers++;
+            ck_assert_int_eq(one->state, STATE(SENT));
+            ck_assert_str_ne(one->message_id, "");
+        }
+    }
+    for (size_t i = 0; i < made->n_files; i++) {
+        in_files += made->files[i]->cents;
+        in_file_count += made->files[i]->payments;
+        ck_assert(!made->files[i]->repeated_run);
+        of_operator = strcmp(made->files[i]->party_id, "op") == 0 ? made->files[i] : of_operator;
+    }
+    ck_assert_uint_gt(transfers, 10);
+    ck_assert_uint_eq(in_file_count, transfers);
+    ck_assert_int_eq(in_files, sum);
+    ck_assert_uint_eq(made->n_left_out, 0);
+    for (int again = 0; again < 2; again++) {
+        uint64_t before = books_size(network);
+        network->clock.now_utc_ms += 3 * 86400000;
+        const Passerelle__V1__ExportPaymentsResponse *same =
+            export(network, oscar, KIND(TRANSFER), again != 0);
+        ck_assert_uint_eq(same->n_files, made->n_files);
+        for (size_t i = 0; i < same->n_files; i++) {
+            ck_assert(same->files[i]->repeated_run);
+            ck_assert(
+                view_equal(wire_view(same->files[i]->content), wire_view(made->files[i]->content)));
+        }
+        ck_assert_uint_eq(books_size(network), before);
+    }
+    const Passerelle__V1__ExportPaymentsResponse *older =
+        (const void *)export_call(network, olive, KIND(TRANSFER), false,
+                                  PASSERELLE__V1__PAYMENT_VERSION__PAYMENT_VERSION_V2009, "op")
+            ->response;
+    ck_assert_uint_eq(older->n_files, 1);
+    ck_assert_str_eq(older->files[0]->message_id, of_operator->message_id);
+    ck_assert(holds(older->files[0], "pain.001.001.03"));
+    ck_assert(holds(of_operator, "pain.001.001.09"));
+    return of_operator;
+}
+
+/* The operator's bank: what members pay, one by one; what it pays, in one booking. */
+static void transfers_booked(struct network *network, const Passerelle__V1__PaymentFile *file)
+{
+    struct buf xml = BUF_INIT;
+    const Passerelle__V1__ListPaymentsResponse *all = payments(network, olive, "");
+    const Passerelle__V1__Payment *of_member = NULL;
+    size_t incoming = 0;
+    statement_begin(&xml, iban_of(network, "op"));
+    for (size_t i = 0; i < all->n_payments; i++) {
+        const Passerelle__V1__Payment *one = all->payments[i];
+        if (one->kind == KIND(TRANSFER) && strcmp(one->to_id, "op") == 0) {
+            statement_line(&xml, (struct line){.cents = one->cents, .end_to_end = one->payment_id});
+            of_member = one;
+            incoming++;
+        }
+    }
+    statement_line(&xml, (struct line){.cents = -file->cents + 1, .group = file->message_id});
+    statement_line(&xml, (struct line){.cents = -file->cents, .group = file->message_id});
+    statement_line(&xml,
+                   (struct line){.cents = 4200, .end_to_end = "SOMETHING", .iban = ELSEWHERE});
+    statement_end(&xml);
+    const Passerelle__V1__ImportStatementResponse *done = import(network, olive, &xml);
+    ck_assert_uint_eq(done->n_matched, incoming + file->payments);
+    ck_assert_uint_eq(done->n_left_over, 2); /* another sum than the file's; a stranger */
+    ck_assert_int_eq(done->matched[incoming]->rule, RULE(GROUP));
+    ck_assert_uint_eq(done->n_paid_months, 0);
+    uint64_t size = books_size(network);
+    const Passerelle__V1__ImportStatementResponse *again = import(network, oscar, &xml);
+    ck_assert_uint_eq(again->n_matched, 0);
+    ck_assert_uint_eq(again->known, incoming + 1);
+    ck_assert_uint_eq(again->n_left_over, 2);
+    ck_assert_uint_eq(books_size(network), size);
+    ck_assert_uint_eq(left_over(network, olive), 2);
+    /* the bank of who pays tells the same */
+    ck_assert_ptr_nonnull(of_member);
+    const char *member_id = of_member->from_id;
+    struct principal member = network_who(ROLE_MEMBER, member_id);
+    statement_begin(&xml, iban_of(network, member_id));
+    statement_line(&xml,
+                   (struct line){.cents = -of_member->cents, .end_to_end = of_member->payment_id});
+    statement_end(&xml);
+    ck_assert_int_eq(
+        import_call(network, network_who(ROLE_MEMBER, "m999"), buf_content(&xml))->error.code,
+        CODE_FAILED_PRECONDITION);
+    const Passerelle__V1__ImportStatementResponse *theirs = import(network, member, &xml);
+    ck_assert_uint_eq(theirs->n_matched + theirs->n_left_over, 0);
+    ck_assert_uint_eq(theirs->known, 1);
+    ck_assert_uint_eq(left_over(network, member), 0);
+    const Passerelle__V1__Payment *told = payment(network, of_member->payment_id);
+    ck_assert_int_eq(told->state, STATE(CONFIRMED));
+    ck_assert_str_eq(told->booked_on, "2026-11-05");
+    ck_assert_int_eq(strncmp(told->bank_reference, "BANK-", 5), 0);
+    buf_release(&xml);
+}
+
+/* ---- invoices of employers ---- */
+
+struct debits {
+    const Passerelle__V1__PaymentFile *file; /* of the first issuer with two payments or more */
+    const Passerelle__V1__Payment *back;     /* one of them, which comes back */
+    char *booking;                           /* that takes it back */
+};
+
+/* A payment that the employer made by itself: its bank gives amount and account only. */
+static void paid_by_itself(struct network *network)
+{
+    struct buf xml = BUF_INIT;
+    const Passerelle__V1__ListPaymentsResponse *all = payments(network, olive, "");
+    for (size_t i = 0; i < all->n_payments; i++) {
+        const Passerelle__V1__Payment *one = all->payments[i];
+        if (one->kind == KIND(INVOICE) && one->cents > 0) {
+            Passerelle__V1__ListEmployersRequest *request =
+                network_new(network, &passerelle__v1__list_employers_request__descriptor);
+            request->employer_id = one->from_id;
+            const Passerelle__V1__ListEmployersResponse *employer =
+                network_must(network, olive, "EmployerService", "ListEmployers", &request->base);
+            statement_begin(&xml, iban_of(network, one->to_id));
+            statement_line(&xml, (struct line){.cents = one->cents,
+                                               .iban = employer->employers[0]->mandate->iban});
+            statement_end(&xml);
+            const Passerelle__V1__ImportStatementResponse *done = import(network, olive, &xml);
+            ck_assert_uint_eq(done->n_matched, 1);
+            ck_assert_int_eq(done->matched[0]->rule, RULE(AMOUNT_IBAN));
+            ck_assert_int_eq(payment(network, one->payment_id)->state, STATE(CONFIRMED));
+            buf_release(&xml);
+            return;
+        }
+    }
+    ck_abort_msg("no employer owes anything");
+}
+
+static void debits_sent(struct network *network, struct debits *out)
+{
+    const Passerelle__V1__ExportPaymentsResponse *none =
+        export(network, olive, KIND(INVOICE), false);
+    ck_assert_uint_eq(none->n_files, 0); /* nobody has a creditor id */
+    ck_assert_uint_gt(none->n_left_out, 2);
+    ck_assert_ptr_nonnull(strstr(none->left_out[0]->reason, "creditor id"));
+    for (size_t i = 0; i < none->n_left_out; i++) {
+        ck_assert_int_eq(
+            member_put(network, olive, none->left_out[i]->to_id, "FR72ZZZ123456", NULL)->error.code,
+            CODE_OK);
+    }
+    const Passerelle__V1__ExportPaymentsResponse *made =
+        export(network, olive, KIND(INVOICE), false);
+    ck_assert_uint_eq(made->n_left_out, 0);
+    for (size_t i = 0; i < made->n_files; i++) {
+        ck_assert(holds(made->files[i], "pain.008.001.08"));
+        ck_assert(holds(made->files[i], "<SeqTp>FRST</SeqTp>"));
+        ck_assert(!holds(made->files[i], "RCUR"));
+        out->file = out->file == NULL ? made->files[i] : out->file;
+    }
+    ck_assert_ptr_nonnull(out->file);
+}
+
+/* All collected, one sent back; then once more, and the month is paid. */
+static void debits_booked(struct network *network, struct debits *d)
+{
+    struct buf xml = BUF_INIT;
+    const Passerelle__V1__ListPaymentsResponse *all = payments(network, olive, "");
+    for (size_t i = 0; i < all->n_payments; i++) {
+        const Passerelle__V1__Payment *one = all->payments[i];
+        /* those without a mandate pay by transfer, and name the invoice */
+        bool open = one->state == (one->debited ? STATE(SENT) : STATE(TO_PAY));
+        if (one->kind != KIND(INVOICE) || !open) {
+            continue;
+        }
+        statement_begin(&xml, iban_of(network, one->to_id));
+        statement_line(&xml, (struct line){.cents = one->cents, .end_to_end = one->payment_id});
+        if (d->back == NULL && one->debited) {
+            d->back = one;
+            statement_line(&xml, (struct line){.cents = -one->cents,
+                                               .end_to_end = one->payment_id,
+                                               .returned = "AM04"});
+        }
+        statement_end(&xml);
+        const Passerelle__V1__ImportStatementResponse *done = import(network, olive, &xml);
+        ck_assert_uint_eq(done->n_matched, d->back == one ? 2 : 1);
+        ck_assert_uint_eq(done->n_left_over, 0);
+        if (d->back == one) {
+            d->booking = done->matched[1]->booking_id;
+        }
+    }
+    ck_assert_ptr_nonnull(d->back);
+    const Passerelle__V1__Payment *told = payment(network, d->back->payment_id);
+    ck_assert_int_eq(told->state, STATE(RETURNED));
+    ck_assert_str_eq(told->return_reason, "AM04");
+    ck_assert_int_eq(period_state(network), PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_CLOSED);
+    buf_release(&xml);
+}
+
+static void returned_again(struct network *network, struct debits *d)
+{
+    struct buf xml = BUF_INIT;
+    const Passerelle__V1__PaymentFile *second = NULL;
+    const Passerelle__V1__ExportPaymentsResponse *again =
+        export(network, olive, KIND(INVOICE), true);
+    for (size_t i = 0; i < again->n_files; i++) {
+        second = again->files[i]->repeated_run ? second : again->files[i];
+    }
+    ck_assert_ptr_nonnull(second);
+    ck_assert_uint_eq(second->payments, 1);
+    ck_assert(holds(second, d->back->payment_id));
+    ck_assert(holds(second, "<SeqTp>RCUR</SeqTp>"));
+    ck_assert_int_eq(payment(network, d->back->payment_id)->state, STATE(SENT));
+    ck_assert_str_eq(payment(network, d->back->payment_id)->return_reason, "");
+    ck_assert_int_eq(undo_code(network, d->booking), CODE_FAILED_PRECONDITION); /* sent since */
+    /* the bank books it without its id, from an account that nobody knows */
+    statement_begin(&xml, iban_of(network, d->back->to_id));
+    statement_line(&xml, (struct line){.cents = d->back->cents, .iban = ELSEWHERE});
+    statement_end(&xml);
+    const Passerelle__V1__ImportStatementResponse *done = import(network, olive, &xml);
+    ck_assert_uint_eq(done->n_left_over, 1);
+    const char *booking = done->left_over[0]->booking_id;
+    ck_assert_int_eq(match_code(network, booking, d->back->payment_id, d->back->payment_id),
+                     CODE_FAILED_PRECONDITION);
+    ck_assert_int_eq(match_code(network, booking, "VT-1", NULL), CODE_NOT_FOUND);
+    ck_assert_int_eq(match_code(network, "0", d->back->payment_id, NULL), CODE_NOT_FOUND);
+    ck_assert_int_eq(match_code(network, booking, d->back->payment_id, NULL), CODE_OK);
+    ck_assert_int_eq(match_code(network, booking, d->back->payment_id, NULL),
+                     CODE_FAILED_PRECONDITION);
+    ck_assert_int_eq(period_state(network), PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_PAID);
+    ck_assert_int_eq(undo_code(network, booking), CODE_OK);
+    ck_assert_int_eq(undo_code(network, booking), CODE_FAILED_PRECONDITION);
+    ck_assert_int_eq(payment(network, d->back->payment_id)->state, STATE(SENT));
+    ck_assert_str_eq(payment(network, d->back->payment_id)->bank_reference, "");
+    ck_assert_int_eq(period_state(network), PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_CLOSED);
+    ck_assert_uint_eq(import(network, olive, &xml)->known, 1); /* not matched again by itself */
+    ck_assert_int_eq(match_code(network, booking, d->back->payment_id, NULL), CODE_OK);
+    ck_assert_int_eq(period_state(network), PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_PAID);
+    buf_release(&xml);
+}
+
+static void parties_see_their_own(struct network *network, const struct debits *d)
+{
+    const Passerelle__V1__ListPaymentsResponse *seen =
+        payments(network, network_who(ROLE_EMPLOYER, d->back->from_id), "");
+    ck_assert_uint_eq(seen->n_payments, 1);
+    ck_assert_str_eq(seen->payments[0]->payment_id, d->back->payment_id);
+    struct principal member = network_who(ROLE_MEMBER, d->back->to_id);
+    seen = payments(network, member, "");
+    ck_assert_uint_gt(seen->n_payments, 2);
+    for (size_t i = 0; i < seen->n_payments; i++) {
+        ck_assert(strcmp(seen->payments[i]->from_id, d->back->to_id) == 0 ||
+                  strcmp(seen->payments[i]->to_id, d->back->to_id) == 0);
+    }
+    const struct call *own = export_call(network, member, KIND(INVOICE), false, 0, "");
+    ck_assert_int_eq(own->error.code, CODE_OK);
+    ck_assert_uint_eq(((const Passerelle__V1__ExportPaymentsResponse *)own->response)->n_files, 1);
+    ck_assert_int_eq(export_call(network, member, KIND(INVOICE), false, 0, "op")->error.code,
+                     CODE_PERMISSION_DENIED);
+}
+
+START_TEST(until_paid)
+{
+    static struct network network;
+    struct debits debits = {0};
+    begin(&network, 31, true);
+    const Passerelle__V1__PaymentFile *file = transfers_sent(&network);
+    transfers_booked(&network, file);
+    paid_by_itself(&network);
+    debits_sent(&network, &debits);
+    debits_booked(&network, &debits);
+    network_check(&network);
+    returned_again(&network, &debits);
+    parties_see_their_own(&network, &debits);
+    network_check(&network);
+    network_release(&network);
+}
+END_TEST
+
+/* ---- other accounts than at the close ---- */
+
+START_TEST(another_account)
+{
+    static struct network network;
+    begin(&network, 32, true);
+    const Passerelle__V1__ListPaymentsResponse *all = payments(&network, olive, "");
+    const char *payee = NULL;
+    for (size_t i = 0; i < all->n_payments && payee == NULL; i++) {
+        const Passerelle__V1__Payment *one = all->payments[i];
+        payee = one->kind == KIND(TRANSFER) && strcmp(one->from_id, "op") == 0 ? one->to_id : NULL;
+    }
+    ck_assert_ptr_nonnull(payee);
+    const char *before = iban_of(&network, payee);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(
+            member_put(&network, i == 0 ? olive : oscar, payee, NULL, ELSEWHERE)->error.code,
+            CODE_OK);
+    }
+    uint64_t size = books_size(&network);
+    const struct call *call = export_call(&network, olive, KIND(TRANSFER), false, 0, "op");
+    const Passerelle__V1__ExportPaymentsResponse *first = (const void *)call->response;
+    ck_assert_str_ne(first->approval_id, "");
+    ck_assert_uint_eq(first->n_files, 0);
+    ck_assert_uint_eq(books_size(&network), size);
+    /* it is changed once more before the second operator agrees: another wish */
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(
+            member_put(&network, i == 0 ? olive : oscar, payee, NULL, "FR7630006000011234567890189")
+                ->error.code,
+            CODE_OK);
+    }
+    call = export_call(&network, oscar, KIND(TRANSFER), false, 0, "op");
+    ck_assert_str_ne(((const Passerelle__V1__ExportPaymentsResponse *)call->response)->approval_id,
+                     "");
+    call = export_call(&network, olive, KIND(TRANSFER), false, 0, "op");
+    const Passerelle__V1__ExportPaymentsResponse *made = (const void *)call->response;
+    ck_assert_str_eq(made->approval_id, "");
+    ck_assert_uint_eq(made->n_files, 1);
+    ck_assert_uint_eq(made->files[0]->n_changed, 1);
+    ck_assert_str_eq(made->files[0]->changed[0]->iban, "FR7630006000011234567890189");
+    ck_assert_str_eq(made->files[0]->changed[0]->iban_at_close, before);
+    const char *note = arena_printf(&network.arena, "used here: %s (at the close: %s)",
+                                    "FR7630006000011234567890189", before);
+    ck_assert(holds(made->files[0], note));
+    network_check(&network);
+    network_release(&network);
+}
+END_TEST
+
+START_TEST(no_account)
+{
+    static struct network network;
+    begin(&network, 33, false);
+    const Passerelle__V1__ExportPaymentsResponse *made =
+        export(&network, olive, KIND(TRANSFER), false);
+    ck_assert_uint_eq(made->n_files, 0);
+    ck_assert_uint_gt(made->n_left_out, 10);
+    ck_assert_ptr_nonnull(strstr(made->left_out[0]->reason, "has no IBAN on record"));
+    struct buf xml = BUF_INIT;
+    statement_begin(&xml, ELSEWHERE);
+    statement_line(&xml, (struct line){.cents = 1});
+    statement_end(&xml);
+    ck_assert_int_eq(import_call(&network, olive, buf_content(&xml))->error.code,
+                     CODE_FAILED_PRECONDITION);
+    buf_release(&xml);
+    network_release(&network);
+}
+END_TEST
+
+START_TEST(bad_statements)
+{
+    static struct network network;
+    struct buf xml = BUF_INIT;
+    begin(&network, 34, true);
+    statement_begin(&xml, iban_of(&network, "op"));
+    statement_line(&xml, (struct line){.cents = 100});
+    statement_end(&xml);
+    uint64_t size = books_size(&network);
+    struct view whole = buf_content(&xml);
+    const char *dollars = strstr(xml.data, "EUR");
+    const struct {
+        struct view file;
+        const char *says;
+    } rows[] = {
+        {view_slice(whole, 0, whole.len - 30), "cut short"},
+        {view_of(arena_printf(&network.arena, "%.*sUSD%s", (int)(dollars - xml.data), xml.data,
+                              dollars + 3)),
+         "not in EUR"},
+        {view_of(arena_printf(&network.arena,
+                              "<!DOCTYPE d [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>%s",
+                              strchr(xml.data + 1, '<'))),
+         "document type"},
+        {VIEW_LIT("<Document/>"), "camt.053"},
+        {VIEW_NONE, "XML"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct call *call = import_call(&network, olive, rows[i].file);
+        ck_assert_int_eq(call->error.code, CODE_INVALID_ARGUMENT);
+        ck_assert_msg(strstr(call->error.message, rows[i].says) != NULL, "%zu: %s", i,
+                      call->error.message);
+    }
+    ck_assert_uint_eq(books_size(&network), size);
+    ck_assert_uint_eq(left_over(&network, olive), 0);
+    buf_release(&xml);
+    network_release(&network);
+}
+END_TEST
+
+int main(void)
+{
+    olive = network_who(ROLE_OPERATOR, "olive");
+    oscar = network_who(ROLE_OPERATOR, "oscar");
+    Suite *suite = suite_create("paying");
+    TCase *tcase = tcase_create("paying");
+    tcase_set_timeout(tcase, 300);
+    tcase_add_test(tcase, until_paid);
+    tcase_add_test(tcase, another_account);
+    tcase_add_test(tcase, no_account);
+    tcase_add_test(tcase, bad_statements);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
