@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "core/money/cents.h"
@@ -357,4 +358,65 @@ int cmd_payment_match(struct cli *cli, const struct command *command, int argc, 
         matches_print(cli, response->matched, response->n_matched, false);
     }
     return status;
+}
+
+/* ---- reminders ---- */
+
+int cmd_payment_remind(struct cli *cli, const struct command *command, int argc, char **argv)
+{
+    const char *dir = NULL;
+    const char *level = NULL;
+    uint64_t number = 0;
+    cli_option(&argc, argv, "--out", &dir);
+    cli_option(&argc, argv, "--level", &level);
+    int status = cli_options_end(command, argc, argv);
+    if (status != CLI_OK || argc != 1 || dir == NULL) {
+        return status != CLI_OK ? status
+                                : cli_usage(command, "which invoice, and where to (--out)?");
+    }
+    if (level != NULL && (text_u64(view_of(level), &number) != E_OK || number < 1 || number > 3)) {
+        return cli_usage(command, "a level is 1, 2 or 3");
+    }
+    if (!is_name(argv[0])) {
+        return cli_usage(command, "%s is no number of an invoice", argv[0]);
+    }
+    if (mkdir(dir, 0755) != 0 && errno != EEXIST) {
+        return cannot(dir, errno); /* before it counts as sent */
+    }
+    Passerelle__V1__RemindPaymentRequest *request =
+        wire_new(&cli->arena, &passerelle__v1__remind_payment_request__descriptor);
+    request->request_id = cli_request_id(cli);
+    request->payment_id = wire_string(&cli->arena, view_of(argv[0]));
+    request->level = (uint32_t)number;
+    const Passerelle__V1__RemindPaymentResponse *response =
+        cli_call(cli, "SettlementService", "RemindPayment", &request->base,
+                 &passerelle__v1__remind_payment_response__descriptor, &status);
+    if (response == NULL) {
+        return status;
+    }
+    const struct {
+        const char *suffix;
+        const char *content;
+    } files[] = {{"txt", response->text}, {"html", response->html}};
+    for (size_t i = 0; i < ARRAY_LEN(files) && status == CLI_OK; i++) {
+        char *path = arena_printf(&cli->arena, "%s/%s-%u.%s", dir, argv[0], response->level,
+                                  files[i].suffix);
+        char *part = arena_printf(&cli->arena, "%s.part", path);
+        status = file_write(part, view_of(files[i].content));
+        status = status == CLI_OK ? name_give(cli, part, path) : status;
+        if (status == CLI_OK && !cli->json) {
+            printf("%s\n", path);
+        }
+    }
+    if (status != CLI_OK) {
+        return cli_fail(status, "the reminder is recorded as sent: write it again with --level %u",
+                        response->level);
+    }
+    if (cli->json) {
+        cli_print_json(&response->base);
+    } else {
+        printf("reminder %u of %s is recorded as sent on %s\n", response->level, argv[0],
+               response->sent_on);
+    }
+    return CLI_OK;
 }

@@ -131,6 +131,7 @@ int cmd_period_show(struct cli *cli, const struct command *command, int argc, ch
     for (size_t i = 0; i < response->period->n_warnings; i++) {
         printf("  look first: %s\n", response->period->warnings[i]->description);
     }
+    exposure_tell(cli);
     if (document != NULL) {
         period_print(cli, document);
     }

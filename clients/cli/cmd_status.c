@@ -2,6 +2,7 @@
 #include "cli/table.h"
 
 #include "core/day/day.h"
+#include "core/money/cents.h"
 #include "passerelle/v1/directory.pb-c.h"
 #include "wire/pack.h"
 
@@ -38,6 +39,39 @@ static void print_daemon(const Passerelle__V1__GetNetworkResponse *network)
            (unsigned long long)knowledge->worst_case_units);
 }
 
+void exposure_tell(struct cli *cli)
+{
+    int status = CLI_OK;
+    struct peer_error error = {0};
+    ProtobufCMessage *answer;
+    const ProtobufCMessage *request =
+        wire_new(&cli->arena, &passerelle__v1__list_exposure_request__descriptor);
+    struct peer *peer = cli_peer(cli, &status);
+    if (peer == NULL || peer_call(peer, "passerelle.v1.SettlementService", "ListExposure", request,
+                                  &passerelle__v1__list_exposure_response__descriptor, &cli->arena,
+                                  &answer, &error) != CODE_OK) {
+        return; /* a site's daemon, or none of this credential's business */
+    }
+    const Passerelle__V1__ListExposureResponse *response = (const void *)answer;
+    for (size_t i = 0; i < response->n_issuers; i++) {
+        const Passerelle__V1__Exposure *one = response->issuers[i];
+        char owed[32];
+        char limit[32];
+        cents_format(CENTS(one->owed_cents), owed);
+        cents_format(CENTS(one->limit_cents), limit);
+        if (one->level >= PASSERELLE__V1__EXPOSURE_LEVEL__EXPOSURE_LEVEL_WARNED) {
+            printf("%s %s: it owed %s EUR, and may owe %s EUR%s.\n", one->member_id,
+                   one->level == PASSERELLE__V1__EXPOSURE_LEVEL__EXPOSURE_LEVEL_WARNED
+                       ? "nears its exposure limit"
+                       : "is cut off",
+                   owed, limit,
+                   one->level == PASSERELLE__V1__EXPOSURE_LEVEL__EXPOSURE_LEVEL_WARNED
+                       ? ""
+                       : "; passes of its plans by use are refused");
+        }
+    }
+}
+
 int cmd_status(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int status = cli_options_end(command, argc, argv);
@@ -66,6 +100,8 @@ int cmd_status(struct cli *cli, const struct command *command, int argc, char **
            network->sites);
     if (network->site_daemon != NULL) {
         print_daemon(network);
+    } else {
+        exposure_tell(cli);
     }
     return CLI_OK;
 }

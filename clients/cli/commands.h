@@ -16,7 +16,8 @@ command_run cmd_visit_import, cmd_visit_watch;      /* cmd_visit.c */
 command_run cmd_period_show;                        /* cmd_period.c */
 command_run cmd_documents_export, cmd_invoice_show; /* cmd_documents.c, cmd_invoice.c */
 command_run cmd_statement;                          /* cmd_statement.c */
-command_run cmd_payment_export, cmd_payment_import, cmd_payment_match; /* cmd_payment.c */
+command_run cmd_payment_export, cmd_payment_import; /* cmd_payment.c */
+command_run cmd_payment_match, cmd_payment_remind;  /* cmd_payment.c */
 command_run cmd_simulate;                           /* cmd_simulate.c */
 command_run cmd_ledger_export, cmd_ledger_verify;   /* cmd_ledger.c */
 command_run cmd_ledger_prove, cmd_ledger_check;     /* cmd_proof.c */
@@ -37,5 +38,8 @@ command_run cmd_completion;                         /* cmd_completion.c */
 int network_import_file(struct cli *cli, const char *path, Passerelle__V1__Table table, bool dry);
 /* Counts, documents and positions of a result, for a person; cmd_period.c. */
 void period_print(struct cli *cli, const Passerelle__V1__SettlementDocument *document);
+
+/* Says which issuers are warned or cut off, where the credential may know; cmd_status.c. */
+void exposure_tell(struct cli *cli);
 
 #endif

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "base/map.h"
+#include "core/ident/uuid.h"
 #include "process/worker.h"
 #include "service/desk/desk.h"
 #include "service/engine.h"
@@ -14,6 +15,7 @@
 #include "service/journal.h"
 #include "service/keyring.h"
 #include "service/methods.h"
+#include "service/settlement/payments.h"
 #include "service/settlement/period.h"
 #include "service/sync/padded.h"
 #include "service/sync/sync.h"
@@ -32,8 +34,9 @@ enum {
     /* Certificates are asked about again so often, since they expire. */
     EPOCH_NS = 30 * 1000 * 1000,
     CLOCK_BACK_MS = 60 * 1000, /* a step that a time service may make says nothing */
-    FORGET_AT_ONCE = 200, /* answers forgotten in one tick: a few milliseconds */
+    FORGET_AT_ONCE = 200,      /* answers forgotten in one tick: a few milliseconds */
 };
+#define FOLLOW_UP_NS (INT64_C(15) * 60 * 1000 * 1000 * 1000)
 
 struct hub {
     struct hub_options options;
@@ -54,10 +57,11 @@ struct hub {
     _Atomic int64_t answers_days;
     _Atomic int64_t written_ns; /* when a write was last submitted or committed */
     _Atomic uint64_t revocations;
-    int64_t newest_utc_ms;      /* the writer's: of the newest entry, or the latest tick */
-    bool clock_behind;          /* the writer's: it was told that the clock is */
-    bool ran;                   /* the writer's: there is something new in this transaction */
-    struct day looked_on;       /* the writer's: when the last month's stays were compared */
+    int64_t follow_up_ns;  /* the writer's: when it looks at debts again */
+    int64_t newest_utc_ms; /* the writer's: of the newest entry, or the latest tick */
+    bool clock_behind;     /* the writer's: it was told that the clock is */
+    bool ran;              /* the writer's: there is something new in this transaction */
+    struct day looked_on;  /* the writer's: when the last month's stays were compared */
     bool stopped;
     void (*on_commit)(void *context); /* may be NULL */
     void *on_commit_context;
@@ -78,8 +82,8 @@ static int64_t reader_cache_kib(const struct hub *hub)
 
 int hub_reader(const struct hub *hub, struct db **out, struct fault *fault)
 {
-    struct db_options options = {.path = hub->options.state->database, .mode = DB_READ,
-                                 .cache_kib = reader_cache_kib(hub)};
+    struct db_options options = {
+        .path = hub->options.state->database, .mode = DB_READ, .cache_kib = reader_cache_kib(hub)};
     return db_open(out, &options, fault);
 }
 
@@ -345,6 +349,7 @@ struct chore {
     struct call call;
     struct arena arena;
     const struct log *log;
+    ProtobufCMessage *request;
 };
 
 static void chore_done(struct call *call)
@@ -358,34 +363,71 @@ static void chore_done(struct call *call)
     free(chore);
 }
 
+/* Of a method that is there; the request is the caller's to fill. */
+static struct chore *chore_new(struct hub *hub, struct view service, struct view name)
+{
+    const struct method *method = NULL;
+    enum lookup found = find(hub, service, name, &method);
+    assert(found == LOOKUP_FOUND);
+    struct chore *chore = xcalloc(1, sizeof *chore);
+    chore->request = wire_new(&chore->arena, method->input);
+    chore->log = hub->node.log;
+    chore->call = (struct call){.method = method,
+                                .arena = &chore->arena,
+                                .who = {.role = ROLE_OPERATOR, .author = "hub"},
+                                .request = chore->request,
+                                .received_ns = now_ns(hub),
+                                .done = chore_done,
+                                .owner = chore};
+    return chore;
+}
+
+static void chore_begin(struct hub *hub, struct chore *chore)
+{
+    chore->call.request_bytes = wire_pack_arena(&chore->arena, chore->request);
+    worker_submit(hub->worker, &chore->call);
+}
+
 /* With each day: ledgers of sites may still arrive until the month is closed. */
 static void look_at_last_month(struct hub *hub, int64_t now_utc_ms)
 {
     struct day today = day_of_instant(now_utc_ms);
     struct day before = hub->looked_on;
     struct month month = padded_month(today);
-    const struct method *method;
     hub->looked_on = today;
     if (before.number == 0 || before.number == today.number || hub->node.role != NODE_HUB ||
-        atomic_load(&hub->transport) == NULL || period_is_closed(hub->service.db, month) ||
-        find(hub, VIEW_LIT("passerelle.v1.LedgerService"), VIEW_LIT("FindPadded"), &method) !=
-            LOOKUP_FOUND) {
+        atomic_load(&hub->transport) == NULL || period_is_closed(hub->service.db, month)) {
         return;
     }
-    struct chore *chore = xcalloc(1, sizeof *chore);
-    Passerelle__V1__FindPaddedRequest *request = wire_new(&chore->arena, method->input);
+    struct chore *chore =
+        chore_new(hub, VIEW_LIT("passerelle.v1.LedgerService"), VIEW_LIT("FindPadded"));
+    Passerelle__V1__FindPaddedRequest *request = (void *)chore->request;
     char text[8];
     month_format(month, text);
     request->month = wire_string(&chore->arena, view_of(text));
-    chore->log = hub->node.log;
-    chore->call = (struct call){.method = method,
-                                .arena = &chore->arena,
-                                .who = {.role = ROLE_OPERATOR, .author = "hub"},
-                                .request = &request->base,
-                                .received_ns = now_ns(hub),
-                                .done = chore_done,
-                                .owner = chore};
-    worker_submit(hub->worker, &chore->call);
+    chore_begin(hub, chore);
+}
+
+/* What issuers owe and what is overdue, and what the policy does about it. */
+static void follow_up(struct hub *hub)
+{
+    if (hub->node.role != NODE_HUB || atomic_load(&hub->transport) == NULL ||
+        now_ns(hub) < hub->follow_up_ns) {
+        return;
+    }
+    hub->follow_up_ns = now_ns(hub) + FOLLOW_UP_NS;
+    if (!follow_up_is_wanted(&hub->service)) {
+        return;
+    }
+    struct chore *chore =
+        chore_new(hub, VIEW_LIT("passerelle.v1.SettlementService"), VIEW_LIT("FollowUp"));
+    Passerelle__V1__FollowUpRequest *request = (void *)chore->request;
+    uint8_t random[10];
+    char id[UUID_TEXT_LEN + 1];
+    env_random(hub->node.env, random, sizeof random);
+    uuid_format(uuid_v7(service_now(&hub->service), random), id);
+    request->request_id = wire_string(&chore->arena, view_of(id));
+    chore_begin(hub, chore);
 }
 
 static bool tick(void *context, int64_t now_utc_ms)
@@ -396,6 +438,7 @@ static bool tick(void *context, int64_t now_utc_ms)
     int64_t before_utc_ms = now_utc_ms - atomic_load(&hub->answers_days) * DAY_MS;
     bool more = request_forget(hub->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
     more |= desk_tick(&hub->service, now_utc_ms);
+    follow_up(hub);
     bool news = false;
     more |= sync_tick(&hub->service, now_utc_ms, &news);
     /* Streams are woken for what the clock wrote into feeds, not each second. */
@@ -498,7 +541,8 @@ int hub_open(struct hub **out, const struct hub_options *options, struct fault *
         die("pthread_key_create: %s", strerror(rc));
     }
     index_methods(hub);
-    struct db_options db_options = {.path = options->state->database, .mode = DB_WRITE,
+    struct db_options db_options = {.path = options->state->database,
+                                    .mode = DB_WRITE,
                                     .cache_kib = settings->cache_mib * 1024};
     int err = db_open(&hub->service.db, &db_options, fault);
     err = err != E_OK ? err : migrate_run(hub->service.db, fault);
@@ -523,9 +567,14 @@ int hub_open(struct hub **out, const struct hub_options *options, struct fault *
         .db = hub->service.db,
         .env = hub->node.env,
         .log = options->log,
-        .hooks = {.context = hub, .run = run, .mark = mark, .undo = undo, .flush = flush,
+        .hooks = {.context = hub,
+                  .run = run,
+                  .mark = mark,
+                  .undo = undo,
+                  .flush = flush,
                   .committed = committed,
-                  .abandoned = abandoned, .tick = tick},
+                  .abandoned = abandoned,
+                  .tick = tick},
         .queue_max = (size_t)settings->queue_calls,
         .group_max = (size_t)settings->group_calls,
         .wait_us = settings->group_wait_us,
@@ -634,8 +683,13 @@ int hub_start(struct hub *hub, const struct route *routes, size_t route_count, v
         .threads = (int)settings->threads,
         .tls = tls_files(hub),
         .limits = settings_limits(settings),
-        .gateway = {.context = hub, .find = find, .authenticate = authenticate, .epoch = epoch,
-                    .submit = submit, .pump = pump, .ended = ended},
+        .gateway = {.context = hub,
+                    .find = find,
+                    .authenticate = authenticate,
+                    .epoch = epoch,
+                    .submit = submit,
+                    .pump = pump,
+                    .ended = ended},
         .routes = routes,
         .route_count = route_count,
         .route_context = route_context,

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(root, "tests", "lib"))
@@ -78,8 +79,8 @@ def statement(name, iban, *lines):
     return path
 
 
-def payments(**how):
-    return cli_json("payment", "list", "2026-10", **how)["payments"]
+def payments(month="2026-10", **how):
+    return cli_json("payment", "list", month, **how)["payments"]
 
 
 def states(kind):
@@ -206,5 +207,84 @@ hub.end()
 command("rebuild", folder)
 hub = start()
 check(period() == "PERIOD_STATE_PAID", "paid, after a rebuild")
+hub.end()
+
+
+# ---- another month, which is not paid
+
+folder = os.path.join(tmp, "late")
+command("init", folder, "--network", "late", "--name", "late", "--demo", "--port", "0")
+hub = start()
+cli("network", "import", reference)
+with open(os.path.join(reference, "visits-2026-10.csv"), newline="", encoding="utf-8") as file:
+    rows = [dict(row, check_in=row["check_in"].replace("2026-10", "2026-08"),
+                 check_out=row["check_out"].replace("2026-10", "2026-08"))
+            for row in list(csv.DictReader(file))[:900] if row["check_in"][8:10] < "29"]
+with open(f"{tmp}/august.csv", "w", newline="", encoding="utf-8") as file:
+    table = csv.DictWriter(file, rows[0].keys())
+    table.writeheader()
+    table.writerows(rows)
+cli("visit", "import", f"{tmp}/august.csv", says=f"{len(rows)} added")
+cli("period", "close", "2026-08")
+cli("payment", "overdue", says="days late")
+listed = cli_json("payment", "overdue").get("invoices", [])
+check(not listed, "an invoice of today is overdue")
+
+# What issuers owe: warned and cut off by the hub's own clock, after a restart at the latest.
+owed = {one["memberId"]: int(one.get("owedCents", 0)) for one in cli_json("exposure", "list", "--now")["issuers"]}
+most, next_most = sorted(owed, key=owed.get)[-1:-3:-1]
+check(owed[next_most] > 0, owed)
+cli("exposure", "limit", most, owed[most])
+cli("exposure", "limit", next_most, owed[next_most] * 5 // 4)
+cli("exposure", "limit", "m999", "1", code=1, says="no issuer")
+hub.end()
+hub = start()
+for _ in range(100):
+    levels = {one["memberId"]: one.get("level") for one in cli_json("exposure", "list")["issuers"]}
+    if None not in levels.values():
+        break
+    time.sleep(0.1)
+check(levels == {most: "EXPOSURE_LEVEL_CUT_OFF", next_most: "EXPOSURE_LEVEL_WARNED"}, levels)
+cli("status", says=f"{most} is cut off")
+cli("period", "show", "2026-08", says=f"{next_most} nears its exposure limit")
+cli("exposure", "limit", most, 0)
+cli("payment", "follow-up")
+check([one["memberId"] for one in cli_json("exposure", "list")["issuers"]] == [next_most], "a limit that was lifted")
+one = next(one for one in payments(month="2026-08") if one["kind"].endswith("INVOICE"))
+cli("payment", "remind", one["paymentId"], "--out", f"{tmp}/letters", code=1, says="past its day")
+hub.end()
+
+# Two months later: reminders, suspension, and what lifts it.
+with open(f"{folder}/clock", encoding="utf-8") as file:
+    clock = re.sub(r"real_start_utc_ms = (\d+)", lambda m: f"real_start_utc_ms = {int(m.group(1)) - 86400000}", file.read())
+with open(f"{folder}/clock", "w", encoding="utf-8") as file:
+    file.write(clock)
+hub = start()
+late = cli_json("payment", "overdue")["invoices"]
+check(len(late) > 2 and all(int(one["daysLate"]) == 30 for one in late), late[:2])
+one = next(one for one in late if one["fromId"] in {row["fromId"] for row in payments(month="2026-08")
+                                                   if row.get("debited")})
+number, employer = one["paymentId"], one["fromId"]
+cli("payment", "remind", number, "--out", f"{tmp}/letters", says="reminder 1")
+letter = tree(f"{tmp}/letters")
+check(sorted(letter) == [f"{number}-1.html", f"{number}-1.txt"], sorted(letter))
+check("Rappel" in letter[f"{number}-1.txt"].decode(), "the first letter")
+cli("payment", "remind", number, "--out", f"{tmp}/letters", code=1, says="--level 1")
+cli("payment", "remind", number, "--level", 1, "--out", f"{tmp}/same")
+check(tree(f"{tmp}/same") == letter, "a letter that is written again is another")
+cli("pass", "issue", "--employer", employer)
+cli("policy", "set", "--suspend-overdue-days", 20)
+done = cli_json("payment", "follow-up")
+check(employer in done["suspendedEmployerIds"], done)
+passes = cli_json("pass", "list", employer)["passes"]
+check({row["state"] for row in passes} == {"PASS_STATE_SUSPENDED"}, "passes of an employer that does not pay")
+told = next(row for row in cli_json("payment", "overdue", employer)["invoices"])
+check(told.get("suspended") and told["reminders"] == 1, told)
+issuer = one["toId"]
+cli("payment", "import", statement("paid", ibans[issuer], (int(one["cents"]), number, None, None)), says="1 matched")
+check(cli_json("payment", "follow-up").get("resumedEmployerIds") == [employer], "it has paid")
+passes = cli_json("pass", "list", employer)["passes"]
+check("PASS_STATE_SUSPENDED" not in {row["state"] for row in passes}, "passes of an employer that has paid")
+cli("ledger", "verify", says="equal")
 hub.end()
 hubs.over()

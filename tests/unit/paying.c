@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "lib/recorded.h"
+#include "passerelle/v1/desk.pb-c.h"
+#include "passerelle/v1/pass.pb-c.h"
 #include "passerelle/v1/settlement.pb-c.h"
 #include "service/journal.h"
 #include "wire/pack.h"
@@ -650,6 +652,308 @@ START_TEST(bad_statements)
 }
 END_TEST
 
+/* ---- overdue, reminders, suspension ---- */
+
+#define DAY_MS INT64_C(86400000)
+#define CARD PASSERELLE__V1__MEDIUM__MEDIUM_CARD
+
+static void policy_set(struct network *network, uint32_t suspend_days, uint32_t cut_percent)
+{
+    Passerelle__V1__GetPolicyRequest *ask =
+        network_new(network, &passerelle__v1__get_policy_request__descriptor);
+    const Passerelle__V1__GetPolicyResponse *now =
+        network_must(network, olive, "NetworkService", "GetPolicy", &ask->base);
+    Passerelle__V1__NetworkPolicy policy = *now->policy;
+    policy.suspend_overdue_days = suspend_days;
+    policy.exposure_cut_percent = cut_percent;
+    for (int i = 0; i < 2; i++) {
+        Passerelle__V1__SetPolicyRequest *request =
+            network_new(network, &passerelle__v1__set_policy_request__descriptor);
+        request->request_id = network_request_id(network);
+        request->policy = &policy;
+        network_must(network, i == 0 ? olive : oscar, "NetworkService", "SetPolicy",
+                     &request->base);
+    }
+}
+
+static const Passerelle__V1__FollowUpResponse *follow_up(struct network *network)
+{
+    Passerelle__V1__FollowUpRequest *request =
+        network_new(network, &passerelle__v1__follow_up_request__descriptor);
+    request->request_id = network_request_id(network);
+    struct call *call =
+        network_prepare(network, olive, "SettlementService", "FollowUp", &request->base);
+    network_write(network, call);
+    ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+    return (const void *)call->response;
+}
+
+static const Passerelle__V1__ListOverdueResponse *overdue(struct network *network,
+                                                          struct principal who)
+{
+    Passerelle__V1__ListOverdueRequest *request =
+        network_new(network, &passerelle__v1__list_overdue_request__descriptor);
+    return network_must(network, who, "SettlementService", "ListOverdue", &request->base);
+}
+
+static const struct call *remind(struct network *network, struct principal who, const char *id,
+                                 uint32_t level)
+{
+    Passerelle__V1__RemindPaymentRequest *request =
+        network_new(network, &passerelle__v1__remind_payment_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->payment_id = text_of(network, id);
+    request->level = level;
+    return network_call(network, who, "SettlementService", "RemindPayment", &request->base);
+}
+
+static const Passerelle__V1__IssuePassesResponse *issue(struct network *network,
+                                                        const char *employer_id)
+{
+    Passerelle__V1__IssuePassesRequest *request =
+        network_new(network, &passerelle__v1__issue_passes_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->employer_id = text_of(network, employer_id);
+    return network_must(network, olive, "PassService", "IssuePasses", &request->base);
+}
+
+static size_t passes_in(struct network *network, const char *employer_id,
+                        Passerelle__V1__PassState state)
+{
+    size_t count = 0;
+    Passerelle__V1__ListPassesRequest *request =
+        network_new(network, &passerelle__v1__list_passes_request__descriptor);
+    request->employer_id = text_of(network, employer_id);
+    const Passerelle__V1__ListPassesResponse *response =
+        network_must(network, olive, "PassService", "ListPasses", &request->base);
+    for (size_t i = 0; i < response->n_passes; i++) {
+        count += response->passes[i]->state == state;
+    }
+    return count;
+}
+
+static void pass_move(struct network *network, const char *pass_id, bool resume)
+{
+    Passerelle__V1__SuspendPassesRequest *suspend =
+        network_new(network, &passerelle__v1__suspend_passes_request__descriptor);
+    Passerelle__V1__ResumePassesRequest *give_back =
+        network_new(network, &passerelle__v1__resume_passes_request__descriptor);
+    char *ids[] = {text_of(network, pass_id)};
+    suspend->request_id = give_back->request_id = network_request_id(network);
+    suspend->pass_ids = give_back->pass_ids = ids;
+    suspend->n_pass_ids = give_back->n_pass_ids = 1;
+    network_must(network, olive, "PassService", resume ? "ResumePasses" : "SuspendPasses",
+                 resume ? &give_back->base : &suspend->base);
+}
+
+/* The letters of one invoice: three, a week apart, each again as it was. */
+static void reminders(struct network *network, const Passerelle__V1__Overdue *one)
+{
+    struct principal issuer = network_who(ROLE_MEMBER, one->to_id);
+    static const char *const titles[] = {"Rappel : facture", "rappel : facture", "Mise en demeure"};
+    const char *first = NULL;
+    ck_assert_int_eq(
+        remind(network, network_who(ROLE_MEMBER, "m999"), one->payment_id, 0)->error.code,
+        CODE_NOT_FOUND);
+    ck_assert_int_eq(remind(network, issuer, one->payment_id, 1)->error.code, CODE_NOT_FOUND);
+    for (uint32_t level = 1; level <= 3; level++) {
+        const struct call *call = remind(network, issuer, one->payment_id, 0);
+        ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+        const Passerelle__V1__RemindPaymentResponse *letter = (const void *)call->response;
+        ck_assert_uint_eq(letter->level, level);
+        ck_assert_ptr_nonnull(strstr(letter->text, titles[level - 1]));
+        ck_assert_ptr_nonnull(strstr(letter->text, one->payment_id));
+        ck_assert_ptr_nonnull(strstr(letter->html, "<h1>"));
+        first = level == 1 ? letter->text : first;
+        ck_assert_int_eq(remind(network, issuer, one->payment_id, 0)->error.code,
+                         CODE_FAILED_PRECONDITION); /* too soon, or no more */
+        network->clock.now_utc_ms += 7 * DAY_MS;
+    }
+    ck_assert_int_eq(remind(network, issuer, one->payment_id, 0)->error.code,
+                     CODE_FAILED_PRECONDITION);
+    const struct call *again = remind(network, olive, one->payment_id, 1);
+    ck_assert_str_eq(((const Passerelle__V1__RemindPaymentResponse *)again->response)->text, first);
+}
+
+START_TEST(overdue_and_suspended)
+{
+    static struct network network;
+    struct buf xml = BUF_INIT;
+    begin(&network, 35, true);
+    follow_up(&network);
+    ck_assert_uint_eq(overdue(&network, olive)->n_invoices, 0);
+    network.clock.now_utc_ms += 40 * DAY_MS;
+    const Passerelle__V1__ListOverdueResponse *late = overdue(&network, olive);
+    ck_assert_uint_gt(late->n_invoices, 2);
+    const Passerelle__V1__Overdue *one = late->invoices[0];
+    ck_assert_uint_eq(one->days_late, 10);
+    ck_assert_str_ne(one->from_name, "");
+    ck_assert_uint_eq(overdue(&network, network_who(ROLE_EMPLOYER, one->from_id))->n_invoices, 1);
+    reminders(&network, one);
+    ck_assert_uint_eq(
+        overdue(&network, network_who(ROLE_EMPLOYER, one->from_id))->invoices[0]->reminders, 3);
+
+    const Passerelle__V1__IssuePassesResponse *passes = issue(&network, one->from_id);
+    ck_assert_uint_gt(passes->n_passes, 2);
+    pass_move(&network, passes->passes[0]->pass->pass_id, false); /* for another reason */
+    follow_up(&network);
+    ck_assert_uint_eq(
+        passes_in(&network, one->from_id, PASSERELLE__V1__PASS_STATE__PASS_STATE_SUSPENDED), 1);
+    policy_set(&network, 60, 100);
+    ck_assert_uint_eq(follow_up(&network)->n_suspended_employer_ids, 0);
+    policy_set(&network, 20, 100);
+    const Passerelle__V1__FollowUpResponse *done = follow_up(&network);
+    ck_assert_uint_eq(done->n_suspended_employer_ids, late->n_invoices);
+    ck_assert_uint_ge(done->passes, passes->n_passes - 1);
+    ck_assert_uint_eq(
+        passes_in(&network, one->from_id, PASSERELLE__V1__PASS_STATE__PASS_STATE_SUSPENDED),
+        passes->n_passes);
+    uint64_t size = books_size(&network);
+    ck_assert_uint_eq(follow_up(&network)->passes, 0);
+    ck_assert_uint_eq(books_size(&network), size);
+    /* given back by hand: it stays so */
+    pass_move(&network, passes->passes[1]->pass->pass_id, true);
+    ck_assert_uint_eq(follow_up(&network)->passes, 0);
+    network_check(&network);
+
+    statement_begin(&xml, iban_of(&network, one->to_id));
+    statement_line(&xml, (struct line){.cents = one->cents, .end_to_end = one->payment_id});
+    statement_end(&xml);
+    ck_assert_uint_eq(import(&network, olive, &xml)->n_matched, 1);
+    done = follow_up(&network);
+    ck_assert_uint_eq(done->n_resumed_employer_ids, 1);
+    ck_assert_str_eq(done->resumed_employer_ids[0], one->from_id);
+    ck_assert_uint_eq(
+        passes_in(&network, one->from_id, PASSERELLE__V1__PASS_STATE__PASS_STATE_SUSPENDED), 1);
+    policy_set(&network, 0, 100);
+    ck_assert_uint_eq(follow_up(&network)->n_resumed_employer_ids, late->n_invoices - 1);
+    network_check(&network);
+    buf_release(&xml);
+    network_release(&network);
+}
+END_TEST
+
+/* ---- exposure ---- */
+
+static enum code limit_set(struct network *network, const char *member_id, int64_t cents)
+{
+    Passerelle__V1__SetExposureLimitRequest *request =
+        network_new(network, &passerelle__v1__set_exposure_limit_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->member_id = text_of(network, member_id);
+    request->limit_cents = cents;
+    return network_call(network, olive, "SettlementService", "SetExposureLimit", &request->base)
+        ->error.code;
+}
+
+static const Passerelle__V1__ListExposureResponse *exposure(struct network *network,
+                                                            const char *member_id, bool now)
+{
+    Passerelle__V1__ListExposureRequest *request =
+        network_new(network, &passerelle__v1__list_exposure_request__descriptor);
+    request->member_id = text_of(network, member_id);
+    request->now = now;
+    return network_must(network, olive, "SettlementService", "ListExposure", &request->base);
+}
+
+static const Passerelle__V1__CheckInResponse *check_in(struct network *network, const char *number)
+{
+    Passerelle__V1__CheckInRequest *request =
+        network_new(network, &passerelle__v1__check_in_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->site_id = text_of(network, "s004"); /* open day and night */
+    request->credential_case = PASSERELLE__V1__CHECK_IN_REQUEST__CREDENTIAL_CARD_NUMBER;
+    request->card_number = text_of(network, number);
+    return network_must(network, olive, "DeskService", "CheckIn", &request->base);
+}
+
+static int level_of(struct network *network, const char *member_id)
+{
+    const Passerelle__V1__ListExposureResponse *told = exposure(network, member_id, false);
+    ck_assert_uint_eq(told->n_issuers, 1);
+    return (int)told->issuers[0]->level;
+}
+
+#define LEVEL(name) PASSERELLE__V1__EXPOSURE_LEVEL__EXPOSURE_LEVEL_##name
+
+/* e003 pays after use; its issuer owes others for October, and for what began in November. */
+START_TEST(exposed)
+{
+    static struct network network;
+    const char *number = NULL;
+    begin(&network, 36, true);
+    Passerelle__V1__ListEmployersRequest *ask =
+        network_new(&network, &passerelle__v1__list_employers_request__descriptor);
+    ask->employer_id = text_of(&network, "e003");
+    const Passerelle__V1__ListEmployersResponse *employers =
+        network_must(&network, olive, "EmployerService", "ListEmployers", &ask->base);
+    const char *issuer = employers->employers[0]->issuer_member_id;
+    const Passerelle__V1__IssuePassesResponse *passes = issue(&network, "e003");
+    for (size_t i = 0; i < passes->n_passes; i++) {
+        const Passerelle__V1__Pass *pass = passes->passes[i]->pass;
+        bool after_use = pass->medium == CARD && strcmp(pass->plan_id, "e003-p1") == 0;
+        number = after_use ? pass->number : number;
+    }
+    ck_assert_ptr_nonnull(number);
+    ck_assert_uint_eq(exposure(&network, "", false)->n_issuers, 0);
+    const Passerelle__V1__ListExposureResponse *told = exposure(&network, issuer, true);
+    ck_assert_uint_eq(told->n_issuers, 1);
+    int64_t owed = told->issuers[0]->owed_cents;
+    ck_assert_int_gt(owed, 0);
+    ck_assert_int_eq(owed, told->issuers[0]->closed_cents + told->issuers[0]->open_cents);
+    ck_assert_int_eq(limit_set(&network, "m999", 1), CODE_NOT_FOUND);
+    ck_assert_int_eq(limit_set(&network, issuer, -1), CODE_INVALID_ARGUMENT);
+    const struct {
+        int64_t limit;
+        int level;
+    } rows[] = {{2 * owed, LEVEL(FINE)},
+                {owed * 5 / 4, LEVEL(WARNED)},
+                {owed + 1, LEVEL(WARNED)},
+                {owed, LEVEL(CUT_OFF)}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        ck_assert_int_eq(limit_set(&network, issuer, rows[i].limit), CODE_OK);
+        follow_up(&network);
+        ck_assert_int_eq(level_of(&network, issuer), rows[i].level);
+    }
+    uint64_t size = books_size(&network);
+    ck_assert_uint_eq(follow_up(&network)->n_issuers, 0);
+    ck_assert_uint_eq(books_size(&network), size);
+    const Passerelle__V1__CheckInResponse *refused = check_in(&network, number);
+    ck_assert(!refused->accepted);
+    ck_assert_int_eq(refused->refusal->code,
+                     PASSERELLE__V1__REFUSAL_CODE__REFUSAL_CODE_CAP_REACHED);
+    ck_assert_str_eq(refused->refusal->rule, "issuer_exposure");
+    network_check(&network);
+    /* the policy decides whether there is a cut-off */
+    policy_set(&network, 0, 0);
+    ck_assert_uint_eq(follow_up(&network)->n_issuers, 1);
+    ck_assert_int_eq(level_of(&network, issuer), LEVEL(WARNED));
+    ck_assert(check_in(&network, number)->accepted);
+    /* what it owes is paid: it is fine again, but for the open month */
+    struct buf xml = BUF_INIT;
+    const Passerelle__V1__ListPaymentsResponse *all = payments(&network, olive, issuer);
+    export(&network, olive, KIND(TRANSFER), false);
+    statement_begin(&xml, iban_of(&network, issuer));
+    for (size_t i = 0; i < all->n_payments; i++) {
+        if (all->payments[i]->kind == KIND(TRANSFER) &&
+            strcmp(all->payments[i]->from_id, issuer) == 0) {
+            statement_line(&xml, (struct line){.cents = -all->payments[i]->cents,
+                                               .end_to_end = all->payments[i]->payment_id});
+        }
+    }
+    statement_end(&xml);
+    import(&network, olive, &xml);
+    told = exposure(&network, issuer, true);
+    ck_assert_int_eq(told->issuers[0]->closed_cents, 0);
+    ck_assert_int_lt(told->issuers[0]->owed_cents, owed);
+    follow_up(&network);
+    ck_assert_int_eq(level_of(&network, issuer), LEVEL(FINE));
+    network_check(&network);
+    buf_release(&xml);
+    network_release(&network);
+}
+END_TEST
+
 int main(void)
 {
     olive = network_who(ROLE_OPERATOR, "olive");
@@ -661,6 +965,8 @@ int main(void)
     tcase_add_test(tcase, another_account);
     tcase_add_test(tcase, no_account);
     tcase_add_test(tcase, bad_statements);
+    tcase_add_test(tcase, overdue_and_suspended);
+    tcase_add_test(tcase, exposed);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

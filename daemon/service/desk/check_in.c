@@ -276,6 +276,9 @@ static void facts_of_money(struct service *service, struct call *call, struct ch
         caps.blocked = in->policy.blocked;
         in->policy = caps;
     }
+    if (in->plan->cut_off) {
+        facts->cap_reached = "issuer_exposure";
+    }
 }
 
 /* Whether a check-in is decided without the network: it is away, or the pass is none that it knows.

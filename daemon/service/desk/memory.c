@@ -6,6 +6,7 @@
 
 #include "core/visit/stay.h"
 #include "service/desk/away.h"
+#include "passerelle/v1/payment.pb-c.h"
 #include "wire/pack.h"
 
 struct desk *desk_new(struct service *service)
@@ -286,6 +287,26 @@ struct desk_site *desk_site_of_feed(struct service *service, int64_t feed_no)
     return desk_site(service, view_of(name));
 }
 
+DB_SQL(select_cut_off, "SELECT 1 FROM employer JOIN exposure ON exposure.member_id = "
+                       "employer.issuer_member_id WHERE employer_id = :employer_id "
+                       "AND level = :cut_off");
+
+/* DESIGN 5: a host is always paid, so an issuer at its limit lets nobody in on credit. A site knows
+ * by what its hub told of the plan. */
+static bool is_cut_off(struct service *service, const Passerelle__V1__Plan *plan)
+{
+    if (plan->type != PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_USAGE ||
+        service->node->role == NODE_SITE) {
+        return plan->issuer_cut_off;
+    }
+    struct query *query = db_query(service->db, &select_cut_off);
+    query_bind_text(query, "employer_id", view_of(plan->employer_id));
+    query_bind_int(query, "cut_off", PASSERELLE__V1__EXPOSURE_LEVEL__EXPOSURE_LEVEL_CUT_OFF);
+    bool cut_off = query_next(query);
+    query_end(query);
+    return cut_off;
+}
+
 const struct desk_plan *desk_plan(struct service *service, struct view plan_id)
 {
     struct desk *desk = service->desk;
@@ -301,6 +322,7 @@ const struct desk_plan *desk_plan(struct service *service, struct view plan_id)
     known->plan = plan;
     known->policy =
         registry_employer_policy(service->db, &desk->registry, view_of(plan->employer_id));
+    known->cut_off = is_cut_off(service, plan);
     map_put(&desk->plans, plan_id, known);
     return known;
 }

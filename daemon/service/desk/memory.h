@@ -39,6 +39,7 @@ struct desk_site {
 struct desk_plan {
     const Passerelle__V1__Plan *plan;
     const Passerelle__V1__EmployerPolicy *policy; /* NULL: none */
+    bool cut_off; /* paid after use, and its issuer owes all that it may */
 };
 
 struct desk_proof {

@@ -83,6 +83,13 @@ Passerelle__V1__HolderStanding *standing_of_holder(struct service *service, stru
     return standing;
 }
 
+bool standing_is_cut_off(struct service *service, struct view plan_id)
+{
+    desk_refresh(service);
+    const struct desk_plan *plan = desk_plan(service, plan_id);
+    return plan != NULL && plan->cut_off;
+}
+
 DB_SQL(select_plans, "SELECT plan_id FROM plan WHERE employer_id = :employer_id ORDER BY plan_id");
 
 Passerelle__V1__ContractStanding *standing_of_contract(struct service *service, struct arena *arena,

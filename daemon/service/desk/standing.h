@@ -17,6 +17,9 @@ Passerelle__V1__HolderStanding *standing_of_holder(struct service *service, stru
 Passerelle__V1__ContractStanding *standing_of_contract(struct service *service, struct arena *arena,
                                                        struct view employer_id);
 
+/* Whether check-ins under the plan are refused since its issuer owes all that it may. */
+bool standing_is_cut_off(struct service *service, struct view plan_id);
+
 /* Calls `each` with every desk visit of the holder that began on that day, its feed, and when a
  * check-in in another feed ended it; 0: none did. */
 void standing_cuts(struct service *service, struct view holder_id, struct day day,

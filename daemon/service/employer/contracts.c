@@ -65,6 +65,7 @@ int put_plan_decide(struct service *service, struct call *call)
          scope_issuer(call, issuer_of(service, call, before->employer_id)) != 0)) {
         return -1;
     }
+    request->plan->issuer_cut_off = false; /* the hub's to tell */
     Passerelle__V1__PutPlanResponse *response = call_respond(call);
     return contract_decide(service, call, PASSERELLE__V1__TABLE__TABLE_PLANS, &request->plan->base,
                            &response->verdict);

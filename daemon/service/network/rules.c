@@ -58,6 +58,9 @@ static const struct {
     {"padded_deviations", 0, 1000},
     {"padded_per_thousand", 0, 1000},
     {"padded_minutes", 0, 1440},
+    {"suspend_overdue_days", 0, 366},
+    {"exposure_warn_percent", 0, 100},
+    {"exposure_cut_percent", 0, 1000},
 };
 
 int set_policy_decide(struct service *service, struct call *call)

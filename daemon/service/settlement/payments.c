@@ -4,7 +4,6 @@
 #include "base/map.h"
 #include "service/journal.h"
 #include "service/settlement/period.h"
-#include "service/settlement/settlement.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
 
@@ -248,20 +247,33 @@ int payments_load(struct service *service, struct call *call, struct month month
 
 DB_SQL(count_months, "SELECT COUNT(*) FROM invoice_close");
 DB_SQL(select_months, "SELECT month FROM invoice_close ORDER BY month");
+DB_SQL(select_unpaid, "SELECT month FROM invoice_close c WHERE NOT EXISTS (SELECT 1 FROM "
+                      "period_paid p WHERE p.month = c.month) ORDER BY month");
 
-size_t payments_months(struct db *db, struct arena *arena, struct month **out)
+static size_t months_read(struct db *db, const struct db_sql *sql, struct arena *arena,
+                          struct month **out)
 {
     struct query *query = db_query(db, &count_months);
     size_t max = query_next(query) ? (size_t)query_int(query, 0) : 0;
     size_t count = 0;
     query_end(query);
     *out = ARENA_ARRAY(arena, max, struct month);
-    query = db_query(db, &select_months);
+    query = db_query(db, sql);
     while (count < max && query_next(query)) {
         (*out)[count++].number = (int32_t)query_int(query, 0);
     }
     query_end(query);
     return count;
+}
+
+size_t payments_months(struct db *db, struct arena *arena, struct month **out)
+{
+    return months_read(db, &select_months, arena, out);
+}
+
+size_t payments_unpaid_months(struct db *db, struct arena *arena, struct month **out)
+{
+    return months_read(db, &select_unpaid, arena, out);
 }
 
 /* ---- a month is paid ---- */
@@ -301,7 +313,7 @@ int payments_period(struct service *service, struct call *call, struct month mon
 
 /* ---- ListPayments ---- */
 
-static bool is_of(const struct wanted *wanted, const Passerelle__V1__Payment *told)
+bool payments_is_wanted(const struct wanted *wanted, const Passerelle__V1__Payment *told)
 {
     const char *ids[] = {told->from_id, told->to_id};
     bool member = told->kind == PAYMENT_KIND(TRANSFER) || told->kind == PAYMENT_KIND(NETTED);
@@ -347,7 +359,7 @@ int payments_list(struct service *service, struct call *call)
             Passerelle__V1__Payment *told = payments.all[i].told;
             bool in_state =
                 request->state == PAYMENT_STATE(UNSPECIFIED) || request->state == told->state;
-            if (in_state && is_of(&wanted, told)) {
+            if (in_state && payments_is_wanted(&wanted, told)) {
                 response->payments[response->n_payments++] = told;
             }
         }

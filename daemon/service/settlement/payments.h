@@ -7,6 +7,7 @@
 
 #include "passerelle/v1/settlement.pb-c.h"
 #include "service/settlement/invoices.h"
+#include "service/settlement/settlement.h"
 
 #define PAYMENT_KIND(name) PASSERELLE__V1__PAYMENT_KIND__PAYMENT_KIND_##name
 #define PAYMENT_STATE(name) PASSERELLE__V1__PAYMENT_STATE__PAYMENT_STATE_##name
@@ -33,6 +34,24 @@ must_check int payments_load(struct service *service, struct call *call, struct 
                              struct payments *out);
 /* The closed months whose invoices have numbers, ascending. */
 size_t payments_months(struct db *db, struct arena *arena, struct month **out);
+/* Those of them that are not paid. */
+size_t payments_unpaid_months(struct db *db, struct arena *arena, struct month **out);
+/* Whether one side of the payment is a party of theirs. */
+bool payments_is_wanted(const struct wanted *wanted, const Passerelle__V1__Payment *payment);
+
+/* An employer's invoice that is past its day. */
+struct overdue {
+    struct payment payment; /* kind INVOICE, not confirmed */
+    struct month month;
+    int days_late; /* above 0 */
+};
+/* All of them, by day. */
+must_check int overdue_load(struct service *service, struct call *call, struct overdue **out,
+                            size_t *count);
+
+/* Whether FollowUp has anything to look at: cheap, for the clock. */
+bool follow_up_is_wanted(struct service *service);
+
 /* Records whether the month is paid, when that has changed. *paid tells what it is now. On the
  * writer, after what changed its payments was appended. */
 must_check int payments_period(struct service *service, struct call *call, struct month month,

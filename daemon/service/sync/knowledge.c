@@ -157,6 +157,7 @@ static void renew_plan(struct renewing *r, struct view plan_id, bool again)
     Passerelle__V1__PlanTerms terms = PASSERELLE__V1__PLAN_TERMS__INIT;
     Passerelle__V1__Plan plan = *known;
     plan.monthly_fee_cents = 0; /* a host need not know */
+    plan.issuer_cut_off = standing_is_cut_off(r->service, plan_id);
     terms.plan = &plan;
     item.item_case = ITEM(PLAN);
     item.plan = &terms;

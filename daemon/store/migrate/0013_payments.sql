@@ -47,6 +47,32 @@ CREATE TABLE period_paid (
     month bigint PRIMARY KEY,
     paid_utc_ms bigint NOT NULL
 );
+-- Reminders that were sent.
+CREATE TABLE payment_reminder (
+    payment_id text NOT NULL,
+    level bigint NOT NULL,
+    month bigint NOT NULL,            -- of the close
+    sent_on text NOT NULL,
+    PRIMARY KEY (payment_id, level)
+);
+-- Issuers that have a limit of what they may owe.
+CREATE TABLE exposure (
+    member_id text PRIMARY KEY,
+    limit_cents bigint NOT NULL,
+    level bigint NOT NULL,            -- ExposureLevel
+    owed_cents bigint NOT NULL,       -- when the level changed last
+    since_utc_ms bigint NOT NULL
+);
+-- Employers whose passes are suspended since they do not pay, and those passes.
+CREATE TABLE employer_suspension (
+    employer_id text PRIMARY KEY,
+    payment_id text NOT NULL
+);
+CREATE TABLE suspended_pass (
+    pass_id blob PRIMARY KEY,
+    employer_id text NOT NULL
+);
+CREATE INDEX suspended_pass_of ON suspended_pass (employer_id);
 
 -- Local truth of a hub: bookings of statements that concern an account of a member, beside what was
 -- matched with them. They name persons and what has nothing to do with the network, so they stay

@@ -659,6 +659,84 @@ static void period_paid(const struct application *a, const ProtobufCMessage *mes
     query_run(query);
 }
 
+DB_SQL(put_reminder, "INSERT INTO payment_reminder (payment_id, level, month, sent_on) "
+                     "VALUES (:payment_id, :level, :month, :sent_on) "
+                     "ON CONFLICT (payment_id, level) DO NOTHING");
+
+static void reminder_sent(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__ReminderSent *m = (const void *)message;
+    struct month month;
+    if (month_parse(view_of(m->month), &month) != E_OK) {
+        return;
+    }
+    struct query *query = db_query(a->db, &put_reminder);
+    bind_id(query, "payment_id", m->payment_id);
+    query_bind_int(query, "level", m->level);
+    query_bind_int(query, "month", month.number);
+    bind_id(query, "sent_on", m->sent_on);
+    query_run(query);
+}
+
+DB_SQL(put_limit, "INSERT INTO exposure (member_id, limit_cents, level, owed_cents, since_utc_ms) "
+                  "VALUES (:member_id, :cents, 0, 0, 0) ON CONFLICT (member_id) DO UPDATE SET "
+                  "limit_cents = excluded.limit_cents");
+DB_SQL(delete_limit, "DELETE FROM exposure WHERE member_id = :member_id");
+DB_SQL(set_level, "UPDATE exposure SET level = :level, owed_cents = :owed, since_utc_ms = :utc_ms "
+                  "WHERE member_id = :member_id");
+
+static void exposure_limit_set(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__ExposureLimitSet *m = (const void *)message;
+    struct query *query = db_query(a->db, m->limit_cents > 0 ? &put_limit : &delete_limit);
+    bind_id(query, "member_id", m->member_id);
+    if (m->limit_cents > 0) {
+        query_bind_int(query, "cents", m->limit_cents);
+    }
+    query_run(query);
+}
+
+static void issuer_exposed(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__IssuerExposed *m = (const void *)message;
+    struct query *query = db_query(a->db, &set_level);
+    bind_id(query, "member_id", m->member_id);
+    query_bind_int(query, "level", m->level);
+    query_bind_int(query, "owed", m->owed_cents);
+    query_bind_int(query, "utc_ms", a->envelope->appended_utc_ms);
+    query_run(query);
+}
+
+DB_SQL(put_suspension, "INSERT INTO employer_suspension (employer_id, payment_id) "
+                       "VALUES (:employer_id, :payment_id) ON CONFLICT (employer_id) DO NOTHING");
+DB_SQL(put_suspended_pass, "INSERT INTO suspended_pass (pass_id, employer_id) "
+                           "VALUES (:pass_id, :employer_id) ON CONFLICT (pass_id) DO NOTHING");
+DB_SQL(delete_suspension, "DELETE FROM employer_suspension WHERE employer_id = :employer_id");
+DB_SQL(delete_suspended, "DELETE FROM suspended_pass WHERE employer_id = :employer_id");
+
+/* The passes themselves change by entries of their own, in `net`. */
+static void employer_suspended(const struct application *a, const ProtobufCMessage *message)
+{
+    const Passerelle__V1__EmployerSuspended *m = (const void *)message;
+    struct query *query = db_query(a->db, m->suspended ? &put_suspension : &delete_suspension);
+    bind_id(query, "employer_id", m->employer_id);
+    if (m->suspended) {
+        bind_id(query, "payment_id", m->payment_id);
+    }
+    query_run(query);
+    for (size_t i = 0; m->suspended && i < m->n_pass_ids; i++) {
+        query = db_query(a->db, &put_suspended_pass);
+        query_bind_blob(query, "pass_id", bytes_of(m->pass_ids[i]));
+        bind_id(query, "employer_id", m->employer_id);
+        query_run(query);
+    }
+    if (!m->suspended) {
+        query = db_query(a->db, &delete_suspended);
+        bind_id(query, "employer_id", m->employer_id);
+        query_run(query);
+    }
+}
+
 DB_SQL(put_visit,
        "INSERT INTO visit (visit_key, last_key, feed_no, visit_id, holder_id, pass_id, resource, "
        "medium, source, state, day, in_utc_ms, out_utc_ms, auto_closed, tariff_version, line, "
@@ -865,6 +943,10 @@ static const struct {
     APPLIES(PAYMENTS_BOOKED, payments_booked),
     APPLIES(BOOKING_UNDONE, booking_undone),
     APPLIES(PERIOD_PAID, period_paid),
+    APPLIES(REMINDER_SENT, reminder_sent),
+    APPLIES(EXPOSURE_LIMIT_SET, exposure_limit_set),
+    APPLIES(ISSUER_EXPOSED, issuer_exposed),
+    APPLIES(EMPLOYER_SUSPENDED, employer_suspended),
     APPLIES(VISIT_OPENED, visit_opened),
     APPLIES(VISIT_CLOSED, visit_closed),
     APPLIES(VISIT_VOIDED, visit_voided),

@@ -35,6 +35,10 @@ PROJECTION(payment_run, "entry_key");
 PROJECTION(payment_mandate, "party_id, mandate_id");
 PROJECTION(payment_booking, "booking_id, payment_id");
 PROJECTION(period_paid, "month");
+PROJECTION(payment_reminder, "payment_id, level");
+PROJECTION(exposure, "member_id");
+PROJECTION(employer_suspension, "employer_id");
+PROJECTION(suspended_pass, "pass_id");
 PROJECTION(visit, "visit_key");
 PROJECTION(hub_checkpoint_seen, "entry_key");
 
@@ -66,6 +70,8 @@ static const struct {
     BOOKS(chart),        BOOKS(period_paid),
     BOOKS(payment),      BOOKS(payment_run),
     BOOKS(payment_mandate), BOOKS(payment_booking),
+    BOOKS(exposure),     BOOKS(payment_reminder),
+    BOOKS(suspended_pass), BOOKS(employer_suspension),
     SITE(visit),         SITE(hub_checkpoint_seen),
 };
 

@@ -71,6 +71,8 @@ Passerelle__V1__NetworkPolicy *registry_policy_defaults(struct arena *arena)
     policy->carry_under_cents = CLOSE_CARRY_MINIMUM.cents;
     policy->close_wait_days = 10;
     policy->netting = PASSERELLE__V1__NETTING_MODE__NETTING_MODE_OPERATOR;
+    policy->exposure_warn_percent = 80;
+    policy->exposure_cut_percent = 100;
     policy_fill(policy);
     return policy;
 }
