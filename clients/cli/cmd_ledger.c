@@ -105,6 +105,8 @@ static int feeds_get(struct cli *cli, int argc, char **argv, struct feeds *out)
 /* Complete or absent: written beside, then renamed. */
 int cmd_ledger_export(struct cli *cli, const struct command *command, int argc, char **argv)
 {
+    const char *feed_id = NULL;
+    cli_option(&argc, argv, "--feed", &feed_id);
     int status = cli_options_end(command, argc, argv);
     if (status != CLI_OK || argc != 1) {
         return status != CLI_OK ? status : cli_usage(command, "which folder?");
@@ -113,11 +115,15 @@ int cmd_ledger_export(struct cli *cli, const struct command *command, int argc, 
         return cli_fail(CLI_FAILED, "%s exists already: name a new folder", argv[0]);
     }
     struct feeds feeds;
-    status = feeds_download(cli, &feeds);
+    status = feed_id == NULL ? feeds_download(cli, &feeds)
+                             : feeds_download_one(cli, feed_id, &feeds);
     if (status == CLI_OK) {
         status = feeds_write(cli, argv[0], &feeds);
     }
-    if (status == CLI_OK && cli->json) {
+    if (status == CLI_OK && feed_id != NULL && !cli->json) {
+        printf("%llu entries of %s are in %s\n", (unsigned long long)feeds.all[0].count, feed_id,
+               argv[0]);
+    } else if (status == CLI_OK && cli->json) {
         printf("{\"feeds\":%zu,\"documents\":%zu}\n", feeds.count, feeds.document_count);
     } else if (status == CLI_OK) {
         printf("%zu feeds are in %s, with the settlement documents of %zu closed month%s\n",

@@ -220,8 +220,9 @@ const struct command commands[] = {
     {"ledger verify", "[DIR] [--proofs]",
      "Checks every entry, root, signature and close: of the hub, or of an exported folder",
      "ledger verify feeds --proofs", .run = cmd_ledger_verify},
-    {"ledger export", "DIR",
-     "Writes all feeds and settlement documents into a new folder (C2SP tlog-tiles entry bundles)",
+    {"ledger export", "DIR [--feed FEED]",
+     "Writes all feeds and settlement documents into a new folder (C2SP tlog-tiles entry bundles); "
+     "or one feed alone, also from a site's daemon",
      "ledger export feeds", .run = cmd_ledger_export},
     {"ledger prove", "VISIT [-o FILE] [--feed SITE]",
      "A visit's receipt: its entry, and the proof that the signed feed holds it (C2SP tlog-proof)",

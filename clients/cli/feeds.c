@@ -262,6 +262,12 @@ int feeds_download(struct cli *cli, struct feeds *out)
     return status;
 }
 
+int feeds_download_one(struct cli *cli, const char *feed_id, struct feeds *out)
+{
+    *out = (struct feeds){.all = ARENA_ARRAY(&cli->arena, 1, struct feed_bytes)};
+    return download_new(cli, out, feed_id);
+}
+
 /* ---- the folder ---- */
 
 /* tlog-tiles: three digits a level, all but the last behind an x; a partial one has its width. */

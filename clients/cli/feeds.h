@@ -34,6 +34,8 @@ int feed_next_entry(void *context, struct audit_record *out, struct fault *fault
 /* Each says what is wrong and returns a cli_status; release the feeds in every case. Entries that
  * come while the hub is read are in or out as a whole: what is read is one possible state. */
 must_check int feeds_download(struct cli *cli, struct feeds *out);
+/* One feed alone, without settlement documents: a site's daemon has no more. */
+must_check int feeds_download_one(struct cli *cli, const char *feed_id, struct feeds *out);
 must_check int feeds_read(struct cli *cli, const char *dir, struct feeds *out);
 /* Complete or absent: written beside, then renamed. */
 must_check int feeds_write(struct cli *cli, const char *dir, struct feeds *feeds);

@@ -315,7 +315,9 @@ int journal_begin_epochs(struct service *service, size_t *feeds, struct fault *f
     return db_error(service->db, fault);
 }
 
-DB_SQL(select_receipt, "SELECT receipt FROM remote_feed WHERE feed_id = :feed_id");
+/* Of `net`, at a site, the hub's own word, all of which is here. */
+DB_SQL(select_receipt, "SELECT CASE WHEN feed_id = 'net' THEN note ELSE receipt END "
+                       "FROM remote_feed WHERE feed_id = :feed_id");
 DB_SQL(select_head, "SELECT note FROM remote_feed WHERE feed_id = :feed_id");
 
 /* A site keeps of `net` only heads whose entries are all here. */

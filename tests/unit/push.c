@@ -11,6 +11,7 @@
 #include "passerelle/v1/settlement.pb-c.h"
 #include "service/engine.h"
 #include "service/journal.h"
+#include "service/keyring.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -729,9 +730,67 @@ START_TEST(a_correction_that_lengthens_is_noted)
 }
 END_TEST
 
+/* A head of `net` as the hub (or a stranger) would sign it. */
+static char *net_head(uint64_t size, const struct tree_hash *root, bool ours)
+{
+    struct feed *net = feeds_get(journal_feeds(network.service.journal), VIEW_LIT(FEED_NET));
+    const struct ed25519_key *secret;
+    struct note_key key;
+    struct fault fault = FAULT_NONE;
+    struct buf note = BUF_INIT;
+    struct checkpoint checkpoint = {.size = size, .root = *root};
+    ck_assert_int_eq(keyring_feed(network.node.keys, VIEW_LIT(FEED_NET), view_of(net->id.origin),
+                                  &secret, &fault),
+                     E_OK);
+    secret = ours ? secret : &box.key;
+    snprintf(checkpoint.origin, sizeof checkpoint.origin, "%s", net->id.origin);
+    ck_assert_int_eq(note_key_init(&key, view_of(net->id.origin), NOTE_ED25519, secret->public_key),
+                     E_OK);
+    ck_assert_int_eq(checkpoint_sign(&checkpoint, &key, secret, &note), E_OK);
+    char *text = arena_string(&network.arena, buf_content(&note));
+    buf_release(&note);
+    return text;
+}
+
+/* A site that knows more of `net` than the hub, by the hub's own signature, proves that it was
+ * restored from a backup; the site's own entries are taken all the same. */
+START_TEST(a_hub_that_was_restored_is_told)
+{
+    const struct feed *net = feeds_get(journal_feeds(network.service.journal), VIEW_LIT(FEED_NET));
+    struct tree_hash root = tree_frontier_root(&net->frontier);
+    struct tree_hash other = root;
+    other.bytes[7] ^= 1;
+    char *const quiet[] = {(char[]){""}, (char[]){"no note"}, net_head(net->size, &root, true),
+                           net_head(net->size + 3, &other, false)};
+    for (size_t i = 0; i < ARRAY_LEN(quiet); i++) {
+        stays(1);
+        Passerelle__V1__PushEntriesRequest *request =
+            box_push_request(&box, box.size - 1, box.size, 32);
+        request->net_checkpoint = quiet[i];
+        ck_assert_uint_eq(pushed(box_send(&box, request))->size, box.size);
+        ck_assert_uint_eq(problems()->n_problems, 0);
+    }
+    char *const loud[] = {net_head(net->size + 3, &other, true), net_head(net->size, &other, true)};
+    for (size_t i = 0; i < ARRAY_LEN(loud); i++) {
+        stays(1);
+        Passerelle__V1__PushEntriesRequest *request =
+            box_push_request(&box, box.size - 1, box.size, 32);
+        request->net_checkpoint = loud[i];
+        ck_assert_uint_eq(pushed(box_send(&box, request))->size, box.size);
+        const Passerelle__V1__ListProblemsResponse *found = problems();
+        ck_assert_uint_eq(found->n_problems, i + 1);
+        ck_assert_int_eq(found->problems[i]->kind, KIND(HUB_ROLLED_BACK));
+        ck_assert_str_eq(found->problems[i]->feed_id, "net");
+        ck_assert(view_is(wire_view(found->problems[i]->evidence[0]), loud[i]));
+        ck_assert_ptr_nonnull(strstr(found->problems[i]->sentence, "--entries"));
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("push");
+    tcase_add_test(cases, a_hub_that_was_restored_is_told);
     tcase_add_loop_test(cases, one_proof_at_two_sites, 0, 2);
     tcase_add_test(cases, a_correction_that_lengthens_is_noted);
     tcase_add_checked_fixture(cases, setup, teardown);

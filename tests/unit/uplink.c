@@ -248,6 +248,25 @@ START_TEST(test_rolled_back)
 }
 END_TEST
 
+/* The hub tells all again: what is here already makes nobody read the registry again. */
+START_TEST(test_told_again)
+{
+    struct fault fault = FAULT_NONE;
+    outpost_settle(&outpost);
+    uint64_t before = atomic_load(&outpost.node.registry_version);
+    ck_assert_int_eq(db_begin(outpost.service.db, &fault), E_OK);
+    db_exec(outpost.service.db, "UPDATE uplink SET knowledge_version = 0");
+    ck_assert_int_eq(db_commit(outpost.service.db, &fault), E_OK);
+    outpost.follow = NULL;
+    outpost_settle(&outpost);
+    check_settled();
+    ck_assert_uint_eq(atomic_load(&outpost.node.registry_version), before);
+    change_net("s007");
+    outpost_settle(&outpost);
+    ck_assert_uint_gt(atomic_load(&outpost.node.registry_version), before);
+}
+END_TEST
+
 /* Restored without a link, it went on: nothing is taken, both say so, an operator acts. */
 START_TEST(test_diverged)
 {
@@ -675,6 +694,7 @@ int main(void)
     tcase_add_test(cases, test_revoked);
     tcase_add_test(cases, test_hosted_again);
     tcase_add_test(cases, test_rolled_back);
+    tcase_add_test(cases, test_told_again);
     tcase_add_test(cases, test_diverged);
     tcase_add_test(cases, test_silent_hub);
     tcase_add_loop_test(cases, test_lies, 0, (int)ARRAY_LEN(lies));

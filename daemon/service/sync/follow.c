@@ -280,9 +280,13 @@ int follow_open(struct service *service, struct call *call)
     }
     uint64_t net = size_of(service->db, FEED_NET);
     if (request->net_size > net) {
+        log_event(service->node->log, LOG_ERROR, "hub_rolled_back", LOG_S("site", site_id),
+                  LOG_N("net_there", (int64_t)request->net_size), LOG_N("net_here", (int64_t)net),
+                  LOG_S("todo", "see passerelle ledger problems net"));
         return call_fail(call, CODE_FAILED_PRECONDITION,
                          "the hub holds %llu entries of net, this site %llu: the hub was restored "
-                         "from a backup; keep this site's files and ask your operator",
+                         "from a backup. Keep this site's files: your operator brings the entries "
+                         "back from here (passerelle ledger export FOLDER --feed net)",
                          (unsigned long long)net, (unsigned long long)request->net_size);
     }
     struct follow *follow = ARENA_NEW(call->arena, struct follow);

@@ -541,13 +541,69 @@ static void record_refused(struct taking *t)
     }
 }
 
+DB_SQL(select_key, "SELECT public_key FROM feed_epoch WHERE feed_id = 'net' AND origin = :origin");
+
+/* Whether a key that was ever `net`'s signed the note. */
+static bool is_our_word(struct service *service, struct view note, const char *origin)
+{
+    struct note_key key;
+    struct checkpoint checkpoint;
+    bool ours = false;
+    struct query *query = db_query(service->db, &select_key);
+    query_bind_text(query, "origin", view_of(origin));
+    if (query_next(query)) {
+        struct view public_key = query_blob(query, 0);
+        ours = public_key.len == ED25519_PUBLIC_LEN &&
+               note_key_init(&key, view_of(origin), NOTE_ED25519,
+                             (const uint8_t *)public_key.data) == E_OK &&
+               checkpoint_open(note, &key, &checkpoint, NULL, NULL) == E_OK;
+    }
+    query_end(query);
+    return ours;
+}
+
+/* The head of `net` that the site holds is one that this hub has signed and does not hold: it was
+ * restored from a backup, and only an operator can bring back what sites have. */
+static void look_at_net(struct taking *t)
+{
+    const Passerelle__V1__PushEntriesRequest *request = (const void *)t->call->request;
+    struct view signed_note = view_of(request->net_checkpoint);
+    const struct feed *net = feeds_get(journal_feeds(t->service->journal), VIEW_LIT(FEED_NET));
+    struct checkpoint seen;
+    struct tree_hash root;
+    struct note note;
+    if (signed_note.len == 0 || net == NULL || note_parse(signed_note, &note) != E_OK ||
+        checkpoint_parse(note.text, &seen) != E_OK ||
+        (seen.size <= net->size &&
+         feed_root(t->service->db, net->id.no, seen.size, &root) == E_OK &&
+         tree_hash_equal(&root, &seen.root)) ||
+        !is_our_word(t->service, signed_note, seen.origin)) {
+        return;
+    }
+    struct problem problem = {.kind = KIND(HUB_ROLLED_BACK),
+                              .feed_id = FEED_NET,
+                              .seq = seen.size,
+                              .evidence = &signed_note,
+                              .evidence_count = 1};
+    t->response->problems[t->response->n_problems++] = problem_note(
+        t->service, t->call->arena, &problem,
+        "%s holds %llu entries of net that this hub signed and does not hold: it was restored "
+        "from a backup. Bring them back: `passerelle ledger export FOLDER --feed net` at that "
+        "site's daemon, then `passerelled restore BACKUP DIR --entries FOLDER`",
+        t->d->feed->id.name, (unsigned long long)seen.size);
+    log_event(t->service->node->log, LOG_ERROR, "hub_rolled_back",
+              LOG_S("site", t->d->feed->id.name), LOG_N("net_there", (int64_t)seen.size),
+              LOG_N("net_here", (int64_t)net->size),
+              LOG_S("todo", "see passerelle ledger problems net"));
+}
+
 /* The answer, with what was said about the portions before this one. */
 static Passerelle__V1__PushEntriesResponse *respond(struct call *call, struct decision *d)
 {
     struct push *push = d->push;
     if (push->response == NULL) {
         push->response = call_respond(call);
-        push->response->problems = ARENA_ARRAY(call->arena, PUSH_PACKAGES_MAX * PACKAGE_WIDTH,
+        push->response->problems = ARENA_ARRAY(call->arena, PUSH_PACKAGES_MAX * PACKAGE_WIDTH + 1,
                                                Passerelle__V1__LedgerProblem *);
     }
     if (push->portion_from == d->feed->size + 1) {
@@ -576,6 +632,9 @@ int push_apply(struct service *service, struct call *call)
         }
         failed = d->take ? take_packages(&t) : 0;
         failed = failed == 0 ? cosign(&t) : failed;
+    }
+    if (failed == 0 && !call->again) {
+        look_at_net(&t);
     }
     t.response->size = d->feed->size;
     arena_release(&t.scratch);

@@ -44,6 +44,16 @@ void take_memory(struct db *db, struct take_memory *out)
     }
 }
 
+DB_SQL(select_net_head, "SELECT note FROM remote_feed WHERE feed_id = 'net'");
+
+char *take_net_head(struct db *db, struct arena *arena)
+{
+    struct query *query = db_query(db, &select_net_head);
+    char *note = wire_string(arena, query_next(query) ? query_text(query, 0) : VIEW_NONE);
+    query_end(query);
+    return note;
+}
+
 DB_SQL(put_uplink, "INSERT INTO uplink (one, knowledge_version, heard_utc_ms, complete) VALUES "
                    "(1, :version, :heard, :complete) ON CONFLICT (one) DO UPDATE SET "
                    "knowledge_version = excluded.knowledge_version, "
@@ -158,7 +168,9 @@ static int package_decide(struct service *service, struct call *call, const char
     if (!package_stands(service, call, t)) {
         return call_fail(call, CODE_DATA_LOSS,
                          "the entries of %s from %llu on are not those that go on from what this "
-                         "site holds",
+                         "site holds: the hub was restored without them, or tells two stories. "
+                         "Keep this site's files and ask your operator (passerelle ledger "
+                         "problems)",
                          feed_id, (unsigned long long)t->package->first_seq);
     }
     return 0;
@@ -181,7 +193,6 @@ DB_SQL(put_net_head,
        "forked) VALUES ('net', :size, :root, :note, 0, '', :now, 0) ON CONFLICT (feed_id) DO "
        "UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note, "
        "heard_utc_ms = excluded.heard_utc_ms");
-DB_SQL(select_net_head, "SELECT note FROM remote_feed WHERE feed_id = 'net'");
 DB_SQL(select_seen, "SELECT entry_key, note FROM hub_checkpoint_seen "
                     "ORDER BY entry_key DESC LIMIT 1");
 
@@ -215,13 +226,12 @@ static void anchor(struct service *service, struct arena *arena, bool now)
 {
     struct view own = view_of(service->node->site_id);
     Passerelle__V1__HubCheckpointSeen seen = PASSERELLE__V1__HUB_CHECKPOINT_SEEN__INIT;
-    struct query *query = db_query(service->db, &select_net_head);
-    if (!query_next(query)) {
+    seen.checkpoint = take_net_head(service->db, arena);
+    if (seen.checkpoint[0] == '\0') {
         return;
     }
-    seen.checkpoint = wire_string(arena, as_signed(service, arena, query_text(query, 0)));
-    query_end(query);
-    query = db_query(service->db, &select_seen);
+    seen.checkpoint = wire_string(arena, as_signed(service, arena, view_of(seen.checkpoint)));
+    struct query *query = db_query(service->db, &select_seen);
     if (query_next(query)) {
         uint64_t seq = (uint64_t)query_int(query, 0) & FEED_SEQ_MAX;
         bool moved = !view_is(query_text(query, 1), seen.checkpoint);
@@ -363,7 +373,38 @@ static void apply_told(struct service *service, struct arena *arena, Passerelle_
     view_apply(service->db, (struct view_position){0, 0}, &entry);
 }
 
-static void take_holder(struct service *service, struct arena *arena,
+static bool differs(struct arena *arena, const ProtobufCMessage *here, const ProtobufCMessage *told)
+{
+    return here == NULL ||
+           !view_equal(wire_pack_arena(arena, here), wire_pack_arena(arena, told));
+}
+
+/* Plans, policies and holders are cached: what is told again as it is here changes nothing. Each
+ * returns whether it did. */
+static bool take_plan(struct service *service, struct arena *arena,
+                      const Passerelle__V1__Plan *plan)
+{
+    const Passerelle__V1__Plan *here = registry_plan(service->db, arena, view_of(plan->plan_id));
+    bool changed = differs(arena, here == NULL ? NULL : &here->base, &plan->base);
+    if (changed) {
+        apply_told(service, arena, TYPE(PLAN_PUT), &plan->base);
+    }
+    return changed;
+}
+
+static bool take_policy(struct service *service, struct arena *arena,
+                        const Passerelle__V1__EmployerPolicy *policy)
+{
+    const Passerelle__V1__EmployerPolicy *here =
+        registry_employer_policy(service->db, arena, view_of(policy->employer_id));
+    bool changed = differs(arena, here == NULL ? NULL : &here->base, &policy->base);
+    if (changed) {
+        apply_told(service, arena, TYPE(EMPLOYER_POLICY_SET), &policy->base);
+    }
+    return changed;
+}
+
+static bool take_holder(struct service *service, struct arena *arena,
                         const Passerelle__V1__HolderTerms *told)
 {
     Passerelle__V1__HolderPut put = PASSERELLE__V1__HOLDER_PUT__INIT;
@@ -375,8 +416,17 @@ static void take_holder(struct service *service, struct arena *arena,
     put.medium = told->medium;
     put.active_from = told->active_from;
     put.active_to = told->active_to;
+    struct view id = view_of(told->holder_id);
+    const Passerelle__V1__HolderPut *here = registry_holder(service->db, arena, id);
+    struct person known;
+    if (!differs(arena, here == NULL ? NULL : &here->base, &put.base) &&
+        person_get(service->db, arena, id, &known) &&
+        strcmp(known.cost_centre, told->cost_centre) == 0) {
+        return false;
+    }
     apply_told(service, arena, TYPE(HOLDER_PUT), &put.base);
-    person_put(service->db, view_of(told->holder_id), &person); /* a cost centre and no name */
+    person_put(service->db, id, &person); /* a cost centre and no name */
+    return true;
 }
 
 DB_SQL(put_standing, "INSERT INTO standing (kind, item_key, record) VALUES (:kind, :item_key, "
@@ -443,21 +493,17 @@ static void take_desk(struct service *service, const Passerelle__V1__Credential 
     }
 }
 
-static void take_item(struct service *service, struct arena *arena,
+/* Whether it changed what is cached of the registry. */
+static bool take_item(struct service *service, struct arena *arena,
                       const Passerelle__V1__KnowledgeItem *item)
 {
     switch (item->item_case) {
     case ITEM(PLAN):
-        if (item->plan->plan != NULL) {
-            apply_told(service, arena, TYPE(PLAN_PUT), &item->plan->plan->base);
-        }
-        break;
+        return item->plan->plan != NULL && take_plan(service, arena, item->plan->plan);
     case ITEM(POLICY):
-        apply_told(service, arena, TYPE(EMPLOYER_POLICY_SET), &item->policy->base);
-        break;
+        return take_policy(service, arena, item->policy);
     case ITEM(HOLDER):
-        take_holder(service, arena, item->holder);
-        break;
+        return take_holder(service, arena, item->holder);
     case ITEM(PLAN_STANDING):
         take_standing(service, arena, (int)item->item_case, item->plan_standing->plan_id,
                       &item->plan_standing->base);
@@ -482,18 +528,22 @@ static void take_item(struct service *service, struct arena *arena,
     default: /* of a newer hub, or nothing */
         break;
     }
+    return false;
 }
 
 static int knowledge_apply(struct service *service, struct call *call)
 {
     const Passerelle__V1__Knowing *knowing = (const void *)call->request;
     struct take_memory memory;
+    bool changed = false;
     for (size_t i = 0; i < knowing->n_items; i++) {
-        take_item(service, call->arena, knowing->items[i]);
+        changed |= take_item(service, call->arena, knowing->items[i]);
     }
     take_memory(service->db, &memory);
     remember(service, knowing->version, memory.complete);
-    journal_registry_changed(service->journal);
+    if (changed) {
+        journal_registry_changed(service->journal);
+    }
     return answer(service, call);
 }
 

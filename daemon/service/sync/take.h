@@ -31,5 +31,7 @@ struct take_memory {
     uint64_t receipt_size; /* of the newest receipt */
 };
 void take_memory(struct db *db, struct take_memory *out);
+/* The last head of `net` that was verified, as it was signed; "" before the first. */
+char *take_net_head(struct db *db, struct arena *arena);
 
 #endif

@@ -362,6 +362,7 @@ static void build_push(struct uplink *uplink, struct service *reader, struct are
     size_t bytes = 0;
     request->feed_id = wire_string(arena, view_of(uplink->node->site_id));
     request->checkpoint = wire_string(arena, buf_content(&uplink->note));
+    request->net_checkpoint = take_net_head(reader->db, arena);
     request->known_size = uplink->known_size;
     if (uplink->known_size <= uplink->note_size &&
         feed_consistency(reader->db, feed_no, uplink->known_size, uplink->note_size, &proof) ==
