@@ -1,5 +1,5 @@
-/* All projections made anew from the feeds: by `passerelled rebuild`, and when another version of the
- * program begins to keep a site. */
+/* All projections made anew from the feeds: by `passerelled rebuild`, and when another version of
+ * the program begins to keep a site. */
 #ifndef PROCESS_REBUILD_H
 #define PROCESS_REBUILD_H
 
