@@ -46,7 +46,8 @@ int rebuild_after_upgrade(struct state *state, const struct log *log, struct fau
     bool same = true;
     char hex[65];
     int err = state_exists(path) ? state_read_file(path, &before, fault) : E_OK;
-    struct view last = view_trim(buf_content(&before));
+    struct view last = buf_content(&before);
+    last.len -= last.len > 0 && last.data[last.len - 1] == '\n';
     bool upgraded = last.len > 0 && !view_is(last, PASSERELLE_VERSION);
     if (err == E_OK && upgraded && state_exists(state->database)) {
         err = rebuild_tables(state, &same, hex, fault);
