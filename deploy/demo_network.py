@@ -4,12 +4,14 @@ says what it expects, and ends the show when something else comes: a demonstrati
 after an error shows nothing."""
 import argparse
 import base64
+import csv
 import fcntl
 import http.client
 import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import sqlite3
@@ -94,7 +96,10 @@ class Network:
     def __init__(self, state, port, screen):
         self.state, self.screen, self.hub_folder = state, screen, os.path.join(state, "hub")
         self.port, self.hub, self.sites, self.relays, self.desks = port, None, {}, {}, {}
-        self.names, self.clock = {}, None
+        self.clock = None
+        with open(os.path.join(REFERENCE, "sites.csv"), newline="") as file:
+            self.names = {row["site_id"]: row["name"].split(" – ")[-1]
+                          for row in csv.DictReader(file)}
 
     def folder(self, site):
         return os.path.join(self.state, "sites", site)
@@ -134,6 +139,13 @@ class Network:
         self.clock = [int(re.search(rf"{name} = (\d+)", text).group(1))
                       for name in ("business_start_utc_ms", "real_start_utc_ms", "rate")]
 
+        self.profile("demo", self.hub, os.path.join(self.hub_folder, "operator-1"))
+
+    def profile(self, name, daemon, certificate):
+        """For passerelle --profile: the operator at the hub, or a tablet at its site."""
+        self.cli("profile", "add", name, "--url", daemon.url, "--ca", self.hub_folder + "/ca.crt",
+                 "--cert", certificate + ".crt", "--key", certificate + ".key")
+
     def link(self, site):
         """The relay of a site's link to the hub."""
         self.relays[site] = Relay(self.port + 13 + SITES.index(site), self.port)
@@ -141,6 +153,7 @@ class Network:
 
     def start_site(self, site):
         self.sites[site] = self.daemon(self.folder(site))
+        self.profile(site, self.sites[site], os.path.join(self.folder(site), "tablet"))
 
     def tap(self, site, method, body):
         """(status, answer) of a tablet's call to the daemon of its site. A connection that was idle
@@ -220,8 +233,6 @@ class Show:
         with open(os.path.join(n.hub_folder, "hub.conf"), "a") as conf:
             conf.write("caller_calls_s = 0\n")  # one operator does all of it
         n.start_hub()
-        n.cli("profile", "add", "demo", "--url", n.hub.url, "--ca", n.hub_folder + "/ca.crt",
-              "--cert", n.hub_folder + "/operator-1.crt", "--key", n.hub_folder + "/operator-1.key")
         steps = [("members, sites, tariffs, employers, plans, holders", self.import_reference),
                  ("people who will be turned away", self.cast),
                  ("a pass for each holder", self.issue),
@@ -234,8 +245,6 @@ class Show:
 
     def import_reference(self):
         self.n.cli("network", "import", REFERENCE)
-        self.n.names = {site["siteId"]: site["name"].split(" – ")[-1]
-                        for site in self.n.json("site", "list")["sites"]}
 
     def import_stays(self):
         self.n.cli("visit", "import", os.path.join(REFERENCE, f"visits-{MONTH}.csv"))
@@ -554,7 +563,7 @@ class Show:
                            f"not of {self.written[site]}")
         screen.line("   12 receipts, each signed by site and hub, of all that the site wrote")
         site, visit = self.offline_visit
-        screen.line(f"   A visit that {site} decided without a link, proven to anyone, without a network:")
+        screen.line(f"   A visit that {site} decided without a link, proven to anyone:")
         proof = os.path.join(n.state, "visit.tlog-proof")
         n.cli("ledger", "prove", visit, "--feed", site, "-o", proof)
         n.cli("ledger", "check", proof, "--key", keys[site], "--cosigner", cosigner, show=screen)
@@ -591,8 +600,7 @@ def set_ports(network):
         conf = os.path.join(network.folder(site), "site.conf")
         change(conf, "port", network.port + 1 + i)
         change(conf, "hub", f"https://127.0.0.1:{network.port + 13 + i}")
-    cli = os.path.join(network.state, "cli")
-    change(cli, "url", f"https://127.0.0.1:{network.port}")
+    os.remove(os.path.join(network.state, "cli"))
 
 
 def serve_again(network, screen):
@@ -606,11 +614,13 @@ def serve_again(network, screen):
 
 
 def run(options, screen, network):
-    marks = {name: os.path.join(network.state, name) for name in ("port", "done")}
+    marks = {name: os.path.join(network.state, name) for name in ("port", "done", "cards")}
     done = os.path.exists(marks["done"])
     if options.port is None and os.path.exists(marks["port"]):
         with open(marks["port"]) as file:
             network.port = int(file.read())
+    with open(marks["port"], "w") as file:
+        file.write(str(network.port))
     show = Show(network, screen)
     if done and not options.fresh:
         serve_again(network, screen)
@@ -620,28 +630,49 @@ def run(options, screen, network):
                         "The last show was stopped in its middle: the network is made anew")
         for name in ("hub", "sites", "logs", "cli", "done"):
             path = os.path.join(network.state, name)
-            shutil.rmtree(path) if os.path.isdir(path) else os.path.exists(path) and os.remove(path)
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            elif os.path.exists(path):
+                os.remove(path)
         os.makedirs(os.path.join(network.state, "sites"), mode=0o700)
-        with open(marks["port"], "w") as file:
-            file.write(str(network.port))
         show.play()
         open(marks["done"], "w").close()
+        with open(marks["cards"], "w") as file:
+            file.write(" ".join(show.cards[who] for who in show.waiting if who in show.cards))
     show.report()
-    if options.once:
-        return
+    if not options.once:
+        with open(marks["cards"]) as file:
+            serve(show, file.read().split()[:3])
+
+
+def serve(show, cards):
+    """Until Ctrl-C. Whoever watches may cut links and restore them."""
+    network, screen = show.n, show.screen
     screen.line(f"""
 The hub and twelve sites serve until Ctrl-C: {network.hub.url}, logs in {network.state}/logs.
-Try, in another terminal:
+Try, in another terminal; cards that were not used today: {' '.join(cards)}
   export PASSERELLE_CONFIG={network.state}/cli
-  alias passerelle='{os.environ["PASSERELLE"]} --profile demo'
-  passerelle status
-  passerelle visit list {SITES[0]}
-  passerelle ledger problems""")
+  alias passerelle={os.environ["PASSERELLE"]}
+  passerelle --profile s087 visit check-in s087 --card-number {cards[0]}
+  passerelle --profile s087 status
+  passerelle --profile demo ledger problems""")
+    acts = {"cut": Relay.cut, "silence": Relay.silence, "restore": Relay.restore}
+    if sys.stdin.isatty():
+        screen.line("Type, and Return: cut SITE, silence SITE, restore SITE, or status.")
     while True:
         for one in [network.hub, *network.sites.values()]:
             if one.process.poll() is not None:
                 raise Stop(f"a daemon ended: {''.join(one.lines[-5:])}")
-        time.sleep(0.5)
+        if not sys.stdin.isatty():
+            time.sleep(0.5)
+        elif select.select([sys.stdin], [], [], 0.5)[0]:
+            words = sys.stdin.readline().split()
+            if words == ["status"]:
+                show.table(SITES)
+            elif len(words) == 2 and words[0] in acts and words[1] in SITES:
+                acts[words[0]](network.relays[words[1]])
+            elif words:
+                screen.line(f"cut, silence or restore, and one of {' '.join(SITES)}; or status")
 
 
 def main():
