@@ -50,6 +50,7 @@ struct carrier {
     struct note_key cosigner;
     struct lane lanes[UPLINK_LANES];
     uint64_t stream; /* the open one; 0: none */
+    const ProtobufCMessageDescriptor *stream_output;
     int64_t heard_ms;
     struct stream_end *end;
     uint64_t numbers;
@@ -727,8 +728,8 @@ static void stream_message(struct sim *sim, void *context)
             lane_failed(lane, packet->code, packet->message, true);
         } else {
             node_must(carrier->node,
-                      wire_unpack(&passerelle__v1__follow_response__descriptor, packet->bytes,
-                                  &wire_limits_tolerant, &arena, &message, &fault),
+                      wire_unpack(carrier->stream_output, packet->bytes, &wire_limits_tolerant,
+                                  &arena, &message, &fault),
                       &fault, "message");
             if (!uplink_heard(carrier->node->node.uplink, message, &arena, &step)) {
                 carrier->stream = 0;
@@ -820,7 +821,8 @@ static void heartbeat_event(struct sim *sim, void *context)
     struct carrier *carrier = context;
     struct stream_end *end = carrier->end;
     struct arena arena = ARENA_INIT;
-    if (carrier->work->hub.up && end != NULL && !end->dead && !end->over) {
+    if (carrier->work->hub.up && end != NULL && !end->dead && !end->over &&
+        end->call.method->output == &passerelle__v1__follow_response__descriptor) {
         Passerelle__V1__Heartbeat heartbeat = PASSERELLE__V1__HEARTBEAT__INIT;
         Passerelle__V1__FollowResponse message = PASSERELLE__V1__FOLLOW_RESPONSE__INIT;
         heartbeat.now_utc_ms = node_utc_ms(&carrier->work->hub);
@@ -879,6 +881,8 @@ static void do_follow(struct lane *lane, const struct uplink_step *step)
         packet_new(carrier, ++carrier->numbers, wire_pack_arena(&arena, step->request));
     packet->method = node_method(step->service, step->name);
     carrier->stream = packet->number;
+    carrier->stream_output = step->output;
+    carrier->work->snapshots += strcmp(step->name, "GetSnapshot") == 0;
     carrier->heard_ms = carrier->work->sim->now_ms;
     packet_send(packet, carrier->node->no, 0, stream_asked);
     arena_release(&arena);

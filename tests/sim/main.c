@@ -24,7 +24,8 @@ static struct {
 
 static struct {
     uint64_t delivered, lost, crashes, accepted, refused, away, receipts, answers;
-    uint64_t restored, hub_restored, lost_changes, flipped, flips_found, moved, lies, renewed;
+    uint64_t restored, hub_restored, lost_changes, flipped, flips_found, moved, lies, renewed,
+        snapshots;
     double seconds;
 } total;
 
@@ -138,6 +139,7 @@ static void run_seed(uint64_t seed)
     total.moved += work.moved;
     total.lies += work.lies;
     total.renewed += work.renewed;
+    total.snapshots += work.snapshots;
     work_release(&work);
     sim_release(&sim);
 }
@@ -204,9 +206,9 @@ int main(int argc, char **argv)
     printf("disasters: %" PRIu64 " sites and %" PRIu64 " hubs restored (%" PRIu64
            " changes lost), %" PRIu64 " bytes turned over (%" PRIu64 " seen), %" PRIu64
            " sites moved or joined again, %" PRIu64 " lies found, %" PRIu64
-           " certificates renewed\n",
+           " certificates renewed, %" PRIu64 " snapshots asked for\n",
            total.restored, total.hub_restored, total.lost_changes, total.flipped, total.flips_found,
-           total.moved, total.lies, total.renewed);
+           total.moved, total.lies, total.renewed, total.snapshots);
     printf("messages=%" PRIu64 " per_second=%.0f\n", total.delivered,
            (double)total.delivered / worked);
     return 0;

@@ -140,11 +140,13 @@ static void start_uplink(struct sim_node *node)
 {
     node->node.followed = false;
     node->node.net_published = 0;
+    node->node.snapshot_size = 0;
     node->node.knowledge_version = 0;
     if (node->is_hub) {
         return;
     }
     node->node.uplink = uplink_new(&node->node);
+    uplink_set_behind_max(node->node.uplink, (uint64_t)node->sim->params.behind_max);
     node->node.catching_up = true;
     node->node.heard_utc_ms = 0;
     node->node.heard_ns = 0;

@@ -69,6 +69,10 @@ void sim_params_draw(struct sim_params *p, uint64_t seed, bool long_run)
     p->lie_every_ms = maybe(&dice, 2 * HOURS_MS, 16 * HOURS_MS);
     p->certificate_ms =
         dice_below(&dice, 2) == 0 ? 3650 * DAYS_MS : dice_between(&dice, 6 * HOURS_MS, 3 * DAYS_MS);
+    p->behind_max = dice_below(&dice, 2) == 0 ? 8192 : dice_between(&dice, 5, 150);
+    if (p->sites > 40) {
+        p->visits = p->sites * dice_between(&dice, 1, 4);
+    }
     p->operator_every_ms = dice_between(&dice, 10 * MINUTES_MS, 4 * HOURS_MS);
     p->group_max = dice_between(&dice, 1, 8);
 }
@@ -79,7 +83,7 @@ void sim_params_print(const struct sim_params *p)
            "twice=%lld delay=%lld spread=%lld cut_every=%lld cut_for=%lld crash_every=%lld "
            "full_every=%lld clock_off=%lld clock_ppm=%lld clock_jump_every=%lld clock_far=%lld "
            "restore_every=%lld flip_every=%lld move_every=%lld lie_every=%lld certificate=%lld "
-           "operator_every=%lld group=%lld\n",
+           "behind_max=%lld operator_every=%lld group=%lld\n",
            (unsigned long long)p->seed, (long long)p->days, (long long)p->sites,
            (long long)p->hosted, (long long)p->holders, (long long)p->visits, (long long)p->loss,
            (long long)p->twice, (long long)p->delay_ms, (long long)p->spread_ms,
@@ -87,7 +91,7 @@ void sim_params_print(const struct sim_params *p)
            (long long)p->full_every_ms, (long long)p->clock_off_ms, (long long)p->clock_ppm,
            (long long)p->clock_jump_every_ms, (long long)p->clock_far_ms,
            (long long)p->restore_every_ms, (long long)p->flip_every_ms, (long long)p->move_every_ms,
-           (long long)p->lie_every_ms, (long long)p->certificate_ms,
+           (long long)p->lie_every_ms, (long long)p->certificate_ms, (long long)p->behind_max,
            (long long)p->operator_every_ms, (long long)p->group_max);
     fflush(stdout);
 }

@@ -45,6 +45,7 @@ struct sim_params {
     int64_t move_every_ms;     /* a site goes to the hub, and back */
     int64_t lie_every_ms;      /* a site pushes what is not so */
     int64_t certificate_ms;    /* life of a site's certificate */
+    int64_t behind_max;        /* entries of `net` that a site fetches one by one */
     int64_t operator_every_ms; /* an operator changes something */
     int64_t group_max;         /* calls in one transaction */
 };

@@ -80,7 +80,7 @@ struct work {
     const struct method *check_in, *check_out, *undo, *void_visit, *correct, *paper, *suspend,
         *resume, *revoke, *issue, *tariff;
     uint64_t accepted, refused, away, receipts, pushed;
-    uint64_t restored, lost, flipped, flips_found, moved, lies, renewed, hub_restored;
+    uint64_t restored, lost, flipped, flips_found, moved, lies, renewed, hub_restored, snapshots;
 };
 
 /* What a site may tell its hub that is not so. */
