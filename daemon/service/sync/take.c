@@ -7,6 +7,7 @@
 #include "passerelle/v1/enrol.pb-c.h"
 #include "passerelle/v1/sync.pb-c.h"
 #include "service/desk/desk.h"
+#include "service/desk/memory.h"
 #include "service/identity/identity.h"
 #include "service/journal.h"
 #include "service/keyring.h"
@@ -247,6 +248,24 @@ static void anchor(struct service *service, struct arena *arena, bool now)
     journal_append(service, VIEW_LIT("site"), own, TYPE(HUB_CHECKPOINT_SEEN), &seen.base);
 }
 
+DB_SQL(forget_standings, "DELETE FROM standing");
+DB_SQL(forget_names, "DELETE FROM visitor_name");
+DB_SQL(forget_cuts, "DELETE FROM visit_cut");
+
+/* The hub counts anew, and tells all again; what it never says again, since it lost it, is not so.
+ * Terms stay meanwhile. */
+static void hear_anew(struct service *service)
+{
+    static const struct db_sql *const all[] = {&forget_standings, &forget_names, &forget_cuts};
+    struct take_memory memory;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        query_run(db_query(service->db, all[i]));
+    }
+    take_memory(service->db, &memory);
+    remember(service, 0, memory.complete);
+    desk_changed_much(service->desk);
+}
+
 /* The feed goes on under another key, as an entry of it says. */
 static int take_epoch(struct service *service, struct call *call, struct feed *net,
                       const Passerelle__V1__FeedOpened *opened)
@@ -264,9 +283,7 @@ static int take_epoch(struct service *service, struct call *call, struct feed *n
     }
     feed_begin_epoch(journal_feeds(service->journal), net, view_of(opened->origin),
                      opened->public_key.data);
-    struct take_memory memory;
-    take_memory(service->db, &memory);
-    remember(service, 0, memory.complete); /* the hub counts anew: it tells all again */
+    hear_anew(service);
     return 0;
 }
 
@@ -669,6 +686,7 @@ static int snapshot_apply(struct service *service, struct call *call)
     if (snapshot_load(service, &fault) != E_OK) {
         return call_fail_with(call, &fault);
     }
+    hear_anew(service); /* `net` may have begun an epoch in it */
     struct feed *net = feeds_get(journal_feeds(service->journal), VIEW_LIT(FEED_NET));
     log_event(log, LOG_INFO, "snapshot_loaded", LOG_N("net_entries", net->size));
     return answer(service, call);
