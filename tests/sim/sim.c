@@ -57,6 +57,11 @@ void sim_params_draw(struct sim_params *p, uint64_t seed, bool long_run)
     p->spread_ms = maybe(&dice, 10, 5000);
     p->cut_every_ms = maybe(&dice, 20 * MINUTES_MS, 6 * HOURS_MS);
     p->cut_for_ms = dice_between(&dice, MINUTES_MS, long_run ? 14 * DAYS_MS : 8 * HOURS_MS);
+    if (!long_run && dice_below(&dice, 4) == 0) { /* a weekend of bad weather */
+        p->days = 3;
+        p->cut_every_ms = dice_between(&dice, HOURS_MS, 6 * HOURS_MS);
+        p->cut_for_ms = dice_between(&dice, 12 * HOURS_MS, 72 * HOURS_MS);
+    }
     p->crash_every_ms = maybe(&dice, 20 * MINUTES_MS, 8 * HOURS_MS);
     p->full_every_ms = maybe(&dice, HOURS_MS, 8 * HOURS_MS);
     p->clock_off_ms = maybe(&dice, 100, 90 * SECOND_MS);

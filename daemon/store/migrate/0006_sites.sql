@@ -24,7 +24,8 @@ CREATE TABLE hub_checkpoint_seen (
 );
 
 -- Local truth of every node: feeds that another node keeps. What their keeper signed last, and the
--- last of its checkpoints whose entries are all here, cosigned at a hub. Forked feeds stay so.
+-- last of its checkpoints whose entries are all here, cosigned at a hub. Gone when another
+-- keeper begins.
 CREATE TABLE remote_feed (
     feed_id text PRIMARY KEY,
     size bigint NOT NULL,             -- of `note`
