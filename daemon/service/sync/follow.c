@@ -147,8 +147,10 @@ static void send_own(struct sending *s)
 
 /* ---- knowledge ---- */
 
+/* By version, which is the row's number: as an expression, the site chooses no index, which would
+ * mean all rows, sorted, each time. */
 DB_SQL(select_pieces, "SELECT version, record FROM knowledge WHERE version > :after "
-                      "AND site_id IN ('', :site_id) ORDER BY version LIMIT :max");
+                      "AND site_id || '' IN ('', :site_id) ORDER BY version LIMIT :max");
 
 static bool read_piece(struct sending *s, struct view record, uint64_t own_seq,
                        Passerelle__V1__Knowing *knowing)

@@ -900,6 +900,9 @@ void uplink_failed(struct uplink *uplink, enum uplink_lane at, const struct upli
                 atomic_store(&uplink->node->catching_up, false);
             }
         }
-        back_off(uplink, lane, failure->retry_after_s);
+        /* A hub that says so needs a moment, such as the next second's signature of its head. */
+        int64_t least_s = done == DOING_SNAPSHOT && failure->reached ? 1 : 0;
+        back_off(uplink, lane,
+                 failure->retry_after_s > least_s ? failure->retry_after_s : least_s);
     }
 }
