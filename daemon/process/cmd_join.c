@@ -253,7 +253,8 @@ static int write_settings(struct joining *j, struct fault *fault)
     }
     buf_printf(&text,
                "# Settings of the daemon of %s; `passerelled settings` explains all of them.\n"
-               "role = site\nhub = %s\ndatabase = sqlite:site.db\naddress = %s\nport = %s\n",
+               "role = site\nhub = %s\ndatabase = sqlite:site.db\naddress = %s\nport = %s\n"
+               "threads = 1\ncache_mib = 2\n", /* a few desks, a small box */
                j->code.site, j->url, j->host_count == 0 ? "127.0.0.1" : "0.0.0.0", j->port);
     for (size_t i = 0; i < j->host_count; i++) {
         buf_printf(&text, "%s%s%s", i == 0 ? "certificate_names = " : ",", j->hosts[i],

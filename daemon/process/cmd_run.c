@@ -7,6 +7,7 @@
 #include "process/command.h"
 #include "process/pages.h"
 #include "process/rebuild.h"
+#include "process/lean.h"
 #include "process/site.h"
 #include "process/verify.h"
 #include "process/witnesses.h"
@@ -109,6 +110,7 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     err = err != E_OK ? err : hub_start(hub, pages.routes, pages.route_count, &pages, fault);
     if (err == E_OK) {
         err = pages_verify(&pages, fault);
+        lean_give_back();
         say_ready(hub, settings);
         if (err == E_OK) {
             serve(hub, settings, log, target, &signals);

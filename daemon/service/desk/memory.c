@@ -15,8 +15,9 @@ struct desk *desk_new(struct service *service)
     desk->node = service->node;
     desk->version = UINT64_MAX;
     desk->epoch = 1;
-    proof_filter_init(&desk->proofs, DESK_PROOFS_MAX);
-    desk->node->turnstile = turnstile_new(DESK_TOKENS_MAX);
+    bool site = service->node->role == NODE_SITE;
+    proof_filter_init(&desk->proofs, site ? DESK_PROOFS_AT_SITE_MAX : DESK_PROOFS_MAX);
+    desk->node->turnstile = turnstile_new(site ? DESK_TOKENS_AT_SITE_MAX : DESK_TOKENS_MAX);
     return desk;
 }
 

@@ -17,6 +17,8 @@
 enum {
     DESK_PROOFS_MAX = 1 << 19, /* check-ins of three windows of a minute, at 2,900 a second */
     DESK_TOKENS_MAX = 1 << 15, /* verified tokens remembered: 5 MiB */
+    DESK_PROOFS_AT_SITE_MAX = 1 << 15,
+    DESK_TOKENS_AT_SITE_MAX = 1 << 12, /* 640 KiB */
     DESK_REASON_MAX = 500,
     DESK_TALLIES_MAX = 256, /* plans whose month is remembered */
     DESK_CLOSES_MAX = 256,  /* visits closed in one tick */
