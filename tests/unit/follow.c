@@ -9,6 +9,8 @@
 #include "lib/box.h"
 #include "passerelle/v1/ledger.pb-c.h"
 #include "service/journal.h"
+#include "service/sync/knowledge.h"
+#include "service/sync/sync.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -203,6 +205,28 @@ START_TEST(a_new_site_hears_all_then_news)
 }
 END_TEST
 
+/* When all was looked at and nothing was new, who waits to be told so is woken all the same. */
+START_TEST(the_end_of_the_sweep_is_news)
+{
+    struct service *service = &network.service;
+    struct fault fault = FAULT_NONE;
+    bool told = false, more = true;
+    network_tick(&network);
+    ck_assert_int_eq(db_begin(service->db, &fault), E_OK);
+    ck_assert(knowledge_is_complete(service->db));
+    db_exec(service->db, "UPDATE knowledge_cursor SET seq = 0 WHERE feed_no = -1");
+    service->knowledge.began = false;
+    while (more) {
+        bool news;
+        more = sync_tick(service, network.clock.now_utc_ms, &news);
+        told = told || (news && knowledge_is_complete(service->db));
+    }
+    ck_assert(told);
+    ck_assert_int_eq(db_commit(service->db, &fault), E_OK);
+    journal_committed(service->journal);
+}
+END_TEST
+
 START_TEST(visits_elsewhere_are_told)
 {
     struct follower f = {0};
@@ -306,6 +330,7 @@ int main(void)
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, a_new_site_hears_all_then_news, 1, 3);
+    tcase_add_test(cases, the_end_of_the_sweep_is_news);
     tcase_add_test(cases, visits_elsewhere_are_told);
     tcase_add_loop_test(cases, a_box_that_forgot_gets_its_own_back, 0, 1);
     tcase_add_loop_test(cases, a_box_that_forgot_gets_its_own_back, 300, 301);

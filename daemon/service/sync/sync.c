@@ -52,7 +52,9 @@ bool sync_tick(struct service *service, int64_t now_utc_ms, bool *news)
         *news = true;
     }
     uint64_t before = atomic_load(&node->knowledge_version);
+    bool complete = knowledge_is_complete(service->db);
     bool more = knowledge_tick(service, now_utc_ms);
-    *news = *news || atomic_load(&node->knowledge_version) != before;
+    *news = *news || atomic_load(&node->knowledge_version) != before ||
+            knowledge_is_complete(service->db) != complete; /* who waits for it is told */
     return more;
 }
