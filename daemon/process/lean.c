@@ -22,8 +22,9 @@ void lean_give_back(void)
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
         unsigned long long from, to, offset;
         char rights[5], path[2] = "";
-        if (sscanf(line, "%llx-%llx %4s %llx %*s %*s %1s", &from, &to, rights, &offset, path) >= 4 &&
-            is_as_in_the_file(rights, offset, path)) {
+        int fields = sscanf(line, "%llx-%llx %4s %llx %*s %*s %1s", &from, &to, rights, &offset,
+                            path);
+        if (fields == 5 && is_as_in_the_file(rights, offset, path)) {
             madvise((void *)(unsigned long)from, to - from, MADV_DONTNEED);
         }
     }

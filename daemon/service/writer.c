@@ -13,9 +13,9 @@
 #include "service/checkpointer.h"
 
 enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5, SLICE_NS = 100 * 1000 };
-/* Calls of bulk in a group, and the portion of each: some milliseconds when others wait, else what
- * makes the commit cheap. */
-enum { BULK_CALLS = 4, BULK_PORTION = 512, BULK_PORTION_BESIDE = 128 };
+/* Rows of bulk in a group: some milliseconds when others wait, else what makes the commit cheap,
+ * shared out over a few calls. */
+enum { BULK_CALLS = 4, BULK_ROWS = 2048, BULK_ROWS_BESIDE = 128 };
 /* A page and its header in SQLite's log. */
 enum { WAL_FRAME_BYTES = 4096 + 24 };
 
@@ -154,19 +154,22 @@ static struct call *gather(struct writer *writer, size_t *count)
 {
     struct call *group = NULL;
     struct call **end = &group;
-    size_t n = 0;
-    int bulk = 0;
+    size_t n = 0, bulk = 0;
     pthread_mutex_lock(&writer->queue_lock);
     bool beside = writer->queued > writer->queued_bulk;
+    size_t bulk_max = beside ? 1 : writer->queued_bulk < BULK_CALLS ? writer->queued_bulk
+                                                                   : BULK_CALLS;
     struct call **at = &writer->first;
     while (*at != NULL && n < writer->options.group_max) {
         struct call *call = *at;
-        if (is_bulk(call) && bulk == (beside ? 1 : BULK_CALLS)) {
+        if (is_bulk(call) && bulk == bulk_max) {
             at = &call->next;
             continue;
         }
         bulk += is_bulk(call);
-        call->portion = beside ? BULK_PORTION_BESIDE : BULK_PORTION;
+        call->portion = beside             ? BULK_ROWS_BESIDE
+                        : is_bulk(call) ? BULK_ROWS / bulk_max
+                                        : 0;
         *at = call->next;
         *end = call;
         end = &call->next;
@@ -181,7 +184,7 @@ static struct call *gather(struct writer *writer, size_t *count)
         writer->last = at;
     }
     writer->queued -= n;
-    writer->queued_bulk -= (size_t)bulk;
+    writer->queued_bulk -= bulk;
     metric_set(&writer->metrics.queued, writer->queued);
     pthread_mutex_unlock(&writer->queue_lock);
     *count = n;

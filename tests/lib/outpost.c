@@ -464,7 +464,10 @@ static int64_t settle(struct outpost *outpost)
         int64_t up_ns = INT64_MAX;
         bool down = do_step(outpost, UPLINK_DOWN, &down_ns) != UPLINK_WAIT;
         bool up = do_step(outpost, UPLINK_UP, &up_ns) != UPLINK_WAIT;
-        if (!down && !up) {
+        int64_t wait_ms = up_ns / 1000000 - outpost->hub->clock.now_utc_ms;
+        if (!down && !up && wait_ms > 0 && wait_ms <= UPLINK_GATHER_MS) {
+            outpost->hub->clock.now_utc_ms = up_ns / 1000000 + 1; /* what is new is gathered */
+        } else if (!down && !up) {
             return down_ns < up_ns ? down_ns : up_ns;
         }
     }

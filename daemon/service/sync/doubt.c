@@ -70,22 +70,31 @@ static bool proof_is_good(const Passerelle__V1__VisitOpened *m, const uint8_t *d
     return proof_check(m->token_hash.data, m->proof_second, m->proof_signature.data, device_key);
 }
 
-void doubt_check_proof(struct service *reader, struct arena *scratch, const struct entry *entry,
-                       struct doubt_proof *out)
+bool doubt_read_proof(struct service *reader, struct arena *scratch, const struct entry *entry,
+                      struct doubt_proof *out)
 {
     struct registry_pass pass;
-    *out = (struct doubt_proof){.looked_at = false};
     if (entry->kind == NULL || entry->kind->type != TYPE(VISIT_OPENED)) {
-        return;
+        return false;
     }
     const Passerelle__V1__VisitOpened *m = (const void *)entry->payload;
-    if (m->source != PASSERELLE__V1__SOURCE__SOURCE_PAPER && has_proof(m) &&
-        registry_pass(reader->db, scratch, wire_view(m->pass_id), &pass) &&
-        pass.device_public_key.len == ED25519_PUBLIC_LEN) {
-        memcpy(out->device_key, pass.device_public_key.data, sizeof out->device_key);
-        out->good = proof_is_good(m, out->device_key);
-        out->looked_at = true;
+    if (m->source == PASSERELLE__V1__SOURCE__SOURCE_PAPER || !has_proof(m) ||
+        !registry_pass(reader->db, scratch, wire_view(m->pass_id), &pass) ||
+        pass.device_public_key.len != ED25519_PUBLIC_LEN) {
+        return false;
     }
+    *out = (struct doubt_proof){.second = m->proof_second};
+    memcpy(out->device_key, pass.device_public_key.data, sizeof out->device_key);
+    memcpy(out->token_hash, m->token_hash.data, sizeof out->token_hash);
+    memcpy(out->signature, m->proof_signature.data, sizeof out->signature);
+    return true;
+}
+
+void doubt_check_proof(struct doubt_proof *proof)
+{
+    proof->good =
+        proof_check(proof->token_hash, proof->second, proof->signature, proof->device_key);
+    proof->looked_at = true;
 }
 
 static bool is_of_device(const struct doubt_entry *at, const Passerelle__V1__VisitOpened *m,

@@ -6,18 +6,24 @@
 
 #include "core/entry/entry.h"
 #include "crypt/ed25519.h"
+#include "crypt/sha256.h"
 #include "passerelle/v1/sync.pb-c.h"
 #include "service/service.h"
 
-/* A phone's proof that was looked at on another thread, against the key that the pass had then. */
+/* A phone's proof that is looked at on another thread, against the key that the pass has then. */
 struct doubt_proof {
     bool looked_at;
     bool good;
     uint8_t device_key[ED25519_PUBLIC_LEN];
+    uint8_t token_hash[SHA256_LEN];
+    uint64_t second;
+    uint8_t signature[ED25519_SIGNATURE_LEN];
 };
-/* What can be done on a snapshot; `entry` is decoded. */
-void doubt_check_proof(struct service *reader, struct arena *scratch, const struct entry *entry,
-                       struct doubt_proof *out);
+/* What a snapshot says of it; false: the entry, which is decoded, has none. */
+bool doubt_read_proof(struct service *reader, struct arena *scratch, const struct entry *entry,
+                      struct doubt_proof *out);
+/* Looks: all that takes long, without a database. */
+void doubt_check_proof(struct doubt_proof *proof);
 
 struct doubt_entry {
     const char *site_id;

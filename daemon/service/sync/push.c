@@ -8,6 +8,9 @@
 #include "service/sync/push.h"
 
 #include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 
 #include "core/merkle/subtree.h"
 #include "passerelle/v1/sync.pb-c.h"
@@ -22,12 +25,14 @@
 
 #define KIND(name) PASSERELLE__V1__LEDGER_PROBLEM_KIND__LEDGER_PROBLEM_KIND_##name
 
+enum { PROOFS_SHARED = 1000 };
+
 struct push_package {
     uint64_t start; /* leaves [start, end) */
     uint64_t end;
     struct tree_hash *leaves;
     bool verified; /* against the checkpoint, by its own leaves alone */
-    struct doubt_proof *proofs; /* of its entries; NULL: nobody looked */
+    struct doubt_proof **proofs; /* of its entries, NULL where there is none; NULL: nobody looked */
 };
 
 struct push {
@@ -140,9 +145,17 @@ static struct push *prepare(struct call *call)
     return push;
 }
 
-/* Signatures are most of the work. Entries that do not stand in the checkpoint get none of it, but
- * those that go on inside a block. */
-static void check_proofs(struct service *reader, struct call *call, struct push *push)
+/* The proofs of a push that are not checked yet. */
+struct checking {
+    struct doubt_proof **proofs;
+    size_t count;
+    _Atomic size_t next;
+};
+
+/* Entries that do not stand in the checkpoint are not looked at, but those that go on inside a
+ * block. */
+static void gather_proofs(struct service *reader, struct call *call, struct push *push,
+                          struct checking *checking)
 {
     const Passerelle__V1__PushEntriesRequest *request = (const void *)call->request;
     struct arena scratch = ARENA_INIT;
@@ -150,18 +163,45 @@ static void check_proofs(struct service *reader, struct call *call, struct push 
     for (size_t i = 0; i < request->n_packages && (i == 0 || push->packages[i].verified); i++) {
         const Passerelle__V1__Package *package = request->packages[i];
         struct push_package *into = &push->packages[i];
-        into->proofs = ARENA_ARRAY(call->arena, package->n_entries, struct doubt_proof);
+        into->proofs = ARENA_ARRAY(call->arena, package->n_entries, struct doubt_proof *);
         for (size_t k = 0; k < package->n_entries; k++) {
+            struct doubt_proof proof;
             struct entry entry;
             arena_clear(&scratch);
             if (into->start + k >= held &&
                 entry_decode(view_of(request->feed_id), wire_view(package->entries[k]), &scratch,
-                             &entry, NULL) == E_OK) {
-                doubt_check_proof(reader, &scratch, &entry, &into->proofs[k]);
+                             &entry, NULL) == E_OK &&
+                doubt_read_proof(reader, &scratch, &entry, &proof)) {
+                into->proofs[k] = ARENA_NEW(call->arena, struct doubt_proof);
+                *into->proofs[k] = proof;
+                checking->proofs[checking->count++] = into->proofs[k];
             }
         }
     }
     arena_release(&scratch);
+}
+
+static void *check_some(void *argument)
+{
+    struct checking *checking = argument;
+    size_t at;
+    while ((at = atomic_fetch_add(&checking->next, 1)) < checking->count) {
+        doubt_check_proof(checking->proofs[at]);
+    }
+    return NULL;
+}
+
+/* Signatures are most of the work: 50 us each. Who comes back after a week alone has the other core
+ * too. */
+static void check_proofs(struct checking *checking)
+{
+    pthread_t helper;
+    bool helped = checking->count >= PROOFS_SHARED &&
+                  pthread_create(&helper, NULL, check_some, checking) == 0;
+    check_some(checking);
+    if (helped) {
+        pthread_join(helper, NULL);
+    }
 }
 
 void push_precompute(struct service *reader, struct call *call)
@@ -169,7 +209,12 @@ void push_precompute(struct service *reader, struct call *call)
     const Passerelle__V1__PushEntriesRequest *request = (const void *)call->request;
     struct push *push = prepare(call);
     if (push->readable && strcmp(request->feed_id, call->who.party) == 0) {
-        check_proofs(reader, call, push);
+        struct checking checking = {.next = 0};
+        checking.proofs = xcalloc((size_t)PUSH_PACKAGES_MAX * PACKAGE_WIDTH,
+                                  sizeof *checking.proofs);
+        gather_proofs(reader, call, push, &checking);
+        check_proofs(&checking);
+        free(checking.proofs);
     }
     call->prepared = push;
 }
@@ -459,7 +504,7 @@ static int take_package(struct taking *t, const Passerelle__V1__Package *package
         }
         --*room;
         err = take_entry(t, seq, wire_view(package->entries[k]),
-                         looked_at->proofs == NULL ? NULL : &looked_at->proofs[k], fault);
+                         looked_at->proofs == NULL ? NULL : looked_at->proofs[k], fault);
     }
     return err;
 }

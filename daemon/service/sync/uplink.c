@@ -75,6 +75,7 @@ struct uplink {
     uint64_t note_size;
     unsigned idle_pushes;
     int64_t shown_ns; /* when the hub last answered a push */
+    int64_t gather_ns; /* what is new waits until then */
     struct arena arena; /* of the message between two steps */
     const ProtobufCMessage *carried;
 
@@ -474,6 +475,11 @@ static void next_up(struct uplink *uplink, struct service *reader, struct arena 
                (!uplink->asked || uplink->held < size || memory.receipt_size < size ||
                 now_ns(uplink) - uplink->shown_ns >= SHOW_NS) &&
                !atomic_load(&uplink->node->catching_up)) {
+        if (uplink->gather_ns > now_ns(uplink)) {
+            *step = (struct uplink_step){.act = UPLINK_WAIT, .until_ns = uplink->gather_ns};
+            return;
+        }
+        uplink->gather_ns = now_ns(uplink) + UPLINK_GATHER_MS * MS_NS;
         Passerelle__V1__GetCheckpointRequest *request =
             wire_new(arena, &passerelle__v1__get_checkpoint_request__descriptor);
         request->feed_id = wire_string(arena, view_of(uplink->node->site_id));

@@ -35,6 +35,9 @@ enum uplink_state {
 };
 const char *uplink_state_name(enum uplink_state state);
 
+/* What desks do within so long is pushed together: each push costs two commits here. */
+enum { UPLINK_GATHER_MS = 100 };
+
 struct uplink;
 /* `node` is a site's, borrowed. */
 struct uplink *uplink_new(struct node *node);
