@@ -222,6 +222,13 @@ START_TEST(certificates_are_renewed)
         E_OK);
     ck_assert_int_eq(db_end(network.service.db, &fault), E_OK);
     ck_assert_int_eq(renew(site, &box.key, 0)->error.code, CODE_OK);
+    ck_assert_int_eq(db_begin_read(network.service.db, &fault), E_OK);
+    int64_t ends_utc_ms = info.validity.not_after_utc_ms;
+    ck_assert_int_eq(identity_of_certificate(network.service.db, &info, ends_utc_ms, &who, &fault),
+                     E_UNAUTHENTICATED);
+    ck_assert_ptr_nonnull(strstr(fault.text, "expired"));
+    ck_assert_int_eq(db_end(network.service.db, &fault), E_OK);
+    fault = FAULT_NONE;
 
     struct ed25519_key stranger;
     ed25519_key_make(&stranger, &network.env);

@@ -64,6 +64,15 @@ static uint64_t held(void)
     return size;
 }
 
+static const Passerelle__V1__GetPeriodResponse *period(const char *month)
+{
+    Passerelle__V1__GetPeriodRequest *ask =
+        network_new(&network, &passerelle__v1__get_period_request__descriptor);
+    ask->month = (char *)(uintptr_t)month;
+    return network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "SettlementService",
+                        "GetPeriod", &ask->base);
+}
+
 static const Passerelle__V1__ListProblemsResponse *problems(void)
 {
     Passerelle__V1__ListProblemsRequest *ask =
@@ -267,6 +276,48 @@ START_TEST(portions_give_the_same_answer)
 }
 END_TEST
 
+/* The same package on two connections at once: both were looked at before either is carried out. */
+START_TEST(twice_at_once_is_once)
+{
+    stays(600);
+    Passerelle__V1__PushEntriesRequest *request = box_push_request(&box, 0, box.size, 32);
+    struct principal site = network_who(ROLE_SITE, box.site_id);
+    struct call *calls[2];
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        calls[i] = network_prepare(&network, site, "LedgerService", "PushEntries", &request->base);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        network_write(&network, calls[i]);
+        const Passerelle__V1__PushEntriesResponse *response = pushed(calls[i]);
+        ck_assert_uint_eq(response->size, box.size);
+        ck_assert_uint_eq(response->n_problems, 0);
+        ck_assert_str_ne(response->receipt, "");
+    }
+    ck_assert_uint_eq(held(), box.size);
+}
+END_TEST
+
+/* An entry that is right, in another feed: here it is a leaf that cannot be read. */
+START_TEST(an_entry_of_another_feed_counts_for_nothing)
+{
+    struct box other;
+    box_init(&other, &network, "s043");
+    box_begin(&other);
+    int64_t now_utc_ms = network.clock.now_utc_ms;
+    box_stay(&other, "h00003", 1, now_utc_ms - HOUR_MS, now_utc_ms);
+    box_append_bytes(&box, other.entries[0]);
+    stays(1);
+    box_push_all(&box);
+    ck_assert_uint_eq(held(), 2);
+    ck_assert_uint_eq(problems()->n_problems, 1);
+    ck_assert_int_eq(problems()->problems[0]->kind, KIND(UNREADABLE));
+    ck_assert_uint_eq(problems()->problems[0]->seq, 1);
+    network.clock.now_utc_ms += 40 * 24 * HOUR_MS;
+    ck_assert_uint_eq(period("2026-11")->document->stays, 1);
+    box_release(&other);
+}
+END_TEST
+
 /* A second feed under the same key, as a box restored from a backup would have it. */
 static struct box other_story(uint64_t from)
 {
@@ -338,15 +389,6 @@ START_TEST(a_new_box_goes_on_from_what_is_here)
 END_TEST
 
 /* ---- the close ---- */
-
-static const Passerelle__V1__GetPeriodResponse *period(const char *month)
-{
-    Passerelle__V1__GetPeriodRequest *ask =
-        network_new(&network, &passerelle__v1__get_period_request__descriptor);
-    ask->month = (char *)(uintptr_t)month;
-    return network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "SettlementService",
-                        "GetPeriod", &ask->base);
-}
 
 static const struct call *close_month(const char *month)
 {
@@ -799,6 +841,8 @@ int main(void)
     tcase_add_loop_test(cases, any_order_gives_the_same, 0, 6);
     tcase_add_test(cases, what_was_not_signed_is_not_kept);
     tcase_add_test(cases, one_bad_entry_stops_nothing);
+    tcase_add_test(cases, twice_at_once_is_once);
+    tcase_add_test(cases, an_entry_of_another_feed_counts_for_nothing);
     tcase_add_test(cases, portions_give_the_same_answer);
     tcase_add_loop_test(cases, two_stories_are_a_fork, 1, 4);
     tcase_add_loop_test(cases, two_stories_are_a_fork, 150, 152);
