@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# tier: full
+"""Peers that are not what they should be. For a site: a hub that takes connections and says nothing, one that says a
+byte a second. For a hub: a push of a gigabyte, certificates of others, and a site that is revoked while it is inside."""
+import os
+import shutil
+import socket
+import ssl
+import sys
+import threading
+import time
+import urllib.error
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from hub import Hub, Live, check, cli, cli_json, command, over, request_id, tmp  # noqa: E402
+
+root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+reference = os.path.join(root, "config/reference")
+port = int(os.environ.get("BAD_PEER_PORTS", "22800"))
+SITE = "s009"  # open day and night
+home, box = os.path.join(tmp, "hub"), os.path.join(tmp, "box")
+
+
+def until(what, condition, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    check(False, f"{what}: not within {seconds} s: {site.lines[-5:]}")
+    return None
+
+
+def link():
+    return site.call("DirectoryService/GetNetwork", {})[1]["siteDaemon"]["link"]
+
+
+class Bad(threading.Thread):
+    """Takes connections and never answers; with `trickle`, a byte a second."""
+
+    def __init__(self, at, trickle):
+        super().__init__(daemon=True)
+        self.trickle, self.links = trickle, []
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1", at))
+        self.listener.listen(64)
+        self.listener.settimeout(0.5)
+        self.ended = False
+        self.start()
+
+    def run(self):
+        said = time.monotonic()
+        while not self.ended:
+            try:
+                self.links.append(self.listener.accept()[0])
+            except TimeoutError:
+                pass
+            if self.trickle and time.monotonic() - said > 1:
+                said = time.monotonic()
+                for peer in self.links:
+                    try:
+                        peer.send(b"\x16")
+                    except OSError:
+                        pass
+
+    def end(self):
+        self.ended = True
+        self.join()
+        for peer in self.links + [self.listener]:
+            peer.close()
+
+
+command("init", home, "--network", "ops", "--name", "Ops", "--demo", "--clock-rate", "1", "--port", str(port))
+hub = Hub(home)
+cli("profile", "add", "op", "--url", hub.url, "--ca", home + "/ca.crt",
+    "--cert", f"{home}/operator-1.crt", "--key", f"{home}/operator-1.key")
+cli("network", "import", reference)
+command("join", cli("--quiet", "site", "enrol", SITE).decode().split()[0], box, "--port", str(port + 1))
+for name in ("site.crt", "keys/site.key", "ca.crt"):
+    shutil.copy(os.path.join(box, name), tmp)
+cli("credential", "certificate", "desk", SITE, "--out", box + "/tablet")
+site = Hub(box)
+
+
+def decides():
+    """A stranger's card is refused: that is a decision."""
+    status, answer = site.call("DeskService/CheckIn", {"requestId": request_id(), "siteId": SITE, "cardNumber": "1"},
+                               cert="tablet")
+    return status == 200 and "refusal" in answer
+
+
+until("the site follows", lambda: link() == "good")
+until("its desk is known", decides)
+site.end()
+
+# ---- a hub that is there and says nothing: a join ends with a sentence, a desk waits for five seconds
+astray = cli("--quiet", "site", "enrol", "s004", "--hub-address", f"127.0.0.1:{port + 3}").decode().split()[0]
+hub.end()
+for trickle in (False, True):
+    bad = Bad(port, trickle)
+    other = Bad(port + 3, trickle)
+    began = time.monotonic()
+    command("join", astray, os.path.join(tmp, "astray"), code=1, says="run the same command again")
+    check(time.monotonic() - began < 50, f"a join waits for {time.monotonic() - began:.0f} s")
+    site = Hub(box)
+    began = time.monotonic()
+    until("the site lets its desks decide", decides, 8)
+    until("the site says that its hub is not there", lambda: link() == "unreachable", 60)
+    check(time.monotonic() - began < 30, f"a site waits {time.monotonic() - began:.0f} s for a hub that says nothing")
+    check(len(bad.links) < 80, f"{len(bad.links)} connections to a hub that says nothing")
+    bad.end()
+    other.end()
+    if not trickle:
+        site.end()
+hub = Hub(home)
+until("the hub is back, and the site with it", lambda: link() == "good", 60)
+
+# ---- a push of a gigabyte is refused before it is sent
+tls = ssl.create_default_context(cafile=tmp + "/ca.crt")
+tls.load_cert_chain(tmp + "/site.crt", tmp + "/site.key")
+with socket.create_connection(("127.0.0.1", port), timeout=10) as raw, \
+        tls.wrap_socket(raw, server_hostname="localhost") as peer:
+    peer.sendall(b"POST /passerelle.v1.LedgerService/PushEntries HTTP/1.1\r\nHost: localhost\r\n"
+                 b"Content-Type: application/proto\r\nContent-Length: 1073741824\r\n\r\n")
+    head = peer.recv(4096)
+    check(b" 429 " in head and b"resource_exhausted" in head, f"a push of 1 GiB: {head[:300]}")
+
+# ---- who is not let in, and who not to that
+sited = Live(hub, cert=tmp + "/site")
+status, answer = sited.call("NetworkService/ListMembers", {})
+check((status, answer.get("code")) == (403, "permission_denied"), f"a site asks for members: {status} {answer}")
+sited = Live(hub, cert=tmp + "/site")
+status, answer = sited.call("NetworkService/EnrolSite", {"requestId": request_id(), "siteId": SITE})
+check((status, answer.get("code")) == (403, "permission_denied"), f"a site enrols: {status} {answer}")
+command("init", os.path.join(tmp, "other"), "--network", "other", "--name", "Other", "--demo", "--clock-rate", "1",
+        "--port", str(port + 2))
+for stranger in (os.path.join(tmp, "other/operator-1"),):
+    try:
+        status, answer = Live(hub, cert=stranger).call("NetworkService/ListMembers", {})
+        check(status == 401, f"a certificate of another network: {status} {answer}")
+    except (OSError, urllib.error.URLError):
+        pass  # its handshake fails
+
+# ---- revoked while it is inside: out within a second
+sited = Live(hub, cert=tmp + "/site")
+check(sited.stream("LedgerService/Follow", {}) == 200, "a site follows")
+ends = threading.Event()
+
+
+def listen():
+    try:
+        while not sited.next_event()[0]:
+            pass
+    except Exception:  # whatever the cut looks like
+        pass
+    ends.set()
+
+
+threading.Thread(target=listen, daemon=True).start()
+for row in cli_json("credential", "list")["credentials"]:
+    if row["role"] == "site" and row["party"] == SITE and not int(row.get("revokedUtcMs", 0)):
+        cli("credential", "revoke", row["credentialId"])
+check(ends.wait(1), "a revoked site is still followed a second later")
+until("the site says so", lambda: link() == "refused", 10)
+status, answer = Live(hub, cert=tmp + "/site").call("LedgerService/ListFeeds", {})
+check(status == 401 and "revoked" in answer["message"], f"a revoked site comes back: {status} {answer}")
+site.end()
+hub.end()
+over()
