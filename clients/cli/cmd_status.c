@@ -34,9 +34,11 @@ static void print_daemon(const Passerelle__V1__GetNetworkResponse *network)
         printf(" old%s%s.\n", knowledge->complete ? "" : ", and not yet complete",
                knowledge->horizon_passed ? ": longer than the policy's horizon" : "");
     }
-    printf("Ledger: %llu entries, %llu of them with the hub's receipt. Worst case: %llu units.\n",
-           (unsigned long long)daemon->own_size, (unsigned long long)daemon->receipt_size,
+    printf("Worst case: until it hears again, its desks could overspend %llu units.\n",
            (unsigned long long)knowledge->worst_case_units);
+    printf("Ledger: %llu entr%s, %llu of them with the hub's receipt.\n",
+           (unsigned long long)daemon->own_size, daemon->own_size == 1 ? "y" : "ies",
+           (unsigned long long)daemon->receipt_size);
 }
 
 void exposure_tell(struct cli *cli)

@@ -131,6 +131,23 @@ static void print_visit(const char *word, const Passerelle__V1__Visit *visit, in
            visit->display_name);
 }
 
+/* What a desk must know when its node does not hear from the network. */
+static void print_knowledge(const Passerelle__V1__Knowledge *knowledge)
+{
+    if (knowledge == NULL || (knowledge->connected && knowledge->complete)) {
+        return;
+    }
+    if (knowledge->as_of_utc_ms == 0 || !knowledge->complete) {
+        printf("; not all of the network is known here yet");
+    }
+    if (!knowledge->connected && knowledge->as_of_utc_ms != 0) {
+        int minute = day_wall_minute(knowledge->as_of_utc_ms);
+        printf("; nothing heard since %02d:%02d%s, %llu units could be overspent", minute / 60,
+               minute % 60, knowledge->horizon_passed ? ", longer than the policy's horizon" : "",
+               (unsigned long long)knowledge->worst_case_units);
+    }
+}
+
 static bool each_event(void *context, const ProtobufCMessage *message)
 {
     const struct cli *cli = context;
@@ -151,6 +168,7 @@ static bool each_event(void *context, const ProtobufCMessage *message)
                 printf("%s%s %u of %u taken", i == 0 ? "       " : ", ",
                        record_resource_word(o->resource), o->taken, o->capacity);
             }
+            print_knowledge(event->status->knowledge);
             putchar('\n');
             break;
         default:

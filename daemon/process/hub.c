@@ -60,6 +60,7 @@ struct hub {
     int64_t follow_up_ns;  /* the writer's: when it looks at debts again */
     int64_t newest_utc_ms; /* the writer's: of the newest entry, or the latest tick */
     bool clock_behind;     /* the writer's: it was told that the clock is */
+    bool connected;        /* the writer's: as desks' streams were last told */
     bool ran;              /* the writer's: there is something new in this transaction */
     struct day looked_on;  /* the writer's: when the last month's stays were compared */
     bool stopped;
@@ -441,8 +442,11 @@ static bool tick(void *context, int64_t now_utc_ms)
     follow_up(hub);
     bool news = false;
     more |= sync_tick(&hub->service, now_utc_ms, &news);
-    /* Streams are woken for what the clock wrote into feeds, not each second. */
-    hub->ran = news || journal_mark(hub->service.journal) > 0;
+    /* Streams are woken for what the clock wrote into feeds, and when a site's link comes or goes,
+     * not each second. */
+    bool connected = node_is_connected(&hub->node);
+    hub->ran = news || connected != hub->connected || journal_mark(hub->service.journal) > 0;
+    hub->connected = connected;
     return more;
 }
 

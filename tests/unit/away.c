@@ -492,11 +492,56 @@ START_TEST(the_site_keeps_to_its_worst_case)
 }
 END_TEST
 
+static const Passerelle__V1__WatchResponse *event_of(const struct network_stream *stream, size_t i)
+{
+    ck_assert_uint_lt(i, stream->count);
+    return (const void *)stream->messages[i];
+}
+
+#define EVENT(name) PASSERELLE__V1__WATCH_RESPONSE__EVENT_##name
+
+/* A desk sees who came at once, the name once the hub told it, and when the link goes and comes. */
+START_TEST(the_desks_stream_says_what_is_known)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    const char *zoe = card("plan-a", "zoe-1");
+    listener_hear(&site);
+    Passerelle__V1__WatchRequest *request =
+        network_new(&site.site, &passerelle__v1__watch_request__descriptor);
+    request->site_id = (char[]){"s004"};
+    struct network_stream *watch = network_open(&site.site, network_who(ROLE_DESK, "s004"),
+                                                "DeskService", "Watch", &request->base);
+    ck_assert_uint_eq(network_pump(watch, 100), 1);
+    ck_assert(event_of(watch, 0)->status->knowledge->connected);
+    ck_assert(here(zoe)->accepted);
+    ck_assert_uint_eq(network_pump(watch, 100), 2);
+    ck_assert_int_eq(event_of(watch, 0)->event_case, EVENT(ARRIVAL));
+    ck_assert_str_eq(event_of(watch, 0)->arrival->display_name, "");
+    char *visit_id = event_of(watch, 0)->arrival->visit_id;
+    listener_push(&site);
+    listener_hear(&site);
+    ck_assert_uint_eq(network_pump(watch, 100), 2);
+    ck_assert_int_eq(event_of(watch, 0)->event_case, EVENT(ARRIVAL));
+    ck_assert_str_eq(event_of(watch, 0)->arrival->visit_id, visit_id);
+    ck_assert_str_ne(event_of(watch, 0)->arrival->display_name, "");
+    ck_assert_uint_eq(network_pump(watch, 100), 0);
+    listener_cut(&site);
+    ck_assert_uint_eq(network_pump(watch, 100), 1);
+    ck_assert_int_eq(event_of(watch, 0)->event_case, EVENT(STATUS));
+    ck_assert(!event_of(watch, 0)->status->knowledge->connected);
+    ck_assert_uint_gt(event_of(watch, 0)->status->knowledge->worst_case_units, 0);
+    listener_hear(&site);
+    ck_assert_uint_eq(network_pump(watch, 100), 1);
+    ck_assert(event_of(watch, 0)->status->knowledge->connected);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("away");
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, the_desks_stream_says_what_is_known);
     tcase_add_test(cases, a_connected_site_decides_as_the_hub);
     tcase_add_loop_test(cases, no_credit_holds_across_sites, 0, 2);
     tcase_add_loop_test(cases, caps_hold_across_sites, 0, 2);

@@ -101,13 +101,21 @@ int list_visits(struct service *service, struct call *call)
 
 /* ---- the stream ---- */
 
-/* What a stream has told: visits that its peer believes to be in. Bounded by the places of a site
- * and those who are in beyond them (imports never are). */
+/* A visit that the peer believes to be in, and whether it was told whose. */
+struct told {
+    int64_t visit_key;
+    bool named;
+};
+
+/* What a stream has told. Bounded by the places of a site and those who are in beyond them (imports
+ * never are). */
 struct watch {
-    int64_t *told; /* visit keys, ascending; in the call's arena, doubled when it is short */
+    struct told *told; /* ascending; in the call's arena, doubled when it is short */
     size_t count;
     size_t max;
     bool begun;
+    bool connected; /* as the last status said */
+    bool complete;
     char site_id[41];
 };
 
@@ -124,19 +132,19 @@ int watch_open(struct service *service, struct call *call)
     return 0;
 }
 
-static bool was_told(const struct watch *watch, int64_t visit_key)
+static const struct told *find_told(const struct watch *watch, int64_t visit_key)
 {
     size_t low = 0;
     size_t high = watch->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (watch->told[middle] < visit_key) {
+        if (watch->told[middle].visit_key < visit_key) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low < watch->count && watch->told[low] == visit_key;
+    return low < watch->count && watch->told[low].visit_key == visit_key ? &watch->told[low] : NULL;
 }
 
 struct telling {
@@ -164,7 +172,7 @@ static bool tell(struct telling *telling, Passerelle__V1__WatchResponse__EventCa
     return !telling->full;
 }
 
-static void tell_status(struct telling *telling)
+static void tell_status(struct telling *telling, struct watch *watch)
 {
     uint32_t present[4];
     Passerelle__V1__WatchStatus status = PASSERELLE__V1__WATCH_STATUS__INIT;
@@ -172,6 +180,8 @@ static void tell_status(struct telling *telling)
     status.n_occupancy =
         desk_occupancy(telling->arena, telling->site->site, present, &status.occupancy);
     status.knowledge = desk_knowledge(telling->service, telling->arena);
+    watch->connected = status.knowledge->connected;
+    watch->complete = status.knowledge->complete;
     Passerelle__V1__WatchResponse event = PASSERELLE__V1__WATCH_RESPONSE__INIT;
     event.event_case = PASSERELLE__V1__WATCH_RESPONSE__EVENT_STATUS;
     event.status = &status;
@@ -180,29 +190,32 @@ static void tell_status(struct telling *telling)
 
 static int compare_keys(const void *a, const void *b)
 {
-    int64_t left = *(const int64_t *)a;
-    int64_t right = *(const int64_t *)b;
+    int64_t left = ((const struct told *)a)->visit_key;
+    int64_t right = ((const struct told *)b)->visit_key;
     return left < right ? -1 : left > right;
 }
 
-/* Compares who is in with what was told; what could not be sent waits for the next time. */
+/* Compares who is in with what was told; what could not be sent waits for the next time. At a site
+ * the hub tells the name after the decision: then the arrival is told again, with it. */
 static void tell_changes(struct telling *telling, struct watch *watch, const struct rows *rows)
 {
-    int64_t *told = ARENA_ARRAY(telling->arena, rows->count + 1, int64_t);
+    struct told *told = ARENA_ARRAY(telling->arena, rows->count + 1, struct told);
     size_t count = 0;
     for (size_t i = 0; i < rows->count; i++) {
         const struct visit_row *row = &rows->rows[i];
-        bool known = was_told(watch, row->visit_key);
+        const struct told *known = find_told(watch, row->visit_key);
         bool open = row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN;
-        if (!known && !open) {
+        if (known == NULL && !open) {
             continue;
         }
         Passerelle__V1__Visit *visit =
             message_of(telling->service, telling->arena, telling->site, row, true);
         bool in = is_in(visit);
-        if (in == known || telling->full) {
-            if (known) {
-                told[count++] = row->visit_key;
+        bool named = visit->display_name[0] != '\0';
+        bool news = in ? known == NULL || (named && !known->named) : known != NULL;
+        if (!news || telling->full) {
+            if (known != NULL) {
+                told[count++] = *known;
             }
             continue;
         }
@@ -212,13 +225,13 @@ static void tell_changes(struct telling *telling, struct watch *watch, const str
                 : PASSERELLE__V1__WATCH_RESPONSE__EVENT_DEPARTURE,
              visit);
         if (in) {
-            told[count++] = row->visit_key;
+            told[count++] = (struct told){row->visit_key, named};
         }
     }
     qsort(told, count, sizeof *told, compare_keys);
     if (count > watch->max) {
         watch->max = count * 2;
-        watch->told = ARENA_ARRAY(telling->stream->call->arena, watch->max, int64_t);
+        watch->told = ARENA_ARRAY(telling->stream->call->arena, watch->max, struct told);
     }
     if (count > 0) {
         memcpy(watch->told, told, count * sizeof *told);
@@ -245,8 +258,11 @@ int watch_pump(struct service *service, struct stream *stream)
     visits_on_day(service->db, telling.site->feed_no, day_plus(telling.today, -1), keep_row, &rows);
     visits_on_day(service->db, telling.site->feed_no, telling.today, keep_row, &rows);
     tell_changes(&telling, watch, &rows);
-    if (!telling.full && (telling.anything || !watch->begun)) {
-        tell_status(&telling);
+    const struct node *node = service->node;
+    bool complete = node->role == NODE_HUB || atomic_load(&node->complete);
+    bool other = node_is_connected(node) != watch->connected || complete != watch->complete;
+    if (!telling.full && (telling.anything || other || !watch->begun)) {
+        tell_status(&telling, watch);
         watch->begun = true;
     }
     arena_release(&scratch);
