@@ -21,6 +21,13 @@ static char *address_of(struct cli *cli)
     return arena_printf(&cli->arena, "%.*s%s", VIEW_FMT(address), port ? "" : ":443");
 }
 
+/* Only the hub's own machine reaches it so. */
+static bool is_local(const char *address)
+{
+    return view_starts(view_of(address), "localhost:") || view_starts(view_of(address), "127.") ||
+           view_starts(view_of(address), "[::1]");
+}
+
 static int show_qr(const char *text)
 {
     struct qr qr;
@@ -78,6 +85,12 @@ int cmd_site_enrol(struct cli *cli, const struct command *command, int argc, cha
                 "This join code is shown once and lets one daemon in as %s, for %lld hours. At the "
                 "site:\n  passerelled join CODE DIR\n",
                 argv[0], (long long)(valid_hours == 0 ? 72 : valid_hours));
+        if (is_local(request->hub_address)) {
+            fprintf(stderr,
+                    "It names the hub as %s, which only this machine reaches: for a site "
+                    "elsewhere, say\n  --hub-address with a name that the hub's certificate has\n",
+                    request->hub_address);
+        }
     }
     return qr ? show_qr(response->join_code) : CLI_OK;
 }

@@ -10,6 +10,10 @@
 static void print_age(int64_t ms)
 {
     long long minutes = (long long)(ms / 60000);
+    if (minutes < 1) {
+        printf("less than a minute");
+        return;
+    }
     if (minutes >= 60) {
         printf("%lld h ", minutes / 60);
     }
