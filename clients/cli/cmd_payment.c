@@ -331,6 +331,7 @@ static int left_over(struct cli *cli)
 int cmd_payment_match(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     const char *undone = NULL;
+    bool none = cli_option(&argc, argv, "--none", NULL);
     cli_option(&argc, argv, "--undo", &undone);
     int status = cli_options_end(command, argc, argv);
     if (status != CLI_OK) {
@@ -340,8 +341,12 @@ int cmd_payment_match(struct cli *cli, const struct command *command, int argc, 
         return argc == 0 ? undo(cli, undone)
                          : cli_usage(command, "--undo takes a booking back from all its payments");
     }
-    if (argc == 0) {
+    if (argc == 0 && !none) {
         return left_over(cli);
+    }
+    if (none ? argc != 1 : argc < 2) {
+        return cli_usage(command, none ? "which booking is none of the network's?"
+                                       : "which payments does it pay?");
     }
     Passerelle__V1__MatchBookingRequest *request =
         wire_new(&cli->arena, &passerelle__v1__match_booking_request__descriptor);
@@ -349,6 +354,7 @@ int cmd_payment_match(struct cli *cli, const struct command *command, int argc, 
     request->booking_id = wire_string(&cli->arena, view_of(argv[0]));
     request->payment_ids = argv + 1;
     request->n_payment_ids = (size_t)argc - 1;
+    request->none = none;
     const Passerelle__V1__MatchBookingResponse *response =
         cli_call(cli, "SettlementService", "MatchBooking", &request->base,
                  &passerelle__v1__match_booking_response__descriptor, &status);
@@ -356,6 +362,47 @@ int cmd_payment_match(struct cli *cli, const struct command *command, int argc, 
         cli_print_json(&response->base);
     } else if (response != NULL) {
         matches_print(cli, response->matched, response->n_matched, false);
+        if (none) {
+            printf("%s is listed no more\n", argv[0]);
+        }
+    }
+    return status;
+}
+
+/* ---- what the policy does by itself ---- */
+
+static void names_print(const char *what, char *const *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        printf("%s %s\n", what, ids[i]);
+    }
+}
+
+int cmd_payment_follow_up(struct cli *cli, const struct command *command, int argc, char **argv)
+{
+    int status = cli_options_end(command, argc, argv);
+    if (status != CLI_OK || argc != 0) {
+        return status != CLI_OK ? status : cli_usage(command, "it takes no argument");
+    }
+    Passerelle__V1__FollowUpRequest *request =
+        wire_new(&cli->arena, &passerelle__v1__follow_up_request__descriptor);
+    request->request_id = cli_request_id(cli);
+    const Passerelle__V1__FollowUpResponse *response =
+        cli_call(cli, "SettlementService", "FollowUp", &request->base,
+                 &passerelle__v1__follow_up_response__descriptor, &status);
+    if (response != NULL && cli->json) {
+        cli_print_json(&response->base);
+    } else if (response != NULL) {
+        for (size_t i = 0; i < response->n_issuers; i++) {
+            printf("issuer %s: %s\n", response->issuers[i]->member_id,
+                   table_enum_word(&cli->arena, &passerelle__v1__exposure_level__descriptor,
+                                   (int32_t)response->issuers[i]->level));
+        }
+        names_print("suspended: employer", response->suspended_employer_ids,
+                    response->n_suspended_employer_ids);
+        names_print("given back: employer", response->resumed_employer_ids,
+                    response->n_resumed_employer_ids);
+        printf("%zu levels and %u passes changed\n", response->n_issuers, response->passes);
     }
     return status;
 }

@@ -97,6 +97,39 @@ void period_print(struct cli *cli, const Passerelle__V1__SettlementDocument *doc
     print_positions(cli, document);
 }
 
+/* How far the payments of a closed month are. */
+static void print_payments(struct cli *cli, const char *month)
+{
+    const ProtobufCEnumDescriptor *states = &passerelle__v1__payment_state__descriptor;
+    int64_t counts[8] = {0};
+    int64_t sums[8] = {0};
+    int status = CLI_OK;
+    Passerelle__V1__ListPaymentsRequest *request =
+        wire_new(&cli->arena, &passerelle__v1__list_payments_request__descriptor);
+    request->month = wire_string(&cli->arena, view_of(month));
+    const Passerelle__V1__ListPaymentsResponse *response =
+        cli_call(cli, "SettlementService", "ListPayments", &request->base,
+                 &passerelle__v1__list_payments_response__descriptor, &status);
+    for (size_t i = 0; response != NULL && i < response->n_payments; i++) {
+        const Passerelle__V1__Payment *one = response->payments[i];
+        bool moves = one->kind != PASSERELLE__V1__PAYMENT_KIND__PAYMENT_KIND_NETTED;
+        if (moves && one->cents > 0 && (size_t)one->state < ARRAY_LEN(counts)) {
+            counts[one->state]++;
+            sums[one->state] += one->cents;
+        }
+    }
+    printf("payments:");
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        char text[32];
+        cents_format(CENTS(sums[i]), text);
+        if (counts[i] > 0) {
+            printf(" %lld %s (%s EUR)", (long long)counts[i],
+                   table_enum_word(&cli->arena, states, (int32_t)i), text);
+        }
+    }
+    putchar('\n');
+}
+
 int cmd_period_show(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int status = cli_options_end(command, argc, argv);
@@ -130,6 +163,9 @@ int cmd_period_show(struct cli *cli, const struct command *command, int argc, ch
     }
     for (size_t i = 0; i < response->period->n_warnings; i++) {
         printf("  look first: %s\n", response->period->warnings[i]->description);
+    }
+    if (response->period->state >= PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_CLOSED) {
+        print_payments(cli, argv[0]);
     }
     exposure_tell(cli);
     if (document != NULL) {

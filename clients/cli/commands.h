@@ -18,6 +18,7 @@ command_run cmd_documents_export, cmd_invoice_show; /* cmd_documents.c, cmd_invo
 command_run cmd_statement;                          /* cmd_statement.c */
 command_run cmd_payment_export, cmd_payment_import; /* cmd_payment.c */
 command_run cmd_payment_match, cmd_payment_remind;  /* cmd_payment.c */
+command_run cmd_payment_follow_up;                  /* cmd_payment.c */
 command_run cmd_simulate;                           /* cmd_simulate.c */
 command_run cmd_ledger_export, cmd_ledger_verify;   /* cmd_ledger.c */
 command_run cmd_ledger_prove, cmd_ledger_check;     /* cmd_proof.c */

@@ -145,7 +145,17 @@ cli("payment", "import", bank, says="1 left over")
 check(states("TRANSFER") == {"PAYMENT_STATE_CONFIRMED"}, "transfers that were booked are confirmed")
 check(states("NETTED") == {"PAYMENT_STATE_CONFIRMED"}, "invoices between members follow their transfers")
 cli("payment", "import", bank, says=f"0 matched, {len(lines) + 1} known before")
-check(len(cli_json("payment", "match")["bookings"]) == 2, "what is left over is listed once")
+left = [one["bookingId"] for one in cli_json("payment", "match")["bookings"]]
+check(len(left) == 2, "what is left over is listed once")
+cli("payment", "match", left[0], "--none", says="listed no more")
+cli("payment", "import", os.path.join(reference, "statement.xml"))
+cli("payment", "import", bank)
+told = cli_json("payment", "match")["bookings"]
+check([one["bookingId"] for one in told] == left[1:], f"none of the network's: {left} {told}")
+cli("payment", "match", left[0], "VT-1", code=1, says="undo that first")
+cli("payment", "match", "--undo", left[0])
+back = {one["bookingId"]: one for one in cli_json("payment", "match")["bookings"]}
+check(set(back) == set(left) and "name" not in back[left[0]], "a stranger's name is kept")
 with open(bank, encoding="utf-8") as file:
     whole = file.read()
 for name, text, says in (("cut", whole[:-40], "cut short"), ("dollars", whole.replace('"EUR"', '"USD"'), "not in EUR"),
@@ -183,7 +193,7 @@ booking = done["leftOver"][0]["bookingId"]
 cli("payment", "match", booking, "VT-202610-1", code=1, says="no payment")
 cli("payment", "match", booking, back["paymentId"], says="confirmed")
 check(period() == "PERIOD_STATE_PAID", "all is confirmed, and the month is not paid")
-cli("period", "show", "2026-10", says="2026-10 is paid")
+cli("period", "show", "2026-10", says="2026-10 is paid\npayments: ")
 cli("payment", "match", "--undo", booking, says="sent")
 check(period() == "PERIOD_STATE_CLOSED", "undone, and the month is paid")
 cli("payment", "match", booking, back["paymentId"])
@@ -274,15 +284,14 @@ cli("payment", "remind", number, "--level", 1, "--out", f"{tmp}/same")
 check(tree(f"{tmp}/same") == letter, "a letter that is written again is another")
 cli("pass", "issue", "--employer", employer)
 cli("policy", "set", "--suspend-overdue-days", 20)
-done = cli_json("payment", "follow-up")
-check(employer in done["suspendedEmployerIds"], done)
+cli("payment", "follow-up", says="changed")  # the hub may have done it already: it looks when it starts
 passes = cli_json("pass", "list", employer)["passes"]
 check({row["state"] for row in passes} == {"PASS_STATE_SUSPENDED"}, "passes of an employer that does not pay")
 told = next(row for row in cli_json("payment", "overdue", employer)["invoices"])
 check(told.get("suspended") and told["reminders"] == 1, told)
 issuer = one["toId"]
 cli("payment", "import", statement("paid", ibans[issuer], (int(one["cents"]), number, None, None)), says="1 matched")
-check(cli_json("payment", "follow-up").get("resumedEmployerIds") == [employer], "it has paid")
+cli("payment", "follow-up", says="changed")
 passes = cli_json("pass", "list", employer)["passes"]
 check("PASS_STATE_SUSPENDED" not in {row["state"] for row in passes}, "passes of an employer that has paid")
 cli("ledger", "verify", says="equal")

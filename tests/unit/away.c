@@ -12,6 +12,7 @@
 #include "passerelle/v1/employer.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
 #include "service/desk/away.h"
+#include "passerelle/v1/settlement.pb-c.h"
 #include "service/journal.h"
 #include "store/view/registry.h"
 #include "store/view/visits.h"
@@ -286,6 +287,39 @@ START_TEST(caps_hold_across_sites)
 }
 END_TEST
 
+/* What the issuer of e001 may owe; then the hub looks. */
+static void limit(int64_t cents)
+{
+    Passerelle__V1__SetExposureLimitRequest *set = NEW(set_exposure_limit_request);
+    Passerelle__V1__FollowUpRequest *look = NEW(follow_up_request);
+    set->request_id = network_request_id(&hub);
+    set->member_id = text("m006");
+    set->limit_cents = cents;
+    look->request_id = network_request_id(&hub);
+    network_must(&hub, operator(), "SettlementService", "SetExposureLimit", &set->base);
+    network_must(&hub, operator(), "SettlementService", "FollowUp", &look->base);
+}
+
+START_TEST(an_issuer_at_its_limit_is_cut_off_everywhere)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    put_plan("plan-b", SUBSCRIPTION, CHARGE, 20, 0, 0, ALLOWANCE);
+    const char *anna = card("plan-a", "zoe-1");
+    const char *berthe = card("plan-b", "zoe-2");
+    const Passerelle__V1__Visit *visit = let_in(check_in(&hub, "s002", anna));
+    listener_wait(&site, 3 * HOUR);
+    leave(&hub, "s002", visit->visit_id); /* m006 owes the host of s002 */
+    limit(1);
+    listener_hear(&site);
+    refused(check_in(&hub, "s002", anna), CODE(CAP_REACHED), "issuer_exposure");
+    refused(here(anna), CODE(CAP_REACHED), "issuer_exposure");
+    let_in(here(berthe)); /* that is paid before */
+    limit(0);
+    listener_hear(&site);
+    let_in(here(anna));
+}
+END_TEST
+
 START_TEST(a_visitor_who_goes_elsewhere_is_gone)
 {
     put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
@@ -335,9 +369,8 @@ START_TEST(a_correction_keeps_the_sites_own_end)
     correct->visit_id = text(visit_id);
     correct->in_utc_ms = left_utc_ms - HOUR - HOUR / 2;
     correct->reason = text("came later");
-    const Passerelle__V1__CorrectVisitResponse *corrected =
-        network_must(&site.site, network_who(ROLE_DESK, "s004"), "DeskService", "CorrectVisit",
-                     &correct->base);
+    const Passerelle__V1__CorrectVisitResponse *corrected = network_must(
+        &site.site, network_who(ROLE_DESK, "s004"), "DeskService", "CorrectVisit", &correct->base);
     ck_assert_int_eq(corrected->visit->out_utc_ms, left_utc_ms);
 }
 END_TEST
@@ -545,6 +578,7 @@ int main(void)
     tcase_add_test(cases, a_connected_site_decides_as_the_hub);
     tcase_add_loop_test(cases, no_credit_holds_across_sites, 0, 2);
     tcase_add_loop_test(cases, caps_hold_across_sites, 0, 2);
+    tcase_add_test(cases, an_issuer_at_its_limit_is_cut_off_everywhere);
     tcase_add_test(cases, a_visitor_who_goes_elsewhere_is_gone);
     tcase_add_test(cases, a_correction_keeps_the_sites_own_end);
     tcase_add_test(cases, a_pass_may_spend_its_allowance_away);

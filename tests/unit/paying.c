@@ -24,6 +24,39 @@ static char *text_of(struct network *network, const char *text)
     return arena_string(&network->arena, view_of(text));
 }
 
+static void close_month(struct network *network, const char *month)
+{
+    for (int i = 0; i < 2; i++) {
+        Passerelle__V1__ClosePeriodRequest *request =
+            network_new(network, &passerelle__v1__close_period_request__descriptor);
+        request->request_id = network_request_id(network);
+        request->month = text_of(network, month);
+        network_must(network, i == 0 ? olive : oscar, "SettlementService", "ClosePeriod",
+                     &request->base);
+    }
+}
+
+static Passerelle__V1__NetworkPolicy policy_now(struct network *network)
+{
+    Passerelle__V1__GetPolicyRequest *request =
+        network_new(network, &passerelle__v1__get_policy_request__descriptor);
+    const Passerelle__V1__GetPolicyResponse *response =
+        network_must(network, olive, "NetworkService", "GetPolicy", &request->base);
+    return *response->policy;
+}
+
+static void policy_put(struct network *network, Passerelle__V1__NetworkPolicy *policy)
+{
+    for (int i = 0; i < 2; i++) {
+        Passerelle__V1__SetPolicyRequest *request =
+            network_new(network, &passerelle__v1__set_policy_request__descriptor);
+        request->request_id = network_request_id(network);
+        request->policy = policy;
+        network_must(network, i == 0 ? olive : oscar, "NetworkService", "SetPolicy",
+                     &request->base);
+    }
+}
+
 /* October with its first stays, closed by two operators. */
 static void begin(struct network *network, uint64_t seed, bool accounts)
 {
@@ -593,6 +626,108 @@ START_TEST(another_account)
 }
 END_TEST
 
+/* The mandate of an employer moves to another account after the close. */
+START_TEST(another_debited_account)
+{
+    static struct network network;
+    const Passerelle__V1__Payment *debited = NULL;
+    begin(&network, 37, true);
+    const Passerelle__V1__ListPaymentsResponse *all = payments(&network, olive, "");
+    for (size_t i = 0; i < all->n_payments && debited == NULL; i++) {
+        debited =
+            all->payments[i]->debited && all->payments[i]->cents > 0 ? all->payments[i] : NULL;
+    }
+    ck_assert_ptr_nonnull(debited);
+    ck_assert_int_eq(member_put(&network, olive, debited->to_id, "FR72ZZZ123456", NULL)->error.code,
+                     CODE_OK);
+    Passerelle__V1__ListEmployersRequest *ask =
+        network_new(&network, &passerelle__v1__list_employers_request__descriptor);
+    ask->employer_id = debited->from_id;
+    Passerelle__V1__PutEmployerRequest *put =
+        network_new(&network, &passerelle__v1__put_employer_request__descriptor);
+    const Passerelle__V1__ListEmployersResponse *employers =
+        network_must(&network, olive, "EmployerService", "ListEmployers", &ask->base);
+    put->request_id = network_request_id(&network);
+    put->employer = employers->employers[0];
+    put->employer->mandate->iban = text_of(&network, ELSEWHERE);
+    network_must(&network, olive, "EmployerService", "PutEmployer", &put->base);
+    for (int i = 0; i < 2; i++) {
+        const struct call *call =
+            export_call(&network, i == 0 ? olive : oscar, KIND(INVOICE), false, 0, debited->to_id);
+        const Passerelle__V1__ExportPaymentsResponse *made = (const void *)call->response;
+        ck_assert_int_eq(made->approval_id[0] != '\0', i == 0);
+        ck_assert_uint_eq(made->n_files, (unsigned)i);
+        ck_assert(i == 0 || holds(made->files[0], "used here: " ELSEWHERE " (at the close: "));
+    }
+    network_check(&network);
+    network_release(&network);
+}
+END_TEST
+
+/* ---- direct transfers; credit notes ---- */
+
+/* November has nothing but what October billed too much: credit notes, which are paid back. In it
+ * members pay each other, not the operator. */
+START_TEST(credit_notes_and_direct_transfers)
+{
+    static struct network network;
+    size_t count, refunds = 0, direct = 0;
+    begin(&network, 38, true);
+    Passerelle__V1__NetworkPolicy policy = policy_now(&network);
+    policy.netting = PASSERELLE__V1__NETTING_MODE__NETTING_MODE_DIRECT;
+    policy_put(&network, &policy);
+    const struct recorded_stay *stays =
+        recorded_stays(&network, REFERENCE_DIR "/visits-2026-10.csv", &count);
+    network.clock.now_utc_ms += INT64_C(30) * 86400000;
+    recorded_begin(&network);
+    for (size_t i = 0; i < 400; i++) {
+        recorded_void(&network, stays[i].site_id, stays[i].visit_id);
+    }
+    recorded_commit(&network);
+    close_month(&network, "2026-11");
+    const Passerelle__V1__ListPaymentsResponse *all = payments(&network, olive, "");
+    const Passerelle__V1__Payment *refund = NULL;
+    for (size_t i = 0; i < all->n_payments; i++) {
+        const Passerelle__V1__Payment *one = all->payments[i];
+        bool november = strcmp(one->month, "2026-11") == 0;
+        ck_assert_int_ge(one->cents, 0);
+        ck_assert(one->kind == KIND(NETTED) || one->cents > 0 || one->state == STATE(CONFIRMED));
+        if (november && one->kind == KIND(REFUND) && one->cents > 0) {
+            refunds++;
+            refund = one;
+        }
+        direct += november && one->kind == KIND(TRANSFER) && strcmp(one->from_id, "op") != 0 &&
+                  strcmp(one->to_id, "op") != 0;
+    }
+    ck_assert_uint_gt(refunds, 3);
+    ck_assert_uint_gt(direct, 3);
+    /* the issuer pays it back; the statement names nobody that is known */
+    struct buf xml = BUF_INIT;
+    statement_begin(&xml, iban_of(&network, refund->from_id));
+    statement_line(&xml, (struct line){.cents = -refund->cents, .iban = ELSEWHERE});
+    statement_end(&xml);
+    const Passerelle__V1__ImportStatementResponse *done = import(&network, olive, &xml);
+    ck_assert_uint_eq(done->n_left_over, 1);
+    ck_assert_int_eq(match_code(&network, done->left_over[0]->booking_id, refund->payment_id, NULL),
+                     CODE_OK);
+    ck_assert_int_eq(payment(&network, refund->payment_id)->state, STATE(CONFIRMED));
+    Passerelle__V1__ExportPaymentsRequest *request =
+        network_new(&network, &passerelle__v1__export_payments_request__descriptor);
+    request->request_id = network_request_id(&network);
+    request->month = text_of(&network, "2026-11");
+    request->kind = KIND(TRANSFER);
+    const Passerelle__V1__ExportPaymentsResponse *files =
+        network_must(&network, olive, "SettlementService", "ExportPayments", &request->base);
+    for (size_t i = 0; i < files->n_files; i++) {
+        ck_assert(holds(files->files[i], "<EndToEndId>VT-202611-"));
+    }
+    ck_assert_uint_gt(files->n_files, 3);
+    network_check(&network);
+    buf_release(&xml);
+    network_release(&network);
+}
+END_TEST
+
 START_TEST(no_account)
 {
     static struct network network;
@@ -659,21 +794,10 @@ END_TEST
 
 static void policy_set(struct network *network, uint32_t suspend_days, uint32_t cut_percent)
 {
-    Passerelle__V1__GetPolicyRequest *ask =
-        network_new(network, &passerelle__v1__get_policy_request__descriptor);
-    const Passerelle__V1__GetPolicyResponse *now =
-        network_must(network, olive, "NetworkService", "GetPolicy", &ask->base);
-    Passerelle__V1__NetworkPolicy policy = *now->policy;
+    Passerelle__V1__NetworkPolicy policy = policy_now(network);
     policy.suspend_overdue_days = suspend_days;
     policy.exposure_cut_percent = cut_percent;
-    for (int i = 0; i < 2; i++) {
-        Passerelle__V1__SetPolicyRequest *request =
-            network_new(network, &passerelle__v1__set_policy_request__descriptor);
-        request->request_id = network_request_id(network);
-        request->policy = &policy;
-        network_must(network, i == 0 ? olive : oscar, "NetworkService", "SetPolicy",
-                     &request->base);
-    }
+    policy_put(network, &policy);
 }
 
 static const Passerelle__V1__FollowUpResponse *follow_up(struct network *network)
@@ -963,6 +1087,8 @@ int main(void)
     tcase_set_timeout(tcase, 300);
     tcase_add_test(tcase, until_paid);
     tcase_add_test(tcase, another_account);
+    tcase_add_test(tcase, another_debited_account);
+    tcase_add_test(tcase, credit_notes_and_direct_transfers);
     tcase_add_test(tcase, no_account);
     tcase_add_test(tcase, bad_statements);
     tcase_add_test(tcase, overdue_and_suspended);

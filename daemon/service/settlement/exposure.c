@@ -159,11 +159,18 @@ int exposure_limit_apply(struct service *service, struct call *call)
 {
     const Passerelle__V1__SetExposureLimitRequest *request = (const void *)call->request;
     Passerelle__V1__ExposureLimitSet set = PASSERELLE__V1__EXPOSURE_LIMIT_SET__INIT;
-    call_respond(call);
+    Passerelle__V1__SetExposureLimitResponse *response = call_respond(call);
     set.member_id = request->member_id;
     set.limit_cents = request->limit_cents;
     journal_append(service, view_of(call->who.author), VIEW_LIT(FEED_BOOKS),
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_EXPOSURE_LIMIT_SET, &set.base);
+    Passerelle__V1__Exposure **recorded;
+    size_t count = exposure_recorded(service->db, call->arena, &recorded);
+    response->issuer = find(recorded, count, request->member_id);
+    if (response->issuer == NULL) {
+        response->issuer = wire_new(call->arena, &passerelle__v1__exposure__descriptor);
+        response->issuer->member_id = request->member_id;
+    }
     return 0;
 }
 

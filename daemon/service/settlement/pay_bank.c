@@ -146,7 +146,9 @@ struct statement {
     size_t kept_count;
 };
 
-DB_SQL(select_seen, "SELECT 1 FROM payment_booking WHERE booking_id = :booking_id LIMIT 1");
+DB_SQL(select_seen,
+       "SELECT 1 FROM payment_booking WHERE booking_id = :booking_id UNION ALL "
+       "SELECT 1 FROM bank_booking WHERE booking_id = :booking_id AND none = 1 LIMIT 1");
 
 /* Undone ones too: what somebody took back is not matched again by itself. */
 static bool is_seen(struct service *service, const char *booking_id)
@@ -389,8 +391,8 @@ int import_statement_decide(struct service *service, struct call *call)
     return 0;
 }
 
-DB_SQL(put_booking, "INSERT INTO bank_booking (booking_id, member_id, booked_on, record) "
-                    "VALUES (:booking_id, :member_id, :booked_on, :record) "
+DB_SQL(put_booking, "INSERT INTO bank_booking (booking_id, member_id, booked_on, none, record) "
+                    "VALUES (:booking_id, :member_id, :booked_on, 0, :record) "
                     "ON CONFLICT (booking_id) DO UPDATE SET record = excluded.record");
 
 static void booking_keep(struct service *service, struct call *call,
@@ -458,11 +460,11 @@ int import_statement_apply(struct service *service, struct call *call)
 
 /* ---- left over ---- */
 
-DB_SQL(
-    select_left,
-    "SELECT record FROM bank_booking b WHERE (:all = 1 OR member_id = :member_id) AND NOT EXISTS "
-    "(SELECT 1 FROM payment_booking p WHERE p.booking_id = b.booking_id AND p.undone = 0) "
-    "ORDER BY booked_on, booking_id LIMIT :max");
+DB_SQL(select_left,
+       "SELECT record FROM bank_booking b WHERE none = 0 AND (:all = 1 OR member_id = :member_id) "
+       "AND NOT EXISTS (SELECT 1 FROM payment_booking p WHERE p.booking_id = b.booking_id AND "
+       "p.undone = 0) "
+       "ORDER BY booked_on, booking_id LIMIT :max");
 DB_SQL(select_booking, "SELECT record FROM bank_booking WHERE booking_id = :booking_id");
 
 int bookings_list(struct service *service, struct call *call)
@@ -614,6 +616,35 @@ static int by_hand(struct ledger *ledger, const Passerelle__V1__Booking *booking
     return 0;
 }
 
+/* ---- none of the network's ---- */
+
+DB_SQL(set_none, "UPDATE bank_booking SET none = :none, record = :record "
+                 "WHERE booking_id = :booking_id");
+DB_SQL(select_none, "SELECT 1 FROM bank_booking WHERE booking_id = :booking_id AND none = 1");
+
+static bool is_none(struct service *service, const char *booking_id)
+{
+    struct query *query = db_query(service->db, &select_none);
+    query_bind_text(query, "booking_id", view_of(booking_id));
+    bool none = query_next(query);
+    query_end(query);
+    return none;
+}
+
+/* What names a stranger goes for ever; the rest can come back. */
+static void none_set(struct service *service, struct call *call,
+                     const Passerelle__V1__Booking *booking, bool none)
+{
+    Passerelle__V1__Booking left = *booking;
+    left.iban = left.name = left.text = left.end_to_end = left.reason =
+        wire_string(call->arena, VIEW_NONE);
+    struct query *query = db_query(service->db, &set_none);
+    query_bind_text(query, "booking_id", view_of(booking->booking_id));
+    query_bind_int(query, "none", none);
+    query_bind_blob(query, "record", wire_pack_arena(call->arena, &left.base));
+    query_run(query);
+}
+
 int match_booking_decide(struct service *service, struct call *call)
 {
     const Passerelle__V1__MatchBookingRequest *request = (const void *)call->request;
@@ -623,13 +654,25 @@ int match_booking_decide(struct service *service, struct call *call)
     if (booking == NULL) {
         return -1;
     }
-    if (request->n_payment_ids == 0 || request->n_payment_ids > PAYMENTS_BY_HAND_MAX) {
+    if (request->none
+            ? request->n_payment_ids > 0
+            : request->n_payment_ids == 0 || request->n_payment_ids > PAYMENTS_BY_HAND_MAX) {
         return call_violation(call, "payment_ids", "name 1 to %d payments", PAYMENTS_BY_HAND_MAX);
+    }
+    if (is_none(service, request->booking_id)) {
+        return call_fail(call, CODE_FAILED_PRECONDITION,
+                         "somebody said that the booking is none of the network's: undo that first "
+                         "(payment match --undo)");
     }
     if (booking_matches(service, call, request->booking_id, &active) > 0) {
         return call_fail(call, CODE_FAILED_PRECONDITION,
                          "the booking settles %s already: undo that first (payment match --undo)",
                          active[0]->payment_id);
+    }
+    if (request->none) {
+        call->decision = (void *)(uintptr_t)booking;
+        call_respond(call);
+        return 0;
     }
     int error = ledger_load(service, call, &ledger);
     error = error == 0 ? by_hand(&ledger, booking, request) : error;
@@ -639,7 +682,12 @@ int match_booking_decide(struct service *service, struct call *call)
 
 int match_booking_apply(struct service *service, struct call *call)
 {
+    const Passerelle__V1__MatchBookingRequest *request = (const void *)call->request;
     const Passerelle__V1__MatchBookingResponse *response = (const void *)call->response;
+    if (request->none) {
+        none_set(service, call, call->decision, true);
+        return 0;
+    }
     bookings_append(service, call, response->matched, response->n_matched);
     return periods_follow(service, call, response->matched, response->n_matched, NULL, NULL);
 }
@@ -662,10 +710,15 @@ static enum payment_state state_now(struct service *service, const char *payment
 int undo_booking_decide(struct service *service, struct call *call)
 {
     const Passerelle__V1__UndoBookingRequest *request = (const void *)call->request;
-    if (booking_find(service, call, request->booking_id) == NULL) {
+    const Passerelle__V1__Booking *booking = booking_find(service, call, request->booking_id);
+    if (booking == NULL) {
         return -1;
     }
     Passerelle__V1__UndoBookingResponse *response = call_respond(call);
+    if (is_none(service, request->booking_id)) {
+        call->decision = (void *)(uintptr_t)booking;
+        return 0;
+    }
     response->n_undone = booking_matches(service, call, request->booking_id, &response->undone);
     if (response->n_undone == 0) {
         return call_fail(call, CODE_FAILED_PRECONDITION,
@@ -688,6 +741,10 @@ int undo_booking_apply(struct service *service, struct call *call)
 {
     const Passerelle__V1__UndoBookingRequest *request = (const void *)call->request;
     Passerelle__V1__UndoBookingResponse *response = (void *)call->response;
+    if (call->decision != NULL) {
+        none_set(service, call, call->decision, false);
+        return 0;
+    }
     Passerelle__V1__BookingUndone undone = PASSERELLE__V1__BOOKING_UNDONE__INIT;
     undone.booking_id = request->booking_id;
     journal_append(service, view_of(call->who.author), VIEW_LIT(FEED_BOOKS),

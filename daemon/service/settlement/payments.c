@@ -357,9 +357,10 @@ int payments_list(struct service *service, struct call *call)
         response->payments = more;
         for (size_t i = 0; i < payments.count; i++) {
             Passerelle__V1__Payment *told = payments.all[i].told;
-            bool in_state =
-                request->state == PAYMENT_STATE(UNSPECIFIED) || request->state == told->state;
-            if (in_state && payments_is_wanted(&wanted, told)) {
+            bool asked =
+                (request->state == PAYMENT_STATE(UNSPECIFIED) || request->state == told->state) &&
+                (request->kind == PAYMENT_KIND(UNSPECIFIED) || request->kind == told->kind);
+            if (asked && payments_is_wanted(&wanted, told)) {
                 response->payments[response->n_payments++] = told;
             }
         }
