@@ -26,6 +26,7 @@ command_run cmd_ledger_compare;                     /* cmd_compare.c */
 command_run cmd_audit;                              /* cmd_ledger.c */
 command_run cmd_pass_issue, cmd_usage;              /* cmd_employer.c */
 command_run cmd_pass_qr;                            /* cmd_pass_qr.c */
+command_run cmd_pass_sheet;                         /* cmd_pass_sheet.c */
 command_run cmd_certificate_issue, cmd_key_create;  /* cmd_credential.c */
 command_run cmd_holder_import, cmd_policy_set;      /* cmd_employer.c, cmd_network.c */
 command_run cmd_fec_check;                          /* cmd_fec.c */

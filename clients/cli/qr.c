@@ -56,22 +56,16 @@ bool qr_dark(const struct qr *qr, size_t row, size_t column)
     return qr->dark[(row - QR_QUIET) * qr->width + column - QR_QUIET] != 0;
 }
 
-static size_t side(const struct qr *qr)
+size_t qr_side(const struct qr *qr)
 {
     return qr->width + 2 * (size_t)QR_QUIET;
 }
 
 /* ---- SVG ---- */
 
-void qr_svg(const struct qr *qr, struct buf *out)
+void qr_path(const struct qr *qr, struct buf *out)
 {
-    size_t n = side(qr);
-    buf_printf(out,
-               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-               "<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%zu\" "
-               "height=\"%zu\" viewBox=\"0 0 %zu %zu\" shape-rendering=\"crispEdges\">\n"
-               "<rect width=\"%zu\" height=\"%zu\" fill=\"#fff\"/>\n<path fill=\"#000\" d=\"",
-               n * QR_PNG_SCALE, n * QR_PNG_SCALE, n, n, n, n);
+    size_t n = qr_side(qr);
     for (size_t row = 0; row < n; row++) {
         size_t run = 0;
         for (size_t column = 0; column <= n; column++) {
@@ -83,6 +77,18 @@ void qr_svg(const struct qr *qr, struct buf *out)
             }
         }
     }
+}
+
+void qr_svg(const struct qr *qr, struct buf *out)
+{
+    size_t n = qr_side(qr);
+    buf_printf(out,
+               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+               "<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%zu\" "
+               "height=\"%zu\" viewBox=\"0 0 %zu %zu\" shape-rendering=\"crispEdges\">\n"
+               "<rect width=\"%zu\" height=\"%zu\" fill=\"#fff\"/>\n<path fill=\"#000\" d=\"",
+               n * QR_PNG_SCALE, n * QR_PNG_SCALE, n, n, n, n);
+    qr_path(qr, out);
     buf_text(out, "\"/>\n</svg>\n");
 }
 
@@ -104,7 +110,7 @@ static void chunk(struct buf *out, const char type[static 5], struct view data)
 /* Each line: filter 0, then the pixels, 8 a byte, 1 for light. */
 static void pixels(const struct qr *qr, size_t scale, struct buf *out)
 {
-    size_t n = side(qr) * scale;
+    size_t n = qr_side(qr) * scale;
     for (size_t y = 0; y < n; y++) {
         buf_byte(out, 0);
         for (size_t x = 0; x < n; x += 8) {
@@ -122,7 +128,7 @@ void qr_png(const struct qr *qr, size_t scale, struct buf *out)
 {
     struct buf header = BUF_INIT;
     struct buf raw = BUF_INIT;
-    uint32_t n = (uint32_t)(side(qr) * scale);
+    uint32_t n = (uint32_t)(qr_side(qr) * scale);
     buf_u32be(&header, n);
     buf_u32be(&header, n);
     buf_add(&header, "\1\0\0\0\0", 5); /* 1 bit, grey, deflate, filters by line, not interlaced */
@@ -148,7 +154,7 @@ void qr_terminal(const struct qr *qr, bool colour, struct buf *out)
 {
     /* By light above and light below. */
     static const char *const blocks[2][2] = {{" ", "\u2584"}, {"\u2580", "\u2588"}};
-    size_t n = side(qr);
+    size_t n = qr_side(qr);
     for (size_t row = 0; row < n; row += 2) {
         buf_text(out, colour ? "\x1b[40;97m" : "");
         for (size_t column = 0; column < n; column++) {

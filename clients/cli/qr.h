@@ -20,6 +20,10 @@ void qr_release(struct qr *qr);
 /* Whether the module is dark; row and column count from the corner of the quiet zone. */
 bool qr_dark(const struct qr *qr, size_t row, size_t column);
 
+/* The dark modules as the data of an SVG path, one unit a module, the quiet zone around. */
+void qr_path(const struct qr *qr, struct buf *out);
+/* Modules on a side, with the quiet zone. */
+size_t qr_side(const struct qr *qr);
 /* SVG 1.1, one path, one unit a module. */
 void qr_svg(const struct qr *qr, struct buf *out);
 /* PNG (RFC 2083), 1 bit a pixel, `scale` pixels a module. */

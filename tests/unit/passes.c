@@ -218,8 +218,8 @@ START_TEST(every_holder_gets_one_pass)
     found();
     Passerelle__V1__IssuePassesRequest *dry = issue_request("", NULL);
     dry->dry_run = true;
-    const Passerelle__V1__IssuePassesResponse *response = must(operator(), "IssuePasses",
-                                                               &dry->base);
+    const Passerelle__V1__IssuePassesResponse *response =
+        must(operator(), "IssuePasses", &dry->base);
     ck_assert_uint_eq(response->n_passes, 1000);
     ck_assert_uint_eq(response->remaining, 739);
     ck_assert_str_eq(response->passes[0]->pass->pass_id, "");
@@ -507,6 +507,73 @@ START_TEST(a_lost_phone_becomes_a_card)
 }
 END_TEST
 
+/* ---- cards to print ---- */
+
+static Passerelle__V1__ListCardsRequest *cards_request(const char *employer, const char *after)
+{
+    Passerelle__V1__ListCardsRequest *request = NEW(&network, list_cards_request);
+    request->employer_id = text(employer);
+    request->after_pass_id = text(after);
+    return request;
+}
+
+/* Every card of an employer in force, page by page: its token says what the one that was issued
+ * said. Phones, and what was suspended, replaced or revoked, are not printed. */
+START_TEST(cards_are_printed_again)
+{
+    found();
+    const Passerelle__V1__IssuePassesResponse *issued =
+        must(operator(), "IssuePasses", &issue_request("e002", NULL)->base);
+    const Passerelle__V1__IssuedPass *cards[64];
+    size_t count = 0;
+    for (size_t i = 0; i < issued->n_passes; i++) {
+        bool in_force = issued->passes[i]->pass->state == STATE(ACTIVE);
+        if (in_force && issued->passes[i]->token[0] != '\0') {
+            ck_assert_uint_lt(count, ARRAY_LEN(cards));
+            cards[count++] = issued->passes[i];
+        }
+    }
+    ck_assert_uint_gt(count, 3);
+    ck_assert_uint_lt(count, issued->n_passes);
+    Passerelle__V1__ListCardsRequest *request = cards_request("e002", "");
+    request->limit = 2;
+    size_t seen = 0;
+    const Passerelle__V1__ListCardsResponse *page;
+    do {
+        page = must(network_who(ROLE_EMPLOYER, "e002"), "ListCards", &request->base);
+        for (size_t i = 0; i < page->n_cards; i++) {
+            const Passerelle__V1__Card *card = page->cards[i];
+            struct token token;
+            bool known = false;
+            for (size_t k = 0; k < count; k++) {
+                known = known || (strcmp(cards[k]->pass->pass_id, card->pass->pass_id) == 0 &&
+                                  strcmp(cards[k]->token, card->token) == 0);
+            }
+            ck_assert_msg(known, "%s has another token", card->pass->pass_id);
+            ck_assert_int_eq(verified(card->token, &token), TOKEN_VALID);
+            ck_assert_str_ne(card->family_name, "");
+            seen++;
+        }
+        request->after_pass_id = page->next_pass_id;
+    } while (page->next_pass_id[0] != '\0');
+    ck_assert_uint_eq(seen, count);
+    char *gone[] = {cards[0]->pass->pass_id};
+    ck_assert_uint_eq(changed(move(operator(), "SuspendPasses", gone, 1)), 1);
+    gone[0] = cards[1]->pass->pass_id;
+    ck_assert_uint_eq(changed(move(operator(), "RevokePasses", gone, 1)), 1);
+    page = must(operator(), "ListCards", &cards_request("e002", "")->base);
+    ck_assert_uint_eq(page->n_cards, count - 2);
+    ck_assert_int_eq(code_of(call(network_who(ROLE_EMPLOYER, "e001"), "ListCards",
+                                  &cards_request("e002", "")->base)),
+                     CODE_PERMISSION_DENIED);
+    ck_assert_int_eq(code_of(call(operator(), "ListCards", &cards_request("e999", "")->base)),
+                     CODE_INVALID_ARGUMENT);
+    ck_assert_int_eq(code_of(call(operator(), "ListCards", &cards_request("e002", "x")->base)),
+                     CODE_INVALID_ARGUMENT);
+    end();
+}
+END_TEST
+
 /* ---- keys ---- */
 
 static const struct call *rotate(struct view retire)
@@ -616,6 +683,7 @@ int main(void)
     tcase_add_test(tc, codes_cannot_be_guessed);
     tcase_add_test(tc, a_fresh_proof_gets_a_token);
     tcase_add_test(tc, a_lost_phone_becomes_a_card);
+    tcase_add_test(tc, cards_are_printed_again);
     tcase_add_test(tc, two_keys_are_valid_during_a_change);
     tcase_add_test(tc, others_passes_cannot_be_touched_or_told_from_unknown_ones);
     suite_add_tcase(suite, tc);

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include "cli/card_sheet.h"
 #include "cli/qr.h"
+#include "core/pass/card.h"
 #include "core/pass/token.h"
 
 /* The longest text of its kind: a token of TOKEN_BYTES_MAX bytes, with or without a proof. */
@@ -39,10 +41,10 @@ START_TEST(modules_are_those_of_qrencode)
         size_t side = qr.width + 2 * (size_t)QR_QUIET;
         for (size_t row = 0; row < side; row++) {
             for (size_t column = 0; column < side; column++) {
-                bool inside = row >= QR_QUIET && column >= QR_QUIET &&
-                              row < qr.width + QR_QUIET && column < qr.width + QR_QUIET;
-                bool dark = inside && (code->data[(row - QR_QUIET) * qr.width + column - QR_QUIET] &
-                                       1) != 0;
+                bool inside = row >= QR_QUIET && column >= QR_QUIET && row < qr.width + QR_QUIET &&
+                              column < qr.width + QR_QUIET;
+                bool dark = inside &&
+                            (code->data[(row - QR_QUIET) * qr.width + column - QR_QUIET] & 1) != 0;
                 ck_assert_int_eq(qr_dark(&qr, row, column), dark);
             }
         }
@@ -184,6 +186,63 @@ START_TEST(svg_holds_the_modules)
 }
 END_TEST
 
+/* Twenty-one cards take three sheets; each has its number, its name and its own QR. */
+START_TEST(cards_on_sheets)
+{
+    enum { CARDS = 2 * CARD_SHEET_COLUMNS * CARD_SHEET_ROWS + 1 };
+    struct buf text = BUF_INIT;
+    struct buf path = BUF_INIT;
+    struct buf page = BUF_INIT;
+    struct card_face cards[CARDS];
+    char numbers[CARDS][CARD_DIGITS + 1];
+    struct fault fault = FAULT_NONE;
+    struct qr qr;
+    struct view token = pass_text(false, &text);
+    for (uint32_t i = 0; i < CARDS; i++) {
+        card_number_make(100000 + i, numbers[i]);
+        cards[i] = (struct card_face){.token = token,
+                                      .number = view_of(numbers[i]),
+                                      .name = VIEW_LIT("Œnone <&>"),
+                                      .holder_id = VIEW_LIT("h1"),
+                                      .valid_until = VIEW_LIT("2027-09-30")};
+    }
+    ck_assert_int_eq(card_sheet_write(cards, CARDS, VIEW_LIT("Passe & plus"), &page, &fault), E_OK);
+    ck_assert_int_eq(qr_make(&qr, token, NULL), E_OK);
+    qr_path(&qr, &path);
+    size_t sheets = 0, codes = 0, names = 0;
+    for (const char *at = page.data; (at = strstr(at, "class=\"sheet\"")) != NULL; at++) {
+        sheets++;
+    }
+    for (const char *at = page.data; (at = strstr(at, path.data)) != NULL; at++) {
+        codes++;
+    }
+    for (const char *at = page.data; (at = strstr(at, "Œnone &lt;&amp;&gt;")) != NULL; at++) {
+        names++;
+    }
+    ck_assert_uint_eq(sheets, 3);
+    ck_assert_uint_eq(codes, CARDS);
+    ck_assert_uint_eq(names, CARDS);
+    for (size_t i = 0; i < CARDS; i++) {
+        char grouped[CARD_GROUPED + 1];
+        card_number_group(numbers[i], grouped);
+        ck_assert_ptr_nonnull(strstr(page.data, grouped));
+    }
+    ck_assert_ptr_nonnull(strstr(page.data, "Valable jusqu'au 30\xc2\xa0septembre\xc2\xa0"
+                                            "2027"));
+    cards[3].token = VIEW_LIT("no token");
+    ck_assert_int_eq(card_sheet_write(cards, CARDS, VIEW_LIT("x"), &page, &fault), E_INVALID);
+    ck_assert_ptr_nonnull(strstr(fault.text, numbers[3]));
+    fault = FAULT_NONE;
+    cards[2].number = VIEW_LIT("1234567890");
+    ck_assert_int_eq(card_sheet_write(cards, CARDS, VIEW_LIT("x"), &page, &fault), E_INVALID);
+    ck_assert_ptr_nonnull(strstr(fault.text, "1234567890"));
+    qr_release(&qr);
+    buf_release(&page);
+    buf_release(&path);
+    buf_release(&text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("qr");
@@ -193,6 +252,7 @@ int main(void)
     tcase_add_test(tc, png_holds_the_modules);
     tcase_add_test(tc, terminal_holds_the_modules);
     tcase_add_test(tc, svg_holds_the_modules);
+    tcase_add_test(tc, cards_on_sheets);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

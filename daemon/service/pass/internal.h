@@ -84,6 +84,7 @@ int issue_apply(struct service *service, struct call *call);
 int replace_decide(struct service *service, struct call *call);
 int replace_apply(struct service *service, struct call *call);
 int list_passes(struct service *service, struct call *call);
+int list_cards(struct service *service, struct call *call);
 int suspend_decide(struct service *service, struct call *call);
 int resume_decide(struct service *service, struct call *call);
 int revoke_decide(struct service *service, struct call *call);
