@@ -47,7 +47,8 @@ offers 'files/staff.csv files/stops.csv' passerelle network import stops files/s
 offers 'files/stops.csv' passerelle site stops s010 files/sto
 offers '--dry-run' passerelle tariff publish --dry
 offers 'bash' passerelle completion b
-offers 'check' passerelle fec ''
+offers 'chart chart-set check export openings openings-set' passerelle fec ''
+offers 'files/stops.csv' passerelle statement site s010 2026-10 -o files/sto
 offers 'files/staff.csv' passerelle fec check files/sta
 # Every command of --help can be completed to, word by word, and has an example.
 "$PASSERELLE" --help | sed -n 's/^  \([a-z][a-z-]*\( [a-z][a-z-]*\)\{0,1\}\)  .*/\1/p' >commands

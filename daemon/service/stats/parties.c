@@ -166,7 +166,8 @@ static int visit_compare(const void *left, const void *right)
     const struct member_visit *b = right;
     int order = (a->in_utc_ms > b->in_utc_ms) - (a->in_utc_ms < b->in_utc_ms);
     order = order != 0 ? order : view_compare(a->site, b->site);
-    return order != 0 ? order : view_compare(a->pass_number, b->pass_number);
+    order = order != 0 ? order : view_compare(a->pass_number, b->pass_number);
+    return order != 0 ? order : (a->slot > b->slot) - (a->slot < b->slot);
 }
 
 /* By item: when its last stay ended, and the flags of its stays. */
