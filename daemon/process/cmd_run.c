@@ -25,7 +25,8 @@ static void block_signals(sigset_t *set)
 }
 
 /* What is wrong is told, and nothing changes then. */
-static void reload(struct hub *hub, struct settings *settings, struct log *log, const char *target)
+static void reload(struct hub *hub, struct witnesses *witnesses, struct settings *settings,
+                   struct log *log, const char *target)
 {
     struct settings fresh;
     struct state state;
@@ -42,6 +43,7 @@ static void reload(struct hub *hub, struct settings *settings, struct log *log, 
     }
     settings_reload(settings, &fresh, &changed, &ignored);
     hub_reload_settings(hub);
+    witnesses_tune(witnesses, settings->witness_s);
     atomic_store(&log->level, (enum log_level)settings->log_level);
     log_event(log, LOG_INFO, "reloaded", LOG_V("changed", buf_content(&changed)),
               LOG_V("need_restart", buf_content(&ignored)));
@@ -58,8 +60,8 @@ static void say_ready(const struct hub *hub, const struct settings *settings)
             hub_node(hub)->network_id, hub_node(hub)->demo ? "yes" : "no", (long)getpid());
 }
 
-static void serve(struct hub *hub, struct settings *settings, struct log *log, const char *target,
-                  const sigset_t *signals)
+static void serve(struct hub *hub, struct witnesses *witnesses, struct settings *settings,
+                  struct log *log, const char *target, const sigset_t *signals)
 {
     for (;;) {
         int number = 0;
@@ -70,7 +72,7 @@ static void serve(struct hub *hub, struct settings *settings, struct log *log, c
             log_event(log, LOG_INFO, "stopping", LOG_N("signal", number));
             return;
         }
-        reload(hub, settings, log, target);
+        reload(hub, witnesses, settings, log, target);
     }
 }
 
@@ -113,7 +115,7 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
         lean_give_back();
         say_ready(hub, settings);
         if (err == E_OK) {
-            serve(hub, settings, log, target, &signals);
+            serve(hub, witnesses, settings, log, target, &signals);
         }
         atomic_store(&pages.draining, true);
         site_stop(site);

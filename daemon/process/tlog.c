@@ -21,6 +21,14 @@ static const struct method *method_of(const char *name)
     return method;
 }
 
+static void send_note(struct exchange *x, struct view note)
+{
+    route_answer(x, &(struct route_answer){.status = 200,
+                                           .content_type = "text/plain; charset=utf-8",
+                                           .cache_control = "no-cache",
+                                           .body = note});
+}
+
 static void send_checkpoint(void *context, struct exchange *x, const struct call *call)
 {
     const Passerelle__V1__GetCheckpointResponse *response = (const void *)call->response;
@@ -33,10 +41,7 @@ static void send_checkpoint(void *context, struct exchange *x, const struct call
                                               "checkpoint of it so far."});
         return;
     }
-    route_answer(x, &(struct route_answer){.status = 200,
-                                           .content_type = "text/plain; charset=utf-8",
-                                           .cache_control = "no-cache",
-                                           .body = view_of(response->checkpoint)});
+    send_note(x, view_of(response->checkpoint));
 }
 
 static void ask_checkpoint(struct exchange *x, const char *feed_id)
@@ -61,13 +66,19 @@ void tlog_tiles(void *context, struct exchange *x, const struct principal *who)
     struct fault fault = FAULT_NONE;
     struct call call = {.method = method_of("ReadEntries"), .arena = &x->arena, .who = *who};
     struct tiles_path path;
+    bool monitored = false;
     struct buf bytes = BUF_INIT;
     struct service *service = hub_service_here(hub, &fault);
     int err = service == NULL ? fault.code : db_begin_read(service->db, &fault);
     if (err == E_OK) {
         struct view rest = view_slice(x->path, sizeof TLOG_PREFIX - 1, x->path.len);
-        if (tiles_find(service, &call, rest, &path) == 0 && !path.checkpoint &&
-            tiles_read(service, &call, &path, &bytes) != 0) {
+        monitored =
+            as_witness_monitored(service, view_slice(rest, 0, view_find(rest, '/')), &bytes) &&
+            view_is(view_slice(rest, 2 * SHA256_LEN, rest.len), "/checkpoint");
+        if (monitored) {
+            path.checkpoint = true;
+        } else if (tiles_find(service, &call, rest, &path) == 0 && !path.checkpoint &&
+                   tiles_read(service, &call, &path, &bytes) != 0) {
             buf_clear(&bytes); /* the call says why */
         }
         err = db_end(service->db, &fault);
@@ -77,6 +88,8 @@ void tlog_tiles(void *context, struct exchange *x, const struct principal *who)
     }
     if (call.error.code != CODE_OK) {
         refuse(x, who, &call);
+    } else if (monitored) {
+        send_note(x, buf_content(&bytes));
     } else if (path.checkpoint) {
         ask_checkpoint(x, path.feed.name);
     } else {

@@ -8,7 +8,8 @@
 #define TLOG_PREFIX "/tlog/"
 
 /* GET /tlog/<feed or origin>/checkpoint, /tile/<level>/<index>[.p/<width>],
- * /tile/entries/<index>[.p/<width>]. */
+ * /tile/entries/<index>[.p/<width>]; and of a log that this hub witnesses (tlog-witness, for
+ * monitors), /tlog/<SHA-256 of its origin>/checkpoint. */
 void tlog_tiles(void *context, struct exchange *x, const struct principal *who);
 /* POST /add-checkpoint (tlog-witness), for everyone: only what its log signed reaches the writer.
  */

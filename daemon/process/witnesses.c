@@ -25,7 +25,8 @@ struct asked {
     char verifier_key[NOTE_NAME_MAX + 80];
     char path[POLICY_URL_MAX + 20];
     struct peer *peer;
-    int64_t next_ns;
+    int64_t since_ns; /* it was asked last; 0: not yet */
+    int64_t wait_ns;  /* before it is asked again, when it was late */
     unsigned late;    /* times in a row that it did not answer */
     unsigned refused; /* in this turn */
     _Atomic uint64_t cosigned, failures;
@@ -33,7 +34,7 @@ struct asked {
 
 struct witnesses {
     struct hub *hub;
-    const struct settings *settings;
+    _Atomic int64_t interval_s;
     struct service reader;
     struct policy_witness policy[POLICY_WITNESSES_MAX];
     struct asked asked[POLICY_WITNESSES_MAX];
@@ -176,7 +177,8 @@ static int64_t back_off_ns(const struct witnesses *w, unsigned late)
 {
     uint64_t chance;
     unsigned doublings = late > BACK_OFF_DOUBLINGS ? BACK_OFF_DOUBLINGS : late - 1;
-    int64_t first_s = w->settings->witness_s < BACK_OFF_S ? w->settings->witness_s : BACK_OFF_S;
+    int64_t interval_s = atomic_load(&w->interval_s);
+    int64_t first_s = interval_s < BACK_OFF_S ? interval_s : BACK_OFF_S;
     int64_t half_ns = first_s * SECOND_NS / 2 << doublings;
     env_random(hub_node(w->hub)->env, &chance, sizeof chance);
     return half_ns + (int64_t)(chance % (uint64_t)half_ns);
@@ -217,8 +219,15 @@ static void visit(struct witnesses *w, struct asked *asked)
         arena_release(&arena);
     }
     asked->late = result == WITNESSED_LATER ? asked->late + 1 : 0;
-    asked->next_ns = now_ns(w) + (asked->late > 0 ? back_off_ns(w, asked->late)
-                                                  : w->settings->witness_s * SECOND_NS);
+    asked->since_ns = now_ns(w);
+    asked->wait_ns = asked->late > 0 ? back_off_ns(w, asked->late) : 0;
+}
+
+static int64_t next_ns(const struct witnesses *w, const struct asked *asked)
+{
+    return asked->since_ns == 0 ? 0
+           : asked->late > 0    ? asked->since_ns + asked->wait_ns
+                                : asked->since_ns + atomic_load(&w->interval_s) * SECOND_NS;
 }
 
 /* ---- the thread ---- */
@@ -253,7 +262,7 @@ static void *witnesses_main(void *argument)
         bool closed = month_was_closed(w);
         for (size_t i = 0; i < w->count; i++) {
             struct asked *asked = &w->asked[i];
-            bool due = asked->next_ns <= now_ns(w) || (closed && asked->late == 0);
+            bool due = next_ns(w, asked) <= now_ns(w) || (closed && asked->late == 0);
             /* A site that may have lost entries signs nothing. */
             if (due && !atomic_load(&hub_node(w->hub)->catching_up)) {
                 visit(w, asked);
@@ -261,8 +270,8 @@ static void *witnesses_main(void *argument)
         }
         int64_t until_ns = now_ns(w) + LOOK_S * (int64_t)SECOND_NS;
         for (size_t i = 0; i < w->count; i++) {
-            int64_t next_ns = w->asked[i].next_ns;
-            until_ns = next_ns > now_ns(w) && next_ns < until_ns ? next_ns : until_ns;
+            int64_t at_ns = next_ns(w, &w->asked[i]);
+            until_ns = at_ns > now_ns(w) && at_ns < until_ns ? at_ns : until_ns;
         }
         struct timespec until = {.tv_sec = until_ns / SECOND_NS, .tv_nsec = until_ns % SECOND_NS};
         pthread_mutex_lock(&w->lock);
@@ -306,14 +315,14 @@ static int prepare(struct witnesses *w, struct asked *asked, const struct policy
     return peer_new(&config, &asked->peer, fault);
 }
 
-static int read_policy(struct witnesses *w, const struct state *state, struct fault *fault)
+static int read_policy(struct witnesses *w, const struct state *state,
+                       const struct settings *settings, struct fault *fault)
 {
     struct arena arena = ARENA_INIT;
     struct buf text = BUF_INIT;
-    const char *path = path_in(state, &arena, w->settings->witnesses);
-    const char *ca = w->settings->witnesses_ca[0] == '\0'
-                         ? NULL
-                         : path_in(state, &arena, w->settings->witnesses_ca);
+    const char *path = path_in(state, &arena, settings->witnesses);
+    const char *ca =
+        settings->witnesses_ca[0] == '\0' ? NULL : path_in(state, &arena, settings->witnesses_ca);
     text.max = POLICY_BYTES_MAX;
     int err = state_read_file(path, &text, fault);
     err = err != E_OK ? err
@@ -323,7 +332,7 @@ static int read_policy(struct witnesses *w, const struct state *state, struct fa
         err = prepare(w, &w->asked[i], &w->policy[i], ca, fault);
     }
     if (err != E_OK) {
-        fault_prefix(fault, "witnesses = %s", w->settings->witnesses);
+        fault_prefix(fault, "witnesses = %s", settings->witnesses);
     }
     buf_release(&text);
     arena_release(&arena);
@@ -340,7 +349,7 @@ int witnesses_new(struct witnesses **out, struct hub *hub, const struct state *s
     struct witnesses *w = xcalloc(1, sizeof *w);
     pthread_condattr_t monotonic;
     w->hub = hub;
-    w->settings = settings;
+    atomic_store(&w->interval_s, settings->witness_s);
     w->closes = -1;
     w->reader.node = hub_service(hub)->node;
     pthread_mutex_init(&w->lock, NULL);
@@ -349,7 +358,7 @@ int witnesses_new(struct witnesses **out, struct hub *hub, const struct state *s
     pthread_cond_init(&w->woken, &monotonic);
     pthread_condattr_destroy(&monotonic);
     *out = w;
-    int err = read_policy(w, state, fault);
+    int err = read_policy(w, state, settings, fault);
     return err != E_OK ? err : hub_reader(hub, &w->reader.db, fault);
 }
 
@@ -363,6 +372,13 @@ int witnesses_start(struct witnesses *w, struct fault *fault)
         w->started = true;
     }
     return E_OK;
+}
+
+void witnesses_tune(struct witnesses *w, int64_t interval_s)
+{
+    if (w != NULL) {
+        atomic_store(&w->interval_s, interval_s);
+    }
 }
 
 void witnesses_stop(struct witnesses *w)

@@ -191,6 +191,35 @@ START_TEST(nothing_cosigned_is_forgotten)
 }
 END_TEST
 
+/* Anybody can add lines to a note: they are not kept. */
+START_TEST(only_the_log_s_own_line_is_kept)
+{
+    begin();
+    struct signer junk = make_signer(9, "junk.example", NOTE_ED25519);
+    struct checkpoint head = {.origin = ORIGIN, .size = 8, .root = roots[8]};
+    struct buf note = BUF_INIT, body = BUF_INIT, text = BUF_INIT;
+    ck_assert_int_eq(put(ORIGIN, &owner)->error.code, CODE_OK);
+    ck_assert_int_eq(checkpoint_sign(&head, &owner.key, &owner.secret, &note), E_OK);
+    checkpoint_format(&head, &text);
+    for (int i = 0; i < 40; i++) {
+        note_sign(&note, buf_content(&text), i % 2 == 0 ? &junk.key : &owner.key,
+                  i % 2 == 0 ? &junk.secret : &owner.secret);
+    }
+    struct witness_request request = {.checkpoint = buf_content(&note)};
+    witness_request_format(&request, &body);
+    cosigned(add_body(buf_content(&body)), 8);
+    const char *kept = list()->logs[0]->checkpoint;
+    ck_assert_ptr_null(strstr(kept, "junk"));
+    ck_assert_uint_lt(strlen(kept), 600);
+    struct checkpoint back;
+    ck_assert_int_eq(checkpoint_open(view_of(kept), &owner.key, &back, NULL, NULL), E_OK);
+    buf_release(&note);
+    buf_release(&body);
+    buf_release(&text);
+    end();
+}
+END_TEST
+
 START_TEST(what_cannot_be_witnessed_is_told)
 {
     begin();
@@ -401,6 +430,7 @@ int main(void)
     tcase_add_test(cases, one_history_is_cosigned);
     tcase_add_test(cases, a_second_history_is_kept_as_evidence);
     tcase_add_test(cases, nothing_cosigned_is_forgotten);
+    tcase_add_test(cases, only_the_log_s_own_line_is_kept);
     tcase_add_test(cases, what_cannot_be_witnessed_is_told);
     tcase_add_test(cases, cosignatures_stand_beside_the_checkpoint);
     tcase_add_test(cases, what_no_witness_cosigned_is_not_kept);

@@ -307,6 +307,21 @@ int note_verify_any(const struct note *note, const struct note_key *keys, size_t
     return E_OK;
 }
 
+void note_of_keys(const struct note *note, const struct note_key *keys, size_t count,
+                  struct buf *out)
+{
+    struct buf lines = BUF_INIT;
+    buf_view(out, note->text);
+    buf_byte(out, '\n');
+    for (size_t i = 0; i < count; i++) {
+        buf_clear(&lines);
+        note_lines_of(note, &keys[i], &lines);
+        struct view all = buf_content(&lines);
+        buf_view(out, view_slice(all, 0, view_find(all, '\n') + 1));
+    }
+    buf_release(&lines);
+}
+
 int note_begin(struct buf *out, struct view text)
 {
     if (!is_lines(text)) {

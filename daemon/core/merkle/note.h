@@ -55,6 +55,11 @@ must_check int note_verify_any(const struct note *note, const struct note_key *k
 /* Appends the lines under the key's name and id, as they stand. Verifies nothing. */
 void note_lines_of(const struct note *note, const struct note_key *key, struct buf *out);
 
+/* Appends the note with one line of each of the keys that have one, and no line of others: anybody
+ * can add lines to a note. Verifies nothing. */
+void note_of_keys(const struct note *note, const struct note_key *keys, size_t count,
+                  struct buf *out);
+
 /* Starts a note: text and empty line. E_INVALID unless the text is printable lines in UTF-8 that
  * end in a newline. Signature lines follow by note_sign() and checkpoint_cosign(). */
 must_check int note_begin(struct buf *out, struct view text);

@@ -121,6 +121,16 @@ static int witness_key(struct service *service, bool make, struct note_key *key,
     return err;
 }
 
+/* The checkpoint as the log's keys signed it: whoever brought it may have added lines. */
+static void add_signed(const struct testimony *testimony, struct buf *out)
+{
+    struct note note;
+    const struct witness_log *log = &testimony->known.log;
+    if (note_parse(testimony->request.checkpoint, &note) == E_OK) {
+        note_of_keys(&note, log->keys, log->count, out);
+    }
+}
+
 DB_SQL(put_cosigned, "UPDATE witnessed_log SET size = :size, root = :root, note = :note, "
                      "cosigned_utc_ms = :utc_ms WHERE origin = :origin");
 
@@ -138,7 +148,7 @@ static int cosign(struct service *service, struct call *call, const struct testi
     struct buf lines = BUF_INIT, note = BUF_INIT;
     int64_t utc_ms = env_real_utc_ms(service->node->env);
     checkpoint_cosign(&lines, answer->text, &key, secret, (uint64_t)(utc_ms / 1000));
-    buf_view(&note, testimony->request.checkpoint);
+    add_signed(testimony, &note);
     buf_view(&note, buf_content(&lines));
     struct query *query = db_query(service->db, &put_cosigned);
     query_bind_int(query, "size", (int64_t)answer->head.size);
@@ -164,10 +174,13 @@ static void keep_contradiction(struct service *service, const struct testimony *
     if (testimony->known.contradicted) {
         return;
     }
+    struct buf note = BUF_INIT;
+    add_signed(testimony, &note);
     struct query *query = db_query(service->db, &put_contradiction);
-    query_bind_text(query, "contradiction", testimony->request.checkpoint);
+    query_bind_text(query, "contradiction", buf_content(&note));
     query_bind_text(query, "origin", view_of(testimony->answer.head.origin));
     query_run(query);
+    buf_release(&note);
     log_event(service->node->log, LOG_ERROR, "log_contradicts_itself",
               LOG_S("origin", testimony->answer.head.origin),
               LOG_N("size", testimony->answer.head.size),
@@ -297,6 +310,24 @@ int put_witnessed_log_apply(struct service *service, struct call *call)
 
 DB_SQL(select_logs, "SELECT origin, verifier_keys, size, root, note, cosigned_utc_ms, "
                     "contradiction, contradicted FROM witnessed_log ORDER BY origin");
+
+bool as_witness_monitored(struct service *service, struct view origin_sha256, struct buf *note)
+{
+    uint8_t wanted[SHA256_LEN], hash[SHA256_LEN];
+    if (text_from_hex(origin_sha256, wanted, sizeof wanted) != E_OK) {
+        return false;
+    }
+    struct query *query = db_query(service->db, &select_logs);
+    while (query_next(query)) {
+        sha256(query_text(query, 0), hash);
+        if (memcmp(hash, wanted, sizeof hash) == 0 && query_int(query, 2) > 0) {
+            buf_view(note, query_text(query, 4));
+            query_end(query);
+            return true;
+        }
+    }
+    return false;
+}
 
 int list_witnessed_logs(struct service *service, struct call *call)
 {

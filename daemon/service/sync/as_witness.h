@@ -20,6 +20,10 @@ void as_witness_look(struct service *service, struct arena *arena, struct view b
 void as_witness_refuse(const struct witness_answer *answer, struct arena *arena,
                        Passerelle__V1__AddCheckpointResponse *response);
 
+/* For monitors: appends the checkpoint cosigned last of the log whose origin has this SHA-256, in
+ * hex. False: of none, or nothing was cosigned. */
+bool as_witness_monitored(struct service *service, struct view origin_sha256, struct buf *note);
+
 int add_checkpoint_decide(struct service *service, struct call *call);
 int add_checkpoint_apply(struct service *service, struct call *call);
 int put_witnessed_log_decide(struct service *service, struct call *call);

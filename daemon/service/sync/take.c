@@ -201,22 +201,16 @@ DB_SQL(select_seen, "SELECT entry_key, note FROM hub_checkpoint_seen "
  * more, and it is what counts. */
 static struct view as_signed(struct service *service, struct arena *arena, struct view whole)
 {
-    struct buf out = BUF_INIT, lines = BUF_INIT;
+    struct buf out = BUF_INIT;
     struct note note;
     struct note_key key;
-    struct view line = VIEW_NONE;
     const struct feed *net = feeds_get(journal_feeds(service->journal), VIEW_LIT(FEED_NET));
-    if (net != NULL && note_parse(whole, &note) == E_OK &&
-        note_key_init(&key, view_of(net->id.origin), NOTE_ED25519, net->id.public_key) == E_OK &&
-        note_begin(&out, note.text) == E_OK) {
-        note_lines_of(&note, &key, &lines);
-        struct view rest = buf_content(&lines);
-        if (view_cut(&rest, '\n', &line)) {
-            buf_printf(&out, "%.*s\n", VIEW_FMT(line));
-        }
+    if (net == NULL || note_parse(whole, &note) != E_OK ||
+        note_key_init(&key, view_of(net->id.origin), NOTE_ED25519, net->id.public_key) != E_OK) {
+        return whole;
     }
+    note_of_keys(&note, &key, 1, &out);
     struct view kept = arena_copy(arena, buf_content(&out));
-    buf_release(&lines);
     buf_release(&out);
     return kept;
 }
