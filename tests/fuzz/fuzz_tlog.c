@@ -3,7 +3,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "core/merkle/cosignature.h"
+#include "core/merkle/policy.h"
 #include "core/merkle/subtree.h"
 #include "core/merkle/tiles.h"
 #include "core/merkle/witness.h"
@@ -105,6 +107,39 @@ static void package(const uint8_t *data, size_t size)
     }
 }
 
+/* What is read of a policy can be asked, and shown in logs and metrics. */
+static void policy(struct view input)
+{
+    struct policy_witness witnesses[4];
+    struct fault fault = FAULT_NONE;
+    size_t count;
+    int err = policy_witnesses(input, witnesses, ARRAY_LEN(witnesses), &count, &fault);
+    assert(count <= ARRAY_LEN(witnesses) && (err == E_OK || fault.text[0] != '\0'));
+    for (size_t i = 0; i < count; i++) {
+        struct view url = view_of(witnesses[i].url);
+        assert(witnesses[i].key.type == NOTE_COSIGNATURE);
+        assert(witnesses[i].name[0] != '\0' && text_is_printable(view_of(witnesses[i].name)));
+        assert(url.len == 0 || view_starts(url, "https://"));
+    }
+}
+
+/* A note with the lines of known keys alone is a note, and none the longer. */
+static void keys(struct view input)
+{
+    struct note note, again;
+    struct note_key key;
+    uint8_t public_key[32] = {1};
+    struct buf out = BUF_INIT;
+    int err = note_key_init(&key, VIEW_LIT("example.com/log"), NOTE_ED25519, public_key);
+    assert(err == E_OK);
+    if (note_parse(input, &note) == E_OK) {
+        note_of_keys(&note, &key, 1, &out);
+        assert(out.len <= input.len);
+        assert(note_parse(buf_content(&out), &again) != E_OK || view_equal(again.text, note.text));
+    }
+    buf_release(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct view input = view_bytes(data, size);
@@ -112,5 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cosignatures(input);
     tiles(input);
     package(data, size);
+    policy(input);
+    keys(input);
     return 0;
 }
