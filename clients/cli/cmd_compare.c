@@ -326,7 +326,23 @@ static int tell_contradiction(struct comparison *c, size_t log, const struct log
         path);
 }
 
-static int compare_logs(struct comparison *c, const char *path, size_t *compared)
+static void tell_equal(const struct comparison *c, size_t log, const struct log_view *v,
+                       struct buf *out)
+{
+    const char *origin = c->keys[log].key.name;
+    if (c->cli->json) {
+        buf_text(out, out->len == 0 ? "{\"origin\":" : ",{\"origin\":");
+        json_write_string(out, view_of(origin));
+        buf_printf(out, ",\"checkpoints\":[%zu,%zu],\"size\":%llu}", v->of_side[0], v->of_side[1],
+                   (unsigned long long)v->size_max);
+    } else {
+        buf_printf(out, "%s: %zu and %zu checkpoints of up to %llu entries can all be true\n",
+                   origin, v->of_side[0], v->of_side[1], (unsigned long long)v->size_max);
+    }
+}
+
+/* `out` gets what was compared. */
+static int compare_logs(struct comparison *c, const char *path, struct buf *out)
 {
     for (size_t log = 0; log < c->key_count; log++) {
         struct contradiction found;
@@ -335,11 +351,26 @@ static int compare_logs(struct comparison *c, const char *path, size_t *compared
             return tell_contradiction(c, log, &v, &found, path);
         }
         if (v.of_side[0] > 0 && v.of_side[1] > 0) {
-            *compared += 1;
-            printf("%s: %zu and %zu checkpoints of up to %llu entries can all be true\n",
-                   c->keys[log].key.name, v.of_side[0], v.of_side[1],
-                   (unsigned long long)v.size_max);
+            tell_equal(c, log, &v, out);
         }
+    }
+    return CLI_OK;
+}
+
+static int tell_compared(const struct comparison *c, struct view compared)
+{
+    if (compared.len == 0) {
+        return cli_fail(CLI_FAILED, "the two exports have no feed in common that a key of net "
+                                    "signed: there is nothing to compare");
+    }
+    if (c->cli->json) {
+        printf("{\"logs\":[%.*s],\"unsigned\":%zu}\n", VIEW_FMT(compared), c->unsigned_count);
+        return CLI_OK;
+    }
+    printf("%.*s", VIEW_FMT(compared));
+    if (c->unsigned_count > 0) {
+        printf("%zu checkpoints say nothing: no key that net names signed them\n",
+               c->unsigned_count);
     }
     return CLI_OK;
 }
@@ -349,7 +380,7 @@ int cmd_ledger_compare(struct cli *cli, const struct command *command, int argc,
     const char *path = "evidence.json";
     const char *vkey = NULL;
     struct comparison c = {.cli = cli};
-    size_t compared = 0;
+    struct buf compared = BUF_INIT;
     cli_option(&argc, argv, "--out", &path);
     cli_option(&argc, argv, "--key", &vkey);
     int status = cli_options_end(command, argc, argv);
@@ -364,14 +395,8 @@ int cmd_ledger_compare(struct cli *cli, const struct command *command, int argc,
     if (status == CLI_OK) {
         status = compare_logs(&c, path, &compared);
     }
-    if (status == CLI_OK && c.unsigned_count > 0) {
-        printf("%zu checkpoints say nothing: no key that net names signed them\n",
-               c.unsigned_count);
-    }
-    if (status == CLI_OK && compared == 0) {
-        status = cli_fail(CLI_FAILED, "the two exports have no feed in common that a key of net "
-                                      "signed: there is nothing to compare");
-    }
+    status = status != CLI_OK ? status : tell_compared(&c, buf_content(&compared));
+    buf_release(&compared);
     comparison_release(&c);
     return status;
 }

@@ -76,6 +76,8 @@ check("demo/net: 2 and 2 checkpoints" in said, f"two sites: {said}")
 said = compare(honest[0], honest[2])
 check("demo/net: 2 and 3 checkpoints" in said and "demo/s009" in said, f"a site and the hub: {said}")
 check(not os.path.exists("evidence.json"), "evidence against an honest hub")
+logs = {log["origin"]: log for log in cli_json("ledger", "compare", *honest[:2])["logs"]}
+check(logs["passerelle.example/demo/net"]["checkpoints"] == [2, 2], f"as JSON: {logs}")
 compare(honest[0], honest[0], says="can all be true")
 compare(honest[0], os.path.join(tmp, "absent"), code=1, says="cannot be read")
 compare(honest[0], code=2, says="which two")
