@@ -9,6 +9,7 @@
 #include "passerelle/v1/enrol.pb-c.h"
 #include "passerelle/v1/network.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
+#include "service/desk/desk.h"
 #include "service/engine.h"
 #include "service/journal.h"
 #include "service/methods.h"
@@ -264,6 +265,48 @@ START_TEST(test_told_again)
     change_net("s007");
     outpost_settle(&outpost);
     ck_assert_uint_gt(atomic_load(&outpost.node.registry_version), before);
+}
+END_TEST
+
+static void clock_ticks(void)
+{
+    struct fault fault = FAULT_NONE;
+    ck_assert_int_eq(db_begin(outpost.service.db, &fault), E_OK);
+    desk_tick(&outpost.service, network.clock.now_utc_ms);
+    ck_assert_int_eq(db_commit(outpost.service.db, &fault), E_OK);
+    journal_committed(outpost.service.journal);
+    desk_committed(outpost.service.desk);
+}
+
+/* Who was in when the box broke is let out by the clock of the box that was restored. */
+START_TEST(what_came_back_ends_by_the_clock)
+{
+    static uint8_t id[16] = {[6] = 0x70, [8] = 0x80};
+    static char holder[] = "h00001";
+    struct fault fault = FAULT_NONE;
+    outpost_settle(&outpost);
+    outpost_backup(&outpost);
+    Passerelle__V1__VisitOpened opened = PASSERELLE__V1__VISIT_OPENED__INIT;
+    opened.visit_id = wire_bytes(view_bytes(id, sizeof id));
+    opened.holder_id = holder;
+    opened.resource = PASSERELLE__V1__RESOURCE__RESOURCE_BOOTH;
+    opened.in_utc_ms = network.clock.now_utc_ms;
+    opened.medium = PASSERELLE__V1__MEDIUM__MEDIUM_CARD;
+    opened.source = PASSERELLE__V1__SOURCE__SOURCE_ONLINE;
+    opened.nonce = opened.visit_id;
+    ck_assert_int_eq(db_begin(outpost.service.db, &fault), E_OK);
+    journal_append(&outpost.service, VIEW_LIT("cert-desk"), view_of(site_id),
+                   PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED, &opened.base);
+    ck_assert_int_eq(db_commit(outpost.service.db, &fault), E_OK);
+    journal_committed(outpost.service.journal);
+    outpost_settle(&outpost);
+    outpost_restore(&outpost);
+    clock_ticks(); /* nobody is in */
+    outpost_settle(&outpost);
+    uint64_t size = outpost_size(&outpost, site_id);
+    network.clock.now_utc_ms += DAY_MS;
+    clock_ticks();
+    ck_assert_uint_eq(outpost_size(&outpost, site_id), size + 1);
 }
 END_TEST
 
@@ -693,6 +736,7 @@ int main(void)
     tcase_add_test(cases, test_quiet);
     tcase_add_test(cases, test_revoked);
     tcase_add_test(cases, test_hosted_again);
+    tcase_add_test(cases, what_came_back_ends_by_the_clock);
     tcase_add_test(cases, test_rolled_back);
     tcase_add_test(cases, test_told_again);
     tcase_add_test(cases, test_diverged);

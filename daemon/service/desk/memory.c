@@ -572,6 +572,9 @@ void desk_heard(struct service *service, int64_t feed_no, const struct entry *en
         if (day_compare(row.day, day_of_instant(service_now(service))) == 0) {
             desk->epoch++;
         }
+        if (service->node->role == NODE_SITE) {
+            desk->next_close_utc_ms = 0; /* it came back, and may still be open */
+        }
     }
     arena_release(&arena);
 }
