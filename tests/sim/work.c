@@ -782,6 +782,13 @@ static struct op *op_new(struct work *work, enum op_kind kind, int site,
 
 /* ---- disasters ---- */
 
+/* A tablet that is not sure sends what it had sent. */
+static void again_event(struct sim *sim, void *context)
+{
+    struct op *op = context;
+    sim_send(sim, end_of(op), work_node(sim->work, op->site)->no, op_arrived, op);
+}
+
 void work_forget(struct work *work, int end, int64_t since_ms, uint64_t size)
 {
     work->doubts[end] = NULL;
@@ -797,6 +804,9 @@ void work_forget(struct work *work, int end, int64_t since_ms, uint64_t size)
         op->done = stands;
         op->forgotten = stands;
         op->accepted &= stands;
+        if (stands && end > 0 && dice_below(&work->sim->dice, 4) == 0) {
+            sim_after(work->sim, dice_below(&work->sim->dice, 3 * HOURS_MS), again_event, op);
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 #include "passerelle/v1/settlement.pb-c.h"
 #include "service/desk/memory.h"
 #include "service/engine.h"
+#include "store/request/request.h"
 #include "wire/pack.h"
 
 #define NEW(stem) network_new(&network, &passerelle__v1__##stem##__descriptor)
@@ -326,6 +327,30 @@ START_TEST(a_request_is_answered_once)
         expect(response, CODE(BAD_TOKEN), "");
         network_reopen(&network);
     }
+    end();
+}
+END_TEST
+
+/* Its answer was lost with a disk, or to another keeper of the feed: nobody is let in twice. */
+START_TEST(a_forgotten_answer_is_no_second_visit)
+{
+    found();
+    struct visitor anna = visitor("h00001");
+    struct fault fault = FAULT_NONE;
+    Passerelle__V1__CheckInRequest *request =
+        check_in_request("s002", shown_at(&anna, now_s()), BOOTH);
+    network_must(&network, desk_of("s002"), "DeskService", "CheckIn", &request->base);
+    check_out("s002", request->request_id);
+    ck_assert_int_eq(db_begin(network.service.db, &fault), E_OK);
+    ck_assert_int_gt(request_forget(network.service.db, INT64_MAX, 1000), 0);
+    ck_assert_int_eq(db_commit(network.service.db, &fault), E_OK);
+    network.clock.now_utc_ms += 1000;
+    request->scan = shown_at(&anna, now_s());
+    const struct call *again =
+        network_call(&network, desk_of("s002"), "DeskService", "CheckIn", &request->base);
+    ck_assert_int_eq(again->error.code, CODE_ALREADY_EXISTS);
+    ck_assert_ptr_nonnull(strstr(again->error.message, "let somebody in before"));
+    ck_assert_int_eq(count_rows("s002", ""), 1);
     end();
 }
 END_TEST
@@ -1076,6 +1101,7 @@ int main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, a_visitor_comes_and_leaves);
     tcase_add_test(cases, a_request_is_answered_once);
+    tcase_add_test(cases, a_forgotten_answer_is_no_second_visit);
     tcase_add_test(cases, passes_are_refused);
     tcase_add_test(cases, keys_and_days_are_refused);
     tcase_add_test(cases, employers_rules_warn_or_block);

@@ -364,6 +364,20 @@ static void gather_and_decide(struct service *service, struct call *call, struct
     }
 }
 
+/* A visit's id is that of its request. Whoever has the visit and not the answer was restored, or
+ * got the feed from another keeper. */
+static int check_free(struct service *service, struct call *call, const struct check_in *in)
+{
+    struct visit_row before;
+    if (!visits_by_id(service->db, call->arena, in->site->feed_no,
+                      view_bytes(in->visit_id, sizeof in->visit_id), &before)) {
+        return 0;
+    }
+    return call_fail(call, CODE_ALREADY_EXISTS,
+                     "this request let somebody in before, and its answer is lost: look who is in, "
+                     "or make a fresh UUIDv7");
+}
+
 int check_in_decide_call(struct service *service, struct call *call)
 {
     const Passerelle__V1__CheckInRequest *request = (const void *)call->request;
@@ -384,7 +398,7 @@ int check_in_decide_call(struct service *service, struct call *call)
     }
     in->now_utc_ms = service_now(service);
     gather_and_decide(service, call, in);
-    return 0;
+    return in->decision.refusal == REFUSAL_NONE ? check_free(service, call, in) : 0;
 }
 
 /* ---- what follows ---- */
