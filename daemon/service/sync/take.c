@@ -386,8 +386,7 @@ static void apply_told(struct service *service, struct arena *arena, Passerelle_
 
 static bool differs(struct arena *arena, const ProtobufCMessage *here, const ProtobufCMessage *told)
 {
-    return here == NULL ||
-           !view_equal(wire_pack_arena(arena, here), wire_pack_arena(arena, told));
+    return here == NULL || !view_equal(wire_pack_arena(arena, here), wire_pack_arena(arena, told));
 }
 
 /* Plans, policies and holders are cached: what is told again as it is here changes nothing. Each
@@ -442,16 +441,16 @@ static bool take_holder(struct service *service, struct arena *arena,
 
 DB_SQL(put_standing, "INSERT INTO standing (kind, item_key, record) VALUES (:kind, :item_key, "
                      ":record) ON CONFLICT (kind, item_key) DO UPDATE SET "
-                     "record = excluded.record");
+                     "record = excluded.record WHERE standing.record <> excluded.record");
 
-static void take_standing(struct service *service, struct arena *arena, int kind, const char *key,
+static bool take_standing(struct service *service, struct arena *arena, int kind, const char *key,
                           const ProtobufCMessage *record)
 {
     struct query *query = db_query(service->db, &put_standing);
     query_bind_int(query, "kind", kind);
     query_bind_text(query, "item_key", view_of(key));
     query_bind_blob(query, "record", wire_pack_arena(arena, record));
-    query_run(query);
+    return query_run(query) > 0;
 }
 
 DB_SQL(put_name, "INSERT INTO visitor_name (visit_id, display_name, day) VALUES (:visit_id, "
@@ -459,7 +458,8 @@ DB_SQL(put_name, "INSERT INTO visitor_name (visit_id, display_name, day) VALUES 
                  "display_name = excluded.display_name, day = excluded.day");
 DB_SQL(drop_names, "DELETE FROM visitor_name WHERE day < :day");
 DB_SQL(put_cut, "INSERT INTO visit_cut (visit_id, cut_utc_ms) VALUES (:visit_id, :cut) "
-                "ON CONFLICT (visit_id) DO UPDATE SET cut_utc_ms = excluded.cut_utc_ms");
+                "ON CONFLICT (visit_id) DO UPDATE SET cut_utc_ms = excluded.cut_utc_ms "
+                "WHERE visit_cut.cut_utc_ms <> excluded.cut_utc_ms");
 DB_SQL(drop_cut, "DELETE FROM visit_cut WHERE visit_id = :visit_id");
 
 static bool visit_of(const char *text, struct uuid *out)
@@ -480,18 +480,18 @@ static void take_name(struct service *service, const Passerelle__V1__VisitorName
     query_run(query);
 }
 
-static void take_cut(struct service *service, const Passerelle__V1__VisitCut *cut)
+static bool take_cut(struct service *service, const Passerelle__V1__VisitCut *cut)
 {
     struct uuid id;
     if (!visit_of(cut->visit_id, &id)) {
-        return;
+        return false;
     }
     struct query *query = db_query(service->db, cut->cut_utc_ms == 0 ? &drop_cut : &put_cut);
     query_bind_blob(query, "visit_id", view_bytes(id.bytes, sizeof id.bytes));
     if (cut->cut_utc_ms != 0) {
         query_bind_int(query, "cut", cut->cut_utc_ms);
     }
-    query_run(query);
+    return query_run(query) > 0;
 }
 
 static void take_desk(struct service *service, const Passerelle__V1__Credential *desk)
@@ -504,7 +504,7 @@ static void take_desk(struct service *service, const Passerelle__V1__Credential 
     }
 }
 
-/* Whether it changed what is cached of the registry. */
+/* Whether it changed what the desk remembers: the registry, what was spent, who is in. */
 static bool take_item(struct service *service, struct arena *arena,
                       const Passerelle__V1__KnowledgeItem *item)
 {
@@ -516,23 +516,19 @@ static bool take_item(struct service *service, struct arena *arena,
     case ITEM(HOLDER):
         return take_holder(service, arena, item->holder);
     case ITEM(PLAN_STANDING):
-        take_standing(service, arena, (int)item->item_case, item->plan_standing->plan_id,
-                      &item->plan_standing->base);
-        break;
+        return take_standing(service, arena, (int)item->item_case, item->plan_standing->plan_id,
+                             &item->plan_standing->base);
     case ITEM(HOLDER_STANDING):
-        take_standing(service, arena, (int)item->item_case, item->holder_standing->holder_id,
-                      &item->holder_standing->base);
-        break;
+        return take_standing(service, arena, (int)item->item_case, item->holder_standing->holder_id,
+                             &item->holder_standing->base);
     case ITEM(CONTRACT_STANDING):
-        take_standing(service, arena, (int)item->item_case, item->contract_standing->employer_id,
-                      &item->contract_standing->base);
-        break;
+        return take_standing(service, arena, (int)item->item_case,
+                             item->contract_standing->employer_id, &item->contract_standing->base);
     case ITEM(VISITOR_NAME):
         take_name(service, item->visitor_name);
         break;
     case ITEM(VISIT_CUT):
-        take_cut(service, item->visit_cut);
-        break;
+        return take_cut(service, item->visit_cut);
     case ITEM(DESK):
         take_desk(service, item->desk);
         break;
