@@ -6,6 +6,7 @@
 #include "core/fec/check.h"
 #include "core/fec/fec.h"
 #include "crypt/sha256.h"
+#include "passerelle/v1/entries.pb-c.h"
 #include "passerelle/v1/settlement.pb-c.h"
 #include "stride.h"
 #include "wire/pack.h"
@@ -267,6 +268,82 @@ static void charts_are_used(struct network *network, const char *id, int year)
     ck_assert_int_eq(chart_put(network, member, chart)->error.code, CODE_PERMISSION_DENIED);
 }
 
+/* ---- money that moved ---- */
+
+static void booked(struct network *network, const char *booking, const char *payment, int64_t cents,
+                   Passerelle__V1__PaymentState before, Passerelle__V1__PaymentState after)
+{
+    Passerelle__V1__PaymentBooking one = PASSERELLE__V1__PAYMENT_BOOKING__INIT;
+    Passerelle__V1__PaymentBooking *all[] = {&one};
+    Passerelle__V1__PaymentsBooked entry = PASSERELLE__V1__PAYMENTS_BOOKED__INIT;
+    one.booking_id = arena_string(&network->arena, view_of(booking));
+    one.payment_id = arena_string(&network->arena, view_of(payment));
+    one.month = arena_string(&network->arena, VIEW_LIT("2026-12"));
+    one.booked_on = arena_string(&network->arena, VIEW_LIT("2027-02-03"));
+    one.bank_reference = arena_string(&network->arena, VIEW_LIT("BQ-77"));
+    one.cents = cents;
+    one.before = before;
+    one.after = after;
+    entry.bookings = all;
+    entry.n_bookings = 1;
+    recorded_begin(network);
+    recorded_append_entry(network, "books", PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_PAYMENTS_BOOKED,
+                          &entry.base);
+    recorded_commit(network);
+}
+
+/* A payment of a kind that the member gets (or, below 0, makes) in December's close. */
+static const Passerelle__V1__Payment *payment_of(struct network *network, const char *id,
+                                                 Passerelle__V1__PaymentKind kind)
+{
+    Passerelle__V1__ListPaymentsRequest *request =
+        network_new(network, &passerelle__v1__list_payments_request__descriptor);
+    request->month = arena_string(&network->arena, VIEW_LIT("2026-12"));
+    request->party_id = arena_string(&network->arena, view_of(id));
+    const Passerelle__V1__ListPaymentsResponse *all =
+        network_must(network, operator_of(), "SettlementService", "ListPayments", &request->base);
+    for (size_t i = 0; i < all->n_payments; i++) {
+        const Passerelle__V1__Payment *one = all->payments[i];
+        bool own = strcmp(one->from_id, id) == 0 || strcmp(one->to_id, id) == 0;
+        if (own && one->kind == kind && one->cents > 0) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
+#define STATE(name) PASSERELLE__V1__PAYMENT_STATE__PAYMENT_STATE_##name
+
+/* Confirmed, it stands at the bank and is owed no longer; returned, it is owed again; refused
+ * before it was booked, or a match undone, nothing happened. */
+static void payments_are_booked(struct network *network, const char *id, int year,
+                                Passerelle__V1__PaymentKind kind, const char *owed)
+{
+    const Passerelle__V1__Payment *payment = payment_of(network, id, kind);
+    ck_assert_ptr_nonnull(payment);
+    struct view before = year_holds(network, id, year);
+    int64_t bank = balance_of(before, "512000");
+    int64_t owes = balance_of(before, owed);
+    int64_t cents = strcmp(payment->to_id, id) == 0 ? payment->cents : -payment->cents;
+    booked(network, "b-0", payment->payment_id, payment->cents, STATE(SENT), STATE(RETURNED));
+    ck_assert_int_eq(balance_of(year_holds(network, id, year), "512000"), bank);
+    booked(network, "b-1", payment->payment_id, payment->cents, STATE(RETURNED), STATE(CONFIRMED));
+    struct view after = year_holds(network, id, year);
+    ck_assert_int_eq(balance_of(after, "512000"), bank + cents);
+    ck_assert_int_eq(balance_of(after, owed), owes - cents);
+    booked(network, "b-2", payment->payment_id, payment->cents, STATE(CONFIRMED), STATE(RETURNED));
+    ck_assert_int_eq(balance_of(year_holds(network, id, year), "512000"), bank);
+    Passerelle__V1__BookingUndone undone = PASSERELLE__V1__BOOKING_UNDONE__INIT;
+    undone.booking_id = arena_string(&network->arena, VIEW_LIT("b-2"));
+    recorded_begin(network);
+    recorded_append_entry(network, "books", PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_BOOKING_UNDONE,
+                          &undone.base);
+    recorded_commit(network);
+    ck_assert_int_eq(balance_of(year_holds(network, id, year), "512000"), bank + cents);
+    ck_assert_ptr_nonnull(strstr((const char *)get(network, id, year, FILE_IS(FEC))->content.data,
+                                 "\tBQ-77\t20270203\t"));
+}
+
 /* ---- scope and parts ---- */
 
 static void asked_wrongly(struct network *network, const char *own, const char *other)
@@ -300,7 +377,7 @@ void accounts_hold(struct network *network, struct month first, int count)
     int month;
     int day;
     day_split(month_first(first), &year, &month, &day);
-    for (size_t i = 0; i < members->n_members; i += stride()) {
+    for (size_t i = 0; i < members->n_members; i += 4 * stride()) {
         const char *id = members->members[i]->member_id;
         struct view balances[] = {year_holds(network, id, year), year_holds(network, id, year + 1)};
         equals_closes(network, id, first, count, balances, ARRAY_LEN(balances));
@@ -318,5 +395,9 @@ void accounts_hold(struct network *network, struct month first, int count)
     }
     ck_assert_ptr_nonnull(issuer);
     asked_wrongly(network, issuer, strcmp(issuer, "m001") == 0 ? "m002" : "m001");
+    payments_are_booked(network, issuer, year + 1,
+                        PASSERELLE__V1__PAYMENT_KIND__PAYMENT_KIND_TRANSFER, "467000");
+    payments_are_booked(network, issuer, year + 1,
+                        PASSERELLE__V1__PAYMENT_KIND__PAYMENT_KIND_INVOICE, "411000");
     charts_are_used(network, issuer, year + 1);
 }

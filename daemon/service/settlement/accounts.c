@@ -2,8 +2,9 @@
  * is asked for. */
 #include "service/settlement/accounts.h"
 
-#include "core/entry/entry.h"
+#include "core/payments/pain.h"
 #include "service/settlement/compute.h"
+#include "service/settlement/payments.h"
 #include "service/settlement/settlement.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -35,6 +36,8 @@ struct reading {
     const char *member_id;
     struct fec_carnet *carnets;
     size_t carnet_count;
+    struct fec_payment *payments;
+    size_t payment_count, payment_alloc;
 };
 
 static bool carnet_take(void *context, const ProtobufCMessage *record)
@@ -145,6 +148,87 @@ static struct view number_of(struct reading *r, struct month month,
     return number;
 }
 
+/* ---- money that moved ---- */
+
+DB_SQL(select_bookings, "SELECT record FROM payment_booking WHERE payment_id = :payment_id "
+                        "AND undone = 0 ORDER BY entry_key, place");
+
+/* What a bank said of a payment; one that was refused before it was booked moved nothing. */
+static void booking_take(struct reading *r, const Passerelle__V1__PaymentBooking *told,
+                         const struct fec_payment *payment, bool incoming)
+{
+    bool moved = told->after == PAYMENT_STATE(CONFIRMED) && told->before != told->after;
+    bool back = told->after == PAYMENT_STATE(RETURNED) && told->before == PAYMENT_STATE(CONFIRMED);
+    struct fec_payment taken = *payment;
+    if ((!moved && !back) || day_parse(view_of(told->booked_on), &taken.booked) != E_OK) {
+        return;
+    }
+    taken.reference = view_of(told->bank_reference);
+    taken.amount = CENTS(incoming == moved ? told->cents : -told->cents);
+    if (r->payment_count == r->payment_alloc) {
+        r->payment_alloc = r->payment_alloc == 0 ? 64 : r->payment_alloc * 2;
+        r->payments = xrealloc(r->payments, r->payment_alloc, sizeof *r->payments);
+    }
+    r->payments[r->payment_count++] = taken;
+}
+
+static void payment_take(struct reading *r, const struct fec_payment *payment, bool incoming)
+{
+    struct query *query = db_query(r->db, &select_bookings);
+    query_bind_text(query, "payment_id", payment->end_to_end);
+    while (query_next(query)) {
+        const Passerelle__V1__PaymentBooking *told = wire_unpack_trusted(
+            &passerelle__v1__payment_booking__descriptor, query_blob(query, 0), r->arena);
+        if (told != NULL) {
+            booking_take(r, told, payment, incoming);
+        }
+    }
+    query_end(query);
+}
+
+static struct view siren_of(struct reading *r, const char *member_id)
+{
+    const Passerelle__V1__Member *member = registry_member(r->db, r->arena, view_of(member_id));
+    return member == NULL ? VIEW_NONE : view_of(member->siren);
+}
+
+/* Of the member's transfers in a close, and of its employers' invoices and credit notes. */
+static void payments_take(struct reading *r, struct month month,
+                          const Passerelle__V1__SettlementDocument *whole,
+                          const struct fec_close *close)
+{
+    for (size_t i = 0; i < whole->n_transfers; i++) {
+        const Passerelle__V1__Transfer *transfer = whole->transfers[i];
+        bool incoming = strcmp(transfer->to_member_id, r->member_id) == 0;
+        if (!incoming && strcmp(transfer->from_member_id, r->member_id) != 0) {
+            continue;
+        }
+        struct view from = siren_of(r, transfer->from_member_id);
+        struct view to = siren_of(r, transfer->to_member_id);
+        char *id = arena_alloc(r->arena, PAIN_ID_MAX + 1);
+        if (from.len == 9 && to.len == 9) {
+            const char *other = incoming ? transfer->from_member_id : transfer->to_member_id;
+            pain_transfer_id(month, from, to, id);
+            payment_take(r,
+                         &(struct fec_payment){.end_to_end = view_of(id),
+                                               .party_id = arena_string(r->arena, view_of(other))},
+                         incoming);
+        }
+    }
+    for (size_t i = 0; i < close->document->n_documents; i++) {
+        const Passerelle__V1__Document *one = close->document->documents[i];
+        if (one->kind == KIND_EMPLOYER && close->numbers[i].len > 0) {
+            payment_take(r,
+                         &(struct fec_payment){.end_to_end = close->numbers[i],
+                                               .party_id = one->buyer_id,
+                                               .employer = true},
+                         !one->credit_note);
+        }
+    }
+}
+
+/* ---- closes ---- */
+
 DB_SQL(select_closes, "SELECT p.month, p.closed_utc_ms, c.issued_on FROM period p "
                       "LEFT JOIN invoice_close c ON c.month = p.month "
                       "WHERE p.month <= :last ORDER BY p.month");
@@ -174,12 +258,13 @@ static size_t closes_take(struct reading *r, struct day to, struct fec_close **o
             break;
         }
         close.document = document_take(r, whole);
-        arena_release(&scratch);
         struct view *numbers = ARENA_ARRAY(r->arena, close.document->n_documents, struct view);
         for (size_t i = 0; i < close.document->n_documents; i++) {
             numbers[i] = number_of(r, month, close.document->documents[i]);
         }
         close.numbers = numbers;
+        payments_take(r, month, whole, &close);
+        arena_release(&scratch);
         if (count == alloc) {
             alloc = alloc == 0 ? 16 : alloc * 2;
             closes = xrealloc(closes, alloc, sizeof *closes);
@@ -257,9 +342,13 @@ static int accounts_make(struct service *service, struct call *call, const char 
     input.carnet_count = r.carnet_count;
     input.close_count = closes_take(&r, to, &closes);
     input.closes = closes;
+    input.payments = r.payments;
+    input.payment_count = r.payment_count;
     int error = db_error(r.db, fault);
     error = error == 0 ? openings_take(&r, &chart, own, own_count, &input) : error;
-    return error == 0 ? fec_make(&input, call->arena, out, fault) : error;
+    error = error == 0 ? fec_make(&input, call->arena, out, fault) : error;
+    free(r.payments);
+    return error;
 }
 
 static char *file_name(struct arena *arena, const struct fec *fec,
