@@ -6,6 +6,7 @@ PASSERELLE_SCHEMAS or ../shared/schemas has them), the same after a rebuild and 
 debits of employers; a full disk; bad files; who may see what."""
 import csv
 import glob
+import json
 import os
 import re
 import subprocess
@@ -217,6 +218,22 @@ hub.end()
 command("rebuild", folder)
 hub = start()
 check(period() == "PERIOD_STATE_PAID", "paid, after a rebuild")
+
+# The accounts of the year: nobody owes anything but what was carried over.
+with open(os.path.join(reference, "expected.json"), encoding="utf-8") as file:
+    expected = json.load(file)
+left = {}
+for member in ("op", *sorted(expected["carried"]), *sorted(issuers))[:8]:
+    cli("fec", "export", member, "2026", f"{tmp}/fec-{member}")
+    cli("fec", "check", glob.glob(f"{tmp}/fec-{member}/*FEC20261231.txt")[0], says="nothing is wrong")
+    with open(f"{tmp}/fec-{member}/balance-2026-12-31.csv", newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    for row in rows[:-1]:
+        key = member, row["Compte"][:3]
+        left[key] = left.get(key, 0) + int(row["Solde"].replace(",", ""))
+    check(left.get((member, "411"), 0) == 0, f"employers still owe {member}: {left}")
+    if member != "op":
+        check(left.get((member, "467"), 0) == expected["carried"].get(member, 0), f"{member}: {left}")
 hub.end()
 
 
