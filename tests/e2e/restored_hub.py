@@ -93,6 +93,17 @@ check("visit" in check_in(cards.pop()), "the site decides on")
 check(found["kind"] == "LEDGER_PROBLEM_KIND_HUB_ROLLED_BACK" and SITE in found["sentence"] and found["evidence"],
       f"the hub says: {found}")
 check(hub.wait_line("event=hub_rolled_back") is not None, "the hub's log does not say so")
+
+# ---- who lets it be lost joins again in a new folder, with all that the site wrote
+first, new_box = site, os.path.join(tmp, "box2")
+until("its ledger is at the hub", lambda: daemon().get("ownSize") == daemon().get("receiptSize"))
+size = int(daemon()["ownSize"])
+command("join", cli("--quiet", "site", "enrol", SITE).decode().split()[0], new_box, "--port", str(port + 2),
+        says=f"{size} entries of its ledger are here")
+site = Hub(new_box)
+until("the new folder follows", caught_up)
+check(site.end()[0] == 0, "the new folder's daemon ends well")
+site = first
 hub.end()
 
 # ---- with what the site holds: nothing of `net` is lost
