@@ -10,6 +10,7 @@
 #include "service/sync/push.h"
 #include "service/sync/snapshot.h"
 #include "service/sync/witnessed.h"
+#include "store/view/registry.h"
 #include "store/view/visits.h"
 #include "wire/pack.h"
 
@@ -79,6 +80,26 @@ static Passerelle__V1__Feed *describe(struct service *service, struct arena *are
     return feed;
 }
 
+DB_SQL(select_heard, "SELECT heard_utc_ms, receipt_size FROM remote_feed WHERE feed_id = :feed_id");
+
+/* How it stands with a site's daemon: an operator sees who is away. */
+static void describe_remote(struct service *service, Passerelle__V1__Feed *feed)
+{
+    if (service->node->role != NODE_HUB ||
+        registry_feed_keeper(service->db, view_of(feed->feed_id)) !=
+            PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE) {
+        return;
+    }
+    feed->kept_by_site = true;
+    struct query *query = db_query(service->db, &select_heard);
+    query_bind_text(query, "feed_id", view_of(feed->feed_id));
+    if (query_next(query)) {
+        feed->heard_utc_ms = query_int(query, 0);
+        feed->receipt_size = (uint64_t)query_int(query, 1);
+    }
+    query_end(query);
+}
+
 static int by_id(const void *a, const void *b)
 {
     const struct feed_id *x = a;
@@ -106,6 +127,9 @@ static int list_feeds(struct service *service, struct call *call)
     response->n_feeds = count;
     for (size_t i = 0; i < count; i++) {
         response->feeds[i] = describe(service, call->arena, &ids[i]);
+        if (scope_is_operator(call)) {
+            describe_remote(service, response->feeds[i]);
+        }
     }
     free(ids);
     return 0;

@@ -106,6 +106,36 @@ START_TEST(a_week_comes_in_packages)
 }
 END_TEST
 
+static const Passerelle__V1__Feed *feed_as(enum role role, const char *party)
+{
+    const Passerelle__V1__ListFeedsResponse *list = network_must(
+        &network, network_who(role, party), "LedgerService", "ListFeeds",
+        network_new(&network, &passerelle__v1__list_feeds_request__descriptor));
+    size_t i = 0;
+    while (strcmp(list->feeds[i]->feed_id, box.site_id) != 0) {
+        i++;
+    }
+    return list->feeds[i];
+}
+
+/* An operator sees which sites are away; others do not. */
+START_TEST(who_was_heard_is_told_to_operators)
+{
+    stays(3);
+    box_push_all(&box);
+    int64_t heard_utc_ms = network.clock.now_utc_ms;
+    network.clock.now_utc_ms += HOUR_MS;
+    const Passerelle__V1__Feed *feed = feed_as(ROLE_OPERATOR, "op-1");
+    ck_assert(feed->kept_by_site);
+    ck_assert_int_eq(feed->heard_utc_ms, heard_utc_ms);
+    ck_assert_uint_eq(feed->receipt_size, box.size);
+    feed = feed_as(ROLE_ANYONE, "");
+    ck_assert_uint_eq(feed->size, box.size);
+    ck_assert_int_eq(feed->heard_utc_ms, 0);
+    ck_assert(!feed->kept_by_site);
+}
+END_TEST
+
 /* The same pushes, lost, twice and in any order, over connections that know nothing of each other:
  * the hub ends with what the box has. */
 START_TEST(any_order_gives_the_same)
@@ -841,6 +871,7 @@ int main(void)
     tcase_add_loop_test(cases, any_order_gives_the_same, 0, 6);
     tcase_add_test(cases, what_was_not_signed_is_not_kept);
     tcase_add_test(cases, one_bad_entry_stops_nothing);
+    tcase_add_test(cases, who_was_heard_is_told_to_operators);
     tcase_add_test(cases, twice_at_once_is_once);
     tcase_add_test(cases, an_entry_of_another_feed_counts_for_nothing);
     tcase_add_test(cases, portions_give_the_same_answer);
