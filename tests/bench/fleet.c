@@ -11,7 +11,7 @@
  * follow: each follows the hub. `ready` is printed when all have caught up; then a line of stdin is
  * a command, each answered by one line:
  *     revoke N    revokes pass N; how long until the first, half and last heard of it, and how many
- *                 in each tenth of a second
+ *                 in each hundredth of a second
  *     busy N      N changes of passes in `net`, one behind the other; until all have heard of all */
 #include <check.h>
 #include <pthread.h>
@@ -29,7 +29,7 @@
 #include "transport/peer/peer.h"
 #include "wire/pack.h"
 
-enum { PACKAGES = 32, TENTHS = 20, WAIT_S = 120 };
+enum { PACKAGES = 32, BUCKETS = 100, BUCKET_US = 10000, WAIT_S = 120 };
 #define HOUR_MS ((int64_t)3600 * 1000)
 
 struct options {
@@ -353,7 +353,7 @@ static void revoke(struct fleet *fleet, uint64_t index)
 {
     uint64_t count = fleet->options.sites;
     int64_t *waits = xcalloc(count, sizeof *waits);
-    unsigned tenths[TENTHS] = {0};
+    unsigned buckets[BUCKETS] = {0};
     atomic_fetch_add(&fleet->mark, 1);
     int64_t start_ns = now_ns();
     move_pass(fleet, "RevokePasses", index, &passerelle__v1__revoke_passes_request__descriptor,
@@ -361,15 +361,15 @@ static void revoke(struct fleet *fleet, uint64_t index)
     wait_for(fleet, has_heard, "the revocation");
     for (uint64_t i = 0; i < count; i++) {
         waits[i] = (atomic_load(&fleet->sites[i].heard_ns) - start_ns) / 1000;
-        int64_t tenth = waits[i] / 100000;
-        tenths[tenth < TENTHS ? tenth : TENTHS - 1]++;
+        int64_t bucket = waits[i] / BUCKET_US;
+        buckets[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
     }
     qsort(waits, count, sizeof *waits, compare_heard);
-    printf("followers=%llu first_us=%lld p50_us=%lld last_us=%lld tenths",
+    printf("followers=%llu first_us=%lld p50_us=%lld last_us=%lld buckets",
            (unsigned long long)count, (long long)waits[0], (long long)waits[count / 2],
            (long long)waits[count - 1]);
-    for (int i = 0; i < TENTHS; i++) {
-        printf("%c%u", i == 0 ? '=' : ',', tenths[i]);
+    for (int i = 0; i < BUCKETS; i++) {
+        printf("%c%u", i == 0 ? '=' : ',', buckets[i]);
     }
     printf("\n");
     fleet->net_size = atomic_load(&fleet->sites[0].net_size);

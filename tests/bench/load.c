@@ -2,9 +2,11 @@
  * as fast as answers come. The same for the daemon and for its peers.
  *
  *     load --state DIR --port P [--connections 64] [--requests 20000] [--first 0] [--passes 20000]
- *          [--sites 120 | --site ID] [--format proto|json] [--certificate F --key F]
+ *          [--sites 120 | --site ID] [--out 1] [--format proto|json] [--certificate F --key F]
  *     load --port P --get /readyz [--connections N] [--requests N]
  *     load --port P --idle 300 --seconds S
+ *
+ * With --out these visitors leave again.
  *
  * Check-ins: request i is by pass i % passes of the crowd, at another site each time around, with a
  * request id, a proof of possession and a body of its own, signed before the clock starts. An
@@ -37,7 +39,7 @@ struct options {
     uint16_t port;
     uint64_t connections, requests, first, passes, sites;
     uint64_t seconds;
-    bool json, get, idle;
+    bool json, get, idle, out;
 };
 
 struct request {
@@ -112,7 +114,14 @@ static struct view check_in(struct load *load, struct crowd_network *network, ui
     }
 
     struct buf body = BUF_INIT;
-    if (options->json) {
+    if (options->out) {
+        Passerelle__V1__CheckOutRequest message = PASSERELLE__V1__CHECK_OUT_REQUEST__INIT;
+        message.request_id = request_id;
+        message.site_id = site_id;
+        message.who_case = PASSERELLE__V1__CHECK_OUT_REQUEST__WHO_SCAN;
+        message.scan = scan.data;
+        wire_pack(&body, &message.base);
+    } else if (options->json) {
         buf_printf(&body, "{\"requestId\":\"%s\",\"siteId\":\"%s\",\"scan\":\"%.*s\"}", request_id,
                    site_id, VIEW_FMT(buf_content(&scan)));
     } else {
@@ -242,7 +251,7 @@ static void judge(struct load *load, struct view answer, struct view body)
     if (!view_starts(answer, "HTTP/1.1 200")) {
         load->failed++;
         complain(load, answer);
-    } else if (load->options.get) {
+    } else if (load->options.get || load->options.out) {
         load->accepted++;
     } else if (load->options.json) {
         bool yes = memmem(body.data, body.len, "\"accepted\":true", 15) != NULL;
@@ -391,6 +400,9 @@ static void parse(struct options *options, int argc, char **argv)
             options->passes = (uint64_t)crowd_number(name, value, 1);
         } else if (strcmp(name, "--sites") == 0) {
             options->sites = (uint64_t)crowd_number(name, value, 1);
+        } else if (strcmp(name, "--out") == 0) {
+            options->out = true;
+            options->path = "/passerelle.v1.DeskService/CheckOut";
         } else if (strcmp(name, "--site") == 0) {
             options->site = value;
         } else if (strcmp(name, "--seconds") == 0) {
