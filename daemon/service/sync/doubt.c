@@ -297,12 +297,14 @@ static void look_at_other(struct looking *l, const Passerelle__V1__VisitOpened *
 
 static void look_at_others(struct looking *l, const Passerelle__V1__VisitOpened *m)
 {
-    struct visit_row row;
+    struct visit_row row = {.holder_id = view_of(m->holder_id),
+                            .day = day_of_instant(m->in_utc_ms)};
     struct others *others = ARENA_NEW(l->scratch, struct others);
     others->looking = l;
     others->visit_id = wire_view(m->visit_id);
-    if (!visits_by_id(l->service->db, l->scratch, l->at->feed_no, others->visit_id, &row) ||
-        row.holder_id.len == 0) {
+    if (row.holder_id.len == 0 && /* that of the pass, if it is known by now */
+        (!visits_by_id(l->service->db, l->scratch, l->at->feed_no, others->visit_id, &row) ||
+         row.holder_id.len == 0)) {
         return;
     }
     visits_of_holder(l->service->db, row.holder_id, day_plus(row.day, -1), day_plus(row.day, 1),
