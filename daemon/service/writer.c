@@ -15,7 +15,7 @@
 enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5, SLICE_NS = 100 * 1000 };
 /* Rows of bulk in a group: some milliseconds when others wait, else what makes the commit cheap,
  * shared out over a few calls. */
-enum { BULK_CALLS = 4, BULK_ROWS = 2048, BULK_ROWS_BESIDE = 128 };
+enum { BULK_CALLS = 4, BULK_ROWS = 2048, BULK_ROWS_BESIDE = 64 };
 /* A page and its header in SQLite's log. */
 enum { WAL_FRAME_BYTES = 4096 + 24 };
 
