@@ -549,6 +549,20 @@ void desk_changed(struct service *service, struct desk_site *site, struct view h
     }
 }
 
+static void heard_of(struct service *service, const struct visit_row *row)
+{
+    struct desk *desk = service->desk;
+    desk->touched++;
+    desk_money_changed(desk, row->holder_id, row->day);
+    away_changed(desk, row->holder_id, row->pass_id, row->day);
+    if (day_compare(row->day, day_of_instant(service_now(service))) == 0) {
+        desk->epoch++;
+    }
+    if (service->node->role == NODE_SITE) {
+        desk->next_close_utc_ms = 0; /* it came back, and may still be open */
+    }
+}
+
 /* Who is in is counted again when somebody asks: a site that tells thousands of stays of one holder
  * costs no more than one that tells one. */
 void desk_heard(struct service *service, int64_t feed_no, const struct entry *entry)
@@ -557,24 +571,22 @@ void desk_heard(struct service *service, int64_t feed_no, const struct entry *en
                                                 ? NULL
                                                 : protobuf_c_message_descriptor_get_field_by_name(
                                                       entry->payload->descriptor, "visit_id");
-    struct desk *desk = service->desk;
-    if (desk == NULL || field == NULL || field->type != PROTOBUF_C_TYPE_BYTES) {
+    struct arena arena = ARENA_INIT;
+    struct visit_row row = {.holder_id = VIEW_NONE};
+    if (service->desk == NULL || field == NULL || field->type != PROTOBUF_C_TYPE_BYTES) {
         return;
+    }
+    if (entry->kind->type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED) {
+        const Passerelle__V1__VisitOpened *opened = (const void *)entry->payload;
+        row.holder_id = view_of(opened->holder_id);
+        row.pass_id = wire_view(opened->pass_id);
+        row.day = day_of_instant(opened->in_utc_ms);
     }
     const ProtobufCBinaryData *visit_id =
         (const void *)((const char *)entry->payload + field->offset);
-    struct arena arena = ARENA_INIT;
-    struct visit_row row;
-    if (visits_by_id(service->db, &arena, feed_no, wire_view(*visit_id), &row)) {
-        desk->touched++;
-        desk_money_changed(desk, row.holder_id, row.day);
-        away_changed(desk, row.holder_id, row.pass_id, row.day);
-        if (day_compare(row.day, day_of_instant(service_now(service))) == 0) {
-            desk->epoch++;
-        }
-        if (service->node->role == NODE_SITE) {
-            desk->next_close_utc_ms = 0; /* it came back, and may still be open */
-        }
+    if (row.holder_id.len > 0 ||
+        visits_by_id(service->db, &arena, feed_no, wire_view(*visit_id), &row)) {
+        heard_of(service, &row);
     }
     arena_release(&arena);
 }

@@ -18,10 +18,13 @@ struct doubt_proof {
     uint8_t token_hash[SHA256_LEN];
     uint64_t second;
     uint8_t signature[ED25519_SIGNATURE_LEN];
+    uint64_t net_size; /* of the snapshot: while `net` is that, so are the pass and its key */
+    bool holder_is_right;
 };
-/* What a snapshot says of it; false: the entry, which is decoded, has none. */
+/* What a snapshot, with so many entries of `net`, says of it; false: the entry, which is decoded,
+ * has none. */
 bool doubt_read_proof(struct service *reader, struct arena *scratch, const struct entry *entry,
-                      struct doubt_proof *out);
+                      uint64_t net_size, struct doubt_proof *out);
 /* Looks: all that takes long, without a database. */
 void doubt_check_proof(struct doubt_proof *proof);
 

@@ -160,6 +160,7 @@ static void gather_proofs(struct service *reader, struct call *call, struct push
     const Passerelle__V1__PushEntriesRequest *request = (const void *)call->request;
     struct arena scratch = ARENA_INIT;
     uint64_t held = journal_feed_size(reader->db, view_of(request->feed_id));
+    uint64_t net_size = journal_feed_size(reader->db, VIEW_LIT(FEED_NET));
     for (size_t i = 0; i < request->n_packages && (i == 0 || push->packages[i].verified); i++) {
         const Passerelle__V1__Package *package = request->packages[i];
         struct push_package *into = &push->packages[i];
@@ -171,7 +172,7 @@ static void gather_proofs(struct service *reader, struct call *call, struct push
             if (into->start + k >= held &&
                 entry_decode(view_of(request->feed_id), wire_view(package->entries[k]), &scratch,
                              &entry, NULL) == E_OK &&
-                doubt_read_proof(reader, &scratch, &entry, &proof)) {
+                doubt_read_proof(reader, &scratch, &entry, net_size, &proof)) {
                 into->proofs[k] = ARENA_NEW(call->arena, struct doubt_proof);
                 *into->proofs[k] = proof;
                 checking->proofs[checking->count++] = into->proofs[k];
