@@ -30,6 +30,7 @@ static bool look(void *context, const struct visit_row *row)
     due->rows[due->count] = *row;
     due->rows[due->count].visit_id = arena_copy(due->arena, row->visit_id);
     due->rows[due->count].holder_id = arena_copy(due->arena, row->holder_id);
+    due->rows[due->count].pass_id = arena_copy(due->arena, row->pass_id);
     due->sites[due->count] = site;
     due->outs_utc_ms[due->count++] = out_utc_ms;
     return due->count < DESK_CLOSES_MAX;
