@@ -345,6 +345,49 @@ static const Passerelle__V1__PaymentFile *transfers_sent(struct network *network
     return of_operator;
 }
 
+/* Who owes says that it has paid: that is for others to say. */
+static void own_word_counts_for_nothing(struct network *network,
+                                        const Passerelle__V1__ListPaymentsResponse *all)
+{
+    struct buf xml = BUF_INIT;
+    size_t i = 0;
+    while (all->payments[i]->kind != KIND(TRANSFER) || strcmp(all->payments[i]->to_id, "op") != 0) {
+        i++;
+    }
+    const Passerelle__V1__Payment *owed = all->payments[i];
+    struct principal debtor = network_who(ROLE_MEMBER, owed->from_id);
+    statement_begin(&xml, iban_of(network, owed->from_id));
+    statement_line(&xml, (struct line){.cents = -owed->cents, .end_to_end = owed->payment_id});
+    statement_end(&xml);
+    uint64_t size = books_size(network);
+    const Passerelle__V1__ImportStatementResponse *told = import(network, debtor, &xml);
+    ck_assert_uint_eq(told->n_matched, 0);
+    ck_assert_uint_eq(told->n_left_over, 1);
+    ck_assert_ptr_nonnull(strstr(told->left_over[0]->reason, "operator"));
+    statement_begin(&xml, iban_of(network, owed->from_id));
+    statement_line(&xml, (struct line){.cents = -owed->cents, .iban = ELSEWHERE});
+    statement_end(&xml);
+    told = import(network, debtor, &xml);
+    Passerelle__V1__MatchBookingRequest *by_hand =
+        network_new(network, &passerelle__v1__match_booking_request__descriptor);
+    char *ids[] = {owed->payment_id};
+    by_hand->request_id = network_request_id(network);
+    by_hand->booking_id = told->left_over[0]->booking_id;
+    by_hand->payment_ids = ids;
+    by_hand->n_payment_ids = 1;
+    ck_assert_int_eq(
+        network_call(network, debtor, "SettlementService", "MatchBooking", &by_hand->base)
+            ->error.code,
+        CODE_PERMISSION_DENIED);
+    by_hand->request_id = network_request_id(network);
+    by_hand->n_payment_ids = 0;
+    by_hand->none = true;
+    network_must(network, debtor, "SettlementService", "MatchBooking", &by_hand->base);
+    ck_assert_uint_eq(books_size(network), size);
+    ck_assert_int_eq(payment(network, owed->payment_id)->state, STATE(SENT));
+    buf_release(&xml);
+}
+
 /* The operator's bank: what members pay, one by one; what it pays, in one booking. */
 static void transfers_booked(struct network *network, const Passerelle__V1__PaymentFile *file)
 {
@@ -352,6 +395,7 @@ static void transfers_booked(struct network *network, const Passerelle__V1__Paym
     const Passerelle__V1__ListPaymentsResponse *all = payments(network, olive, "");
     const Passerelle__V1__Payment *of_member = NULL;
     size_t incoming = 0;
+    own_word_counts_for_nothing(network, all);
     statement_begin(&xml, iban_of(network, "op"));
     for (size_t i = 0; i < all->n_payments; i++) {
         const Passerelle__V1__Payment *one = all->payments[i];

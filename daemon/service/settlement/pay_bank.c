@@ -115,6 +115,14 @@ static bool is_side(const struct payment *payment, const char *member_id, bool *
     return told->cents > 0 && (*incoming || (pays && strcmp(told->from_id, member_id) == 0));
 }
 
+/* A member is believed when it says that it got its money, not that it has paid: what it owes, and
+ * whether its visitors are let in, hangs on that. */
+static bool is_believed(const struct call *call, const struct payment *payment, bool incoming)
+{
+    return scope_is_operator(call) || incoming || payment->transfer == NULL;
+}
+#define NOT_BELIEVED "the member that gets this transfer confirms it, or an operator"
+
 /* The account of the other side, as far as it is known. */
 static struct view other_iban(struct ledger *ledger, const struct payment *payment, bool incoming)
 {
@@ -148,7 +156,7 @@ struct statement {
 
 DB_SQL(select_seen,
        "SELECT 1 FROM payment_booking WHERE booking_id = :booking_id UNION ALL "
-       "SELECT 1 FROM bank_booking WHERE booking_id = :booking_id AND none = 1 LIMIT 1");
+       "SELECT 1 FROM bank_booking WHERE booking_id = :booking_id AND ignored = 1 LIMIT 1");
 
 /* Undone ones too: what somebody took back is not matched again by itself. */
 static bool is_seen(struct service *service, const char *booking_id)
@@ -222,7 +230,8 @@ static void side_make(struct statement *s, const struct camt *camt,
         for (size_t i = 0; i < s->ledger.months[m].count; i++) {
             struct payment *payment = &s->ledger.months[m].all[i];
             bool incoming;
-            if (is_side(payment, account->member_id, &incoming)) {
+            if (is_side(payment, account->member_id, &incoming) &&
+                is_believed(s->ledger.call, payment, incoming)) {
                 out->payments[out->item_count] = payment;
                 out->items[out->item_count++] = (struct match_item){
                     .id = view_of(payment->told->payment_id),
@@ -285,6 +294,30 @@ static void matched_add(struct statement *s, const struct side *side, const stru
     s->response->matched[s->response->n_matched++] = out;
 }
 
+/* A member's own statement says that it has paid a transfer: told, and not kept. */
+static bool own_word(struct statement *s, const struct camt_entry *entry,
+                     const struct bank_account *account)
+{
+    struct arena *arena = s->ledger.call->arena;
+    bool incoming;
+    const struct payment *payment =
+        entry->end_to_end.len == 0 || is_seen(s->ledger.service, entry->key)
+            ? NULL
+            : ledger_find(&s->ledger, arena_string(arena, entry->end_to_end));
+    if (payment == NULL || !is_side(payment, account->member_id, &incoming) ||
+        is_believed(s->ledger.call, payment, incoming)) {
+        return false;
+    }
+    if (payment->told->state == PAYMENT_STATE(CONFIRMED)) {
+        s->response->known++;
+        return true;
+    }
+    Passerelle__V1__Booking *booking = booking_of(arena, entry, account);
+    booking->reason = wire_string(arena, VIEW_LIT(NOT_BELIEVED));
+    s->response->left_over[s->response->n_left_over++] = booking;
+    return true;
+}
+
 static void account_match(struct statement *s, const struct camt *camt,
                           const struct bank_account *account)
 {
@@ -311,6 +344,8 @@ static void account_match(struct statement *s, const struct camt *camt,
         const struct leftover *left = &matching.leftovers[i];
         if (left->reason == LEFTOVER_PENDING) {
             s->response->pending++;
+        } else if (own_word(s, &side.entries[left->entry], account)) {
+            continue;
         } else if (left->reason == LEFTOVER_SEEN || told_before(&side, left)) {
             s->response->known++;
         } else {
@@ -391,7 +426,7 @@ int import_statement_decide(struct service *service, struct call *call)
     return 0;
 }
 
-DB_SQL(put_booking, "INSERT INTO bank_booking (booking_id, member_id, booked_on, none, record) "
+DB_SQL(put_booking, "INSERT INTO bank_booking (booking_id, member_id, booked_on, ignored, record) "
                     "VALUES (:booking_id, :member_id, :booked_on, 0, :record) "
                     "ON CONFLICT (booking_id) DO UPDATE SET record = excluded.record");
 
@@ -448,23 +483,30 @@ int import_statement_apply(struct service *service, struct call *call)
 {
     struct statement *s = call->decision;
     Passerelle__V1__ImportStatementResponse *response = s->response;
+    Passerelle__V1__ImportStatementResponse *kept =
+        ARENA_NEW(call->arena, Passerelle__V1__ImportStatementResponse);
     call->response = &response->base;
     for (size_t i = 0; i < s->kept_count; i++) {
         booking_keep(service, call, s->kept[i]);
     }
     bookings_append(service, call, response->matched, response->n_matched);
     response->paid_months = ARENA_ARRAY(call->arena, response->n_matched, char *);
-    return periods_follow(service, call, response->matched, response->n_matched,
-                          response->paid_months, &response->n_paid_months);
+    int error = periods_follow(service, call, response->matched, response->n_matched,
+                               response->paid_months, &response->n_paid_months);
+    *kept = *response; /* strangers stand in one table only */
+    kept->n_left_over = 0;
+    call->kept_response = &kept->base;
+    return error;
 }
 
 /* ---- left over ---- */
 
-DB_SQL(select_left,
-       "SELECT record FROM bank_booking b WHERE none = 0 AND (:all = 1 OR member_id = :member_id) "
-       "AND NOT EXISTS (SELECT 1 FROM payment_booking p WHERE p.booking_id = b.booking_id AND "
-       "p.undone = 0) "
-       "ORDER BY booked_on, booking_id LIMIT :max");
+DB_SQL(
+    select_left,
+    "SELECT record FROM bank_booking b WHERE ignored = 0 AND (:all = 1 OR member_id = :member_id) "
+    "AND NOT EXISTS (SELECT 1 FROM payment_booking p WHERE p.booking_id = b.booking_id AND "
+    "p.undone = 0) "
+    "ORDER BY booked_on, booking_id LIMIT :max");
 DB_SQL(select_booking, "SELECT record FROM bank_booking WHERE booking_id = :booking_id");
 
 int bookings_list(struct service *service, struct call *call)
@@ -563,6 +605,9 @@ static int by_hand_one(struct ledger *ledger, const Passerelle__V1__Booking *boo
                          "%s is no payment from or to %s: `passerelle payment list` names them",
                          payment_id, booking->member_id);
     }
+    if (!is_believed(call, payment, incoming)) {
+        return call_fail(call, CODE_PERMISSION_DENIED, "%s: " NOT_BELIEVED, payment_id);
+    }
     enum payment_state state = state_of(payment->told->state);
     bool back = incoming != booking->credit;
     if (payment_move(&state, back ? PAYMENT_CAME_BACK : PAYMENT_BOOKED, &fault) != E_OK) {
@@ -618,9 +663,9 @@ static int by_hand(struct ledger *ledger, const Passerelle__V1__Booking *booking
 
 /* ---- none of the network's ---- */
 
-DB_SQL(set_none, "UPDATE bank_booking SET none = :none, record = :record "
+DB_SQL(set_none, "UPDATE bank_booking SET ignored = :ignored, record = :record "
                  "WHERE booking_id = :booking_id");
-DB_SQL(select_none, "SELECT 1 FROM bank_booking WHERE booking_id = :booking_id AND none = 1");
+DB_SQL(select_none, "SELECT 1 FROM bank_booking WHERE booking_id = :booking_id AND ignored = 1");
 
 static bool is_none(struct service *service, const char *booking_id)
 {
@@ -640,7 +685,7 @@ static void none_set(struct service *service, struct call *call,
         wire_string(call->arena, VIEW_NONE);
     struct query *query = db_query(service->db, &set_none);
     query_bind_text(query, "booking_id", view_of(booking->booking_id));
-    query_bind_int(query, "none", none);
+    query_bind_int(query, "ignored", none);
     query_bind_blob(query, "record", wire_pack_arena(call->arena, &left.base));
     query_run(query);
 }

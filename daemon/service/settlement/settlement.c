@@ -222,8 +222,9 @@ static const char *close_summary(struct arena *arena, const struct closing *clos
         arena, "Close %s: %u stays, %u transfers.%s What comes later goes to the next close.",
         month, document->stays, (unsigned)document->n_transfers,
         padded == 0 ? ""
-                    : arena_printf(arena, " The stays of %zu site%s look padded (passerelle period "
-                                          "show %s).",
+                    : arena_printf(arena,
+                                   " The stays of %zu site%s look padded (passerelle period "
+                                   "show %s).",
                                    padded, padded == 1 ? "" : "s", month));
 }
 
@@ -234,9 +235,8 @@ static int close_apply(struct service *service, struct call *call)
     char *month = ((const Passerelle__V1__ClosePeriodRequest *)call->request)->month;
     Passerelle__V1__ClosePeriodResponse *response = call_respond(call);
     const char *approved_by;
-    const char *waits =
-        approval_ask(service, call, period_digest(call->arena, settlement->month),
-                     close_summary(call->arena, closing, month), &approved_by);
+    const char *waits = approval_ask(service, call, period_digest(call->arena, settlement->month),
+                                     close_summary(call->arena, closing, month), &approved_by);
     padded_note(service, call->arena, &closing->padded);
     if (waits != NULL) {
         response->approval_id = wire_string(call->arena, view_of(waits));
@@ -299,8 +299,8 @@ const struct method settlement_methods[] = {
      .precompute = import_statement_precompute,
      .decide = import_statement_decide,
      .apply = import_statement_apply},
-    READS("ListBookings", list_bookings_request, list_bookings_response,
-          OFFICE | ROLE_BIT(ROLE_MEMBER), bookings_list, 10000, false),
+    READS("ListBookings", list_bookings_request, list_bookings_response, TREASURERS, bookings_list,
+          10000, false),
     {WRITES("MatchBooking", match_booking_request, match_booking_response, TREASURERS,
             match_booking_decide, match_booking_apply, 60000)},
     {WRITES("UndoBooking", undo_booking_request, undo_booking_response, TREASURERS,

@@ -81,6 +81,6 @@ CREATE TABLE bank_booking (
     booking_id text PRIMARY KEY,
     member_id text NOT NULL,
     booked_on text NOT NULL,
-    none bigint NOT NULL,             -- 1: somebody said that it is none of the network's
+    ignored bigint NOT NULL,          -- 1: somebody said that it is none of the network's
     record blob NOT NULL              -- Booking
 );
