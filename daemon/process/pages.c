@@ -7,6 +7,7 @@
 #include "core/entry/entry.h"
 #include "core/merkle/witness.h"
 #include "passerelle/v1/desk.pb-c.h"
+#include "passerelle/v1/payment.pb-c.h"
 #include "process/tlog.h"
 #include "process/verify.h"
 #include "process/worker.h"
@@ -183,6 +184,24 @@ static void add_refusals(struct buf *out, struct pages *pages, struct db *db)
     pthread_mutex_unlock(&pages->lock);
 }
 
+DB_SQL(count_levels, "SELECT level, COUNT(*) FROM exposure GROUP BY level ORDER BY level");
+
+/* Which issuer it is, `passerelle status` tells those who may know. */
+static void add_exposure(struct buf *out, struct db *db)
+{
+    const char *help = "Issuers with an exposure limit, by level.";
+    struct query *query = db_query(db, &count_levels);
+    while (query_next(query)) {
+        char labels[64];
+        snprintf(labels, sizeof labels, "level=\"%s\"",
+                 word_of(&passerelle__v1__exposure_level__descriptor, (int)query_int(query, 0),
+                         "EXPOSURE_LEVEL_"));
+        metric_format(out, "passerelle_exposure_issuers", help, "gauge", labels,
+                      (uint64_t)query_int(query, 1));
+        help = NULL;
+    }
+}
+
 DB_SQL(new_stays, "SELECT source, COUNT(*), MAX(visit_key) FROM visit "
                   "WHERE visit_key > :after AND visit_key < :end GROUP BY source");
 
@@ -324,6 +343,7 @@ static void metrics(void *context, struct exchange *x, const struct principal *w
     if (db != NULL && db_begin_read(db, &fault) == E_OK) {
         add_feeds(&out, db);
         add_refusals(&out, pages, db);
+        add_exposure(&out, db);
         add_stays(&out, pages, db);
         db_end(db, NULL);
     }

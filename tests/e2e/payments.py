@@ -273,6 +273,7 @@ for _ in range(100):
     time.sleep(0.1)
 check(levels == {most: "EXPOSURE_LEVEL_CUT_OFF", next_most: "EXPOSURE_LEVEL_WARNED"}, levels)
 cli("status", says=f"{most} is cut off")
+check('passerelle_exposure_issuers{level="CUT_OFF"} 1' in hub.get("/metrics", cert="operator-1")[1], "metrics of exposure")
 cli("period", "show", "2026-08", says=f"{next_most} nears its exposure limit")
 cli("exposure", "limit", most, 0)
 cli("payment", "follow-up")
