@@ -300,10 +300,11 @@ static bool own_word(struct statement *s, const struct camt_entry *entry,
 {
     struct arena *arena = s->ledger.call->arena;
     bool incoming;
-    const struct payment *payment =
-        entry->end_to_end.len == 0 || is_seen(s->ledger.service, entry->key)
-            ? NULL
-            : ledger_find(&s->ledger, arena_string(arena, entry->end_to_end));
+    if (scope_is_operator(s->ledger.call) || !view_starts(entry->end_to_end, "VT-") ||
+        is_seen(s->ledger.service, entry->key)) {
+        return false;
+    }
+    const struct payment *payment = ledger_find(&s->ledger, arena_string(arena, entry->end_to_end));
     if (payment == NULL || !is_side(payment, account->member_id, &incoming) ||
         is_believed(s->ledger.call, payment, incoming)) {
         return false;
