@@ -916,6 +916,14 @@ static void set_clock(struct sim *sim, struct sim_node *node, int64_t off_ms)
     node_set_clock(node, around(&sim->dice, off_ms), around(&sim->dice, sim->params.clock_ppm));
 }
 
+/* Somebody has seen that it was hours wrong. */
+static void clock_back_event(struct sim *sim, void *context)
+{
+    if (!sim->calm) {
+        set_clock(sim, context, sim->params.clock_off_ms);
+    }
+}
+
 static void clock_event(struct sim *sim, void *context)
 {
     (void)context;
@@ -926,6 +934,9 @@ static void clock_event(struct sim *sim, void *context)
     if (node->up) {
         bool far = sim->params.clock_far_ms > 0 && dice_below(&sim->dice, 3) == 0;
         set_clock(sim, node, far ? sim->params.clock_far_ms : sim->params.clock_off_ms);
+        if (far) {
+            sim_after(sim, dice_below(&sim->dice, HOURS_MS), clock_back_event, node);
+        }
         sim_trace(sim, "%s: its clock is off by %lld ms", node->name,
                   (long long)node->clock_off_ms);
     }
