@@ -39,20 +39,20 @@ static int wait_for_receipt(struct site *site, struct uplink_status *status, str
 static int leave(struct state *state, const struct settings *settings, const struct joined *joined,
                  const struct log *log, struct uplink_status *status, struct fault *fault)
 {
-    struct hub *hub = NULL;
+    struct daemon *daemon = NULL;
     struct site *site = NULL;
-    struct hub_options options = {
+    struct daemon_options options = {
         .settings = settings, .state = state, .log = log, .joined = joined};
-    int err = hub_open(&hub, &options, fault);
+    int err = daemon_open(&daemon, &options, fault);
     if (err != E_OK) {
         return err;
     }
-    err = site_new(&site, hub, state, settings, log, fault);
-    err = err != E_OK ? err : hub_start_writer(hub, fault);
+    err = site_new(&site, daemon, state, settings, log, fault);
+    err = err != E_OK ? err : daemon_start_writer(daemon, fault);
     err = err != E_OK ? err : site_start(site, fault);
     err = err != E_OK ? err : wait_for_receipt(site, status, fault);
     site_stop(site);
-    hub_free(hub);
+    daemon_free(daemon);
     site_free(site);
     return err;
 }

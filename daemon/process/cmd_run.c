@@ -25,7 +25,7 @@ static void block_signals(sigset_t *set)
 }
 
 /* What is wrong is told, and nothing changes then. */
-static void reload(struct hub *hub, struct witnesses *witnesses, struct settings *settings,
+static void reload(struct daemon *daemon, struct witnesses *witnesses, struct settings *settings,
                    struct log *log, const char *target)
 {
     struct settings fresh;
@@ -35,14 +35,14 @@ static void reload(struct hub *hub, struct witnesses *witnesses, struct settings
     int err = state_open(&state, &fresh, target, &fault);
     if (err == E_OK) {
         state_release(&state);
-        err = hub_reload_certificates(hub, &fault);
+        err = daemon_reload_certificates(daemon, &fault);
     }
     if (err != E_OK) {
         log_event(log, LOG_ERROR, "reload_failed", LOG_S("reason", fault.text));
         return;
     }
     settings_reload(settings, &fresh, &changed, &ignored);
-    hub_reload_settings(hub);
+    daemon_reload_settings(daemon);
     witnesses_tune(witnesses, settings->witness_s);
     atomic_store(&log->level, (enum log_level)settings->log_level);
     log_event(log, LOG_INFO, "reloaded", LOG_V("changed", buf_content(&changed)),
@@ -51,16 +51,17 @@ static void reload(struct hub *hub, struct witnesses *witnesses, struct settings
     buf_release(&ignored);
 }
 
-static void say_ready(const struct hub *hub, const struct settings *settings)
+static void say_ready(const struct daemon *daemon, const struct settings *settings)
 {
     const char *address = settings->address;
     bool v6 = strchr(address, ':') != NULL;
     fprintf(stderr, "level=info event=ready url=https://%s%s%s:%u network=%s demo=%s pid=%ld\n",
-            v6 ? "[" : "", address, v6 ? "]" : "", (unsigned)hub_port(hub),
-            hub_node(hub)->network_id, hub_node(hub)->demo ? "yes" : "no", (long)getpid());
+            v6 ? "[" : "", address, v6 ? "]" : "", (unsigned)daemon_port(daemon),
+            daemon_node(daemon)->network_id, daemon_node(daemon)->demo ? "yes" : "no",
+            (long)getpid());
 }
 
-static void serve(struct hub *hub, struct witnesses *witnesses, struct settings *settings,
+static void serve(struct daemon *daemon, struct witnesses *witnesses, struct settings *settings,
                   struct log *log, const char *target, const sigset_t *signals)
 {
     for (;;) {
@@ -72,17 +73,17 @@ static void serve(struct hub *hub, struct witnesses *witnesses, struct settings 
             log_event(log, LOG_INFO, "stopping", LOG_N("signal", number));
             return;
         }
-        reload(hub, witnesses, settings, log, target);
+        reload(daemon, witnesses, settings, log, target);
     }
 }
 
-static int run_hub(struct state *state, struct settings *settings, struct log *log,
-                   const char *target, struct fault *fault)
+static int run_daemon(struct state *state, struct settings *settings, struct log *log,
+                      const char *target, struct fault *fault)
 {
     sigset_t signals;
-    struct hub *hub = NULL;
+    struct daemon *daemon = NULL;
     struct pages pages;
-    struct hub_options options = {.settings = settings, .state = state, .log = log};
+    struct daemon_options options = {.settings = settings, .state = state, .log = log};
     struct joined joined;
     struct site *site = NULL;
     struct witnesses *witnesses = NULL;
@@ -93,34 +94,34 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
         options.joined = &joined;
         err = err != E_OK ? err : rebuild_after_upgrade(state, log, fault);
     }
-    err = err != E_OK ? err : hub_open(&hub, &options, fault);
+    err = err != E_OK ? err : daemon_open(&daemon, &options, fault);
     if (err != E_OK) {
         return err;
     }
-    err = pages_init(&pages, hub, state, settings, fault);
+    err = pages_init(&pages, daemon, state, settings, fault);
     uint64_t verified = (uint64_t)settings->verify_entries;
-    err = err != E_OK ? err : verify_ends(hub_service(hub)->db, verified, fault);
-    err = err != E_OK ? err : verify_keys(hub_service(hub)->db, state, fault);
+    err = err != E_OK ? err : verify_ends(daemon_service(daemon)->db, verified, fault);
+    err = err != E_OK ? err : verify_keys(daemon_service(daemon)->db, state, fault);
     if (err == E_OK && options.joined != NULL) {
-        err = site_new(&site, hub, state, settings, log, fault);
+        err = site_new(&site, daemon, state, settings, log, fault);
     }
-    err = err != E_OK ? err : witnesses_new(&witnesses, hub, state, settings, fault);
+    err = err != E_OK ? err : witnesses_new(&witnesses, daemon, state, settings, fault);
     pages.witnesses = witnesses;
-    err = err != E_OK ? err : hub_start_writer(hub, fault);
+    err = err != E_OK ? err : daemon_start_writer(daemon, fault);
     err = err != E_OK || site == NULL ? err : site_start(site, fault);
     err = err != E_OK ? err : witnesses_start(witnesses, fault);
-    err = err != E_OK ? err : hub_start(hub, pages.routes, pages.route_count, &pages, fault);
+    err = err != E_OK ? err : daemon_start(daemon, pages.routes, pages.route_count, &pages, fault);
     if (err == E_OK) {
         err = pages_verify(&pages, fault);
         lean_give_back();
-        say_ready(hub, settings);
+        say_ready(daemon, settings);
         if (err == E_OK) {
-            serve(hub, witnesses, settings, log, target, &signals);
+            serve(daemon, witnesses, settings, log, target, &signals);
         }
         atomic_store(&pages.draining, true);
         site_stop(site);
         witnesses_stop(witnesses);
-        if (!hub_stop(hub, settings->drain_s * 1000)) {
+        if (!daemon_stop(daemon, settings->drain_s * 1000)) {
             log_event(log, LOG_WARNING, "drain_cut", LOG_N("after_s", settings->drain_s));
         }
         log_write(log, LOG_INFO, "stopped", NULL, 0);
@@ -128,7 +129,7 @@ static int run_hub(struct state *state, struct settings *settings, struct log *l
     pages_unload(&pages);
     site_stop(site);
     witnesses_free(witnesses);
-    hub_free(hub);
+    daemon_free(daemon);
     site_free(site);
     return err;
 }
@@ -152,7 +153,7 @@ static int run(int argc, char **argv)
     struct log log = {
         .env = &state.env, .fd = STDERR_FILENO, .level = (enum log_level)settings.log_level};
     err = state_lock(&state, &fault);
-    err = err != E_OK ? err : run_hub(&state, &settings, &log, target, &fault);
+    err = err != E_OK ? err : run_daemon(&state, &settings, &log, target, &fault);
     state_release(&state);
     if (err == E_EXISTS) {
         command_fail(&fault);

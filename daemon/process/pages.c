@@ -71,10 +71,10 @@ static void ca_certificate(void *context, struct exchange *x, const struct princ
 
 /* ---- metrics ---- */
 
-static void add_requests(struct buf *out, const struct hub *hub)
+static void add_requests(struct buf *out, const struct daemon *daemon)
 {
     size_t count;
-    const struct method_metrics *rows = hub_metrics(hub, &count);
+    const struct method_metrics *rows = daemon_metrics(daemon, &count);
     const char *help = "Requests by method and code.";
     char labels[160];
     for (size_t i = 0; i < count; i++) {
@@ -103,9 +103,9 @@ static void add_requests(struct buf *out, const struct hub *hub)
     }
 }
 
-static void add_connections(struct buf *out, const struct hub *hub)
+static void add_connections(struct buf *out, const struct daemon *daemon)
 {
-    const struct transport *transport = hub_transport(hub);
+    const struct transport *transport = daemon_transport(daemon);
     const char *help = "Connections by state.";
     char labels[64];
     for (int state = 0; transport != NULL && state < CONN_STATE_COUNT; state++) {
@@ -116,9 +116,9 @@ static void add_connections(struct buf *out, const struct hub *hub)
     }
 }
 
-static void add_refused(struct buf *out, const struct hub *hub)
+static void add_refused(struct buf *out, const struct daemon *daemon)
 {
-    const struct transport *transport = hub_transport(hub);
+    const struct transport *transport = daemon_transport(daemon);
     if (transport == NULL) {
         return;
     }
@@ -328,17 +328,17 @@ static void metrics(void *context, struct exchange *x, const struct principal *w
     (void)who;
     metric_format(&out, "passerelle_build_info", "Version that runs.", "gauge",
                   "version=\"" PASSERELLE_VERSION "\"", 1);
-    add_requests(&out, pages->hub);
-    add_connections(&out, pages->hub);
-    add_refused(&out, pages->hub);
+    add_requests(&out, pages->daemon);
+    add_connections(&out, pages->daemon);
+    add_refused(&out, pages->daemon);
     metric_format(&out, "passerelle_slow_calls_queued", "Long reads that wait.", "gauge", "",
-                  hub_slow_queued(pages->hub));
-    writer_metrics_format(hub_writer(pages->hub), &out);
-    if (hub_node(pages->hub)->uplink != NULL) {
-        add_uplink(&out, hub_node(pages->hub)->uplink);
+                  daemon_slow_queued(pages->daemon));
+    writer_metrics_format(daemon_writer(pages->daemon), &out);
+    if (daemon_node(pages->daemon)->uplink != NULL) {
+        add_uplink(&out, daemon_node(pages->daemon)->uplink);
     }
     add_witnesses(&out, pages->witnesses);
-    const struct service *service = hub_service_here(pages->hub, &fault);
+    const struct service *service = daemon_service_here(pages->daemon, &fault);
     struct db *db = service == NULL ? NULL : service->db;
     if (db != NULL && db_begin_read(db, &fault) == E_OK) {
         add_feeds(&out, db);
@@ -373,8 +373,8 @@ static void *verify_main(void *argument)
     struct db *db = NULL;
     size_t damaged = 0;
     nice(WORKER_NICE);
-    const struct log *log = hub_node(pages->hub)->log;
-    int err = hub_reader(pages->hub, &db, &fault);
+    const struct log *log = daemon_node(pages->daemon)->log;
+    int err = daemon_reader(pages->daemon, &db, &fault);
     err = err != E_OK ? err : verify_all(db, &progress, &damaged, &fault);
     db_free(db);
     if (err == E_CLOSED) {
@@ -405,12 +405,12 @@ int pages_verify(struct pages *pages, struct fault *fault)
 
 /* ---- life ---- */
 
-int pages_init(struct pages *pages, struct hub *hub, const struct state *state,
+int pages_init(struct pages *pages, struct daemon *daemon, const struct state *state,
                const struct settings *settings, struct fault *fault)
 {
-    *pages = (struct pages){.hub = hub, .state = state};
+    *pages = (struct pages){.daemon = daemon, .state = state};
     pthread_mutex_init(&pages->lock, NULL);
-    struct db *db = hub_service(hub)->db;
+    struct db *db = daemon_service(daemon)->db;
     int err = db_begin_read(db, fault);
     if (err != E_OK) {
         return err;

@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#include "process/hub.h"
+#include "process/daemon.h"
 #include "process/witnesses.h"
 
 enum { PAGES_MAX = 6 };
@@ -20,7 +20,7 @@ struct site_stays {
 };
 
 struct pages {
-    struct hub *hub;
+    struct daemon *daemon;
     const struct state *state;
     const struct witnesses *witnesses; /* NULL: none are named */
     struct route routes[PAGES_MAX];
@@ -40,7 +40,7 @@ struct pages {
 };
 
 /* Before the hub is started. */
-must_check int pages_init(struct pages *pages, struct hub *hub, const struct state *state,
+must_check int pages_init(struct pages *pages, struct daemon *daemon, const struct state *state,
                           const struct settings *settings, struct fault *fault);
 /* Verifies all feeds in a thread of its own, then says so. */
 must_check int pages_verify(struct pages *pages, struct fault *fault);

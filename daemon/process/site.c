@@ -32,7 +32,7 @@ struct lane_thread {
 };
 
 struct site {
-    struct hub *hub;
+    struct daemon *daemon;
     const struct state *state;
     const struct settings *settings;
     const struct log *log;
@@ -97,7 +97,7 @@ static const ProtobufCMessage *call_writer(struct lane_thread *t, const struct u
                             .arena = arena,
                             .request = step->request,
                             .request_bytes = wire_pack_arena(arena, step->request)};
-        hub_call(t->site->hub, &call);
+        daemon_call(t->site->daemon, &call);
         if (call.error.code == CODE_OK) {
             return call.response;
         }
@@ -245,9 +245,9 @@ static int load_certificate(struct site *site, struct fault *fault)
     char *names[NAMES_MAX];
     size_t count = 0;
     int err = state_read_file(site->state->site_certificate, &pem, fault);
-    err = err != E_OK
-              ? err
-              : cert_inspect_pem(buf_content(&pem), hub_node(site->hub)->network_id, &info, fault);
+    err = err != E_OK ? err
+                      : cert_inspect_pem(buf_content(&pem), daemon_node(site->daemon)->network_id,
+                                         &info, fault);
     err = err != E_OK ? err : request_again(site->state->site_key, &client, fault);
     err = err != E_OK ? err : request_again(site->state->server_key, &server, fault);
     err = err != E_OK ? err : read_names(site->settings, &arena, names, &count);
@@ -275,9 +275,9 @@ static void install(struct lane_thread *t, const struct uplink_step *step)
                       : state_write_file(site->state->server_certificate,
                                          view_of(renewed->server_certificate_pem), &fault);
     err = err != E_OK ? err : load_certificate(site, &fault);
-    err = err != E_OK || hub_transport(site->hub) == NULL
+    err = err != E_OK || daemon_transport(site->daemon) == NULL
               ? err
-              : hub_reload_certificates(site->hub, &fault);
+              : daemon_reload_certificates(site->daemon, &fault);
     if (err != E_OK) {
         struct uplink_failure failure = {
             .code = CODE_INTERNAL, .message = fault.text, .reached = true};
@@ -368,12 +368,12 @@ static void *lane_main(void *argument)
 
 /* ---- life ---- */
 
-int site_new(struct site **out, struct hub *hub, const struct state *state,
+int site_new(struct site **out, struct daemon *daemon, const struct state *state,
              const struct settings *settings, const struct log *log, struct fault *fault)
 {
     struct site *site = xcalloc(1, sizeof *site);
     pthread_condattr_t monotonic;
-    site->hub = hub;
+    site->daemon = daemon;
     site->state = state;
     site->settings = settings;
     site->log = log;
@@ -382,7 +382,7 @@ int site_new(struct site **out, struct hub *hub, const struct state *state,
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&site->woken, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    struct node *node = hub_service(hub)->node;
+    struct node *node = daemon_service(daemon)->node;
     site->uplink = uplink_new(node);
     uplink_set_behind_max(site->uplink, (uint64_t)settings->snapshot_entries);
     node->uplink = site->uplink;
@@ -393,9 +393,9 @@ int site_new(struct site **out, struct hub *hub, const struct state *state,
         t->site = site;
         t->lane = (enum uplink_lane)i;
         t->reader.node = node;
-        err = hub_reader(hub, &t->reader.db, fault);
+        err = daemon_reader(daemon, &t->reader.db, fault);
     }
-    hub_on_commit(hub, wake, site);
+    daemon_on_commit(daemon, wake, site);
     return err;
 }
 

@@ -62,13 +62,13 @@ static void refuse(struct exchange *x, const struct principal *who, struct call 
 
 void tlog_tiles(void *context, struct exchange *x, const struct principal *who)
 {
-    struct hub *hub = ((struct pages *)context)->hub;
+    struct daemon *daemon = ((struct pages *)context)->daemon;
     struct fault fault = FAULT_NONE;
     struct call call = {.method = method_of("ReadEntries"), .arena = &x->arena, .who = *who};
     struct tiles_path path;
     bool monitored = false;
     struct buf bytes = BUF_INIT;
-    struct service *service = hub_service_here(hub, &fault);
+    struct service *service = daemon_service_here(daemon, &fault);
     int err = service == NULL ? fault.code : db_begin_read(service->db, &fault);
     if (err == E_OK) {
         struct view rest = view_slice(x->path, sizeof TLOG_PREFIX - 1, x->path.len);
@@ -119,11 +119,11 @@ static void send_answer(void *context, struct exchange *x, const struct call *ca
 
 void tlog_add_checkpoint(void *context, struct exchange *x, const struct principal *who)
 {
-    struct hub *hub = ((struct pages *)context)->hub;
+    struct daemon *daemon = ((struct pages *)context)->daemon;
     struct fault fault = FAULT_NONE;
     struct witness_answer answer = {.status = WITNESS_BAD_REQUEST};
     struct view body = arena_copy(&x->arena, buf_content(&x->body));
-    struct service *service = hub_service_here(hub, &fault);
+    struct service *service = daemon_service_here(daemon, &fault);
     int err = service == NULL ? fault.code : db_begin_read(service->db, &fault);
     (void)who;
     if (err == E_OK) {

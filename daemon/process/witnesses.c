@@ -33,7 +33,7 @@ struct asked {
 };
 
 struct witnesses {
-    struct hub *hub;
+    struct daemon *daemon;
     _Atomic int64_t interval_s;
     struct service reader;
     struct policy_witness policy[POLICY_WITNESSES_MAX];
@@ -49,7 +49,7 @@ struct witnesses {
 
 static int64_t now_ns(const struct witnesses *w)
 {
-    return env_monotonic_ns(hub_node(w->hub)->env);
+    return env_monotonic_ns(daemon_node(w->daemon)->env);
 }
 
 /* ---- one feed, one witness ---- */
@@ -65,7 +65,7 @@ static const ProtobufCMessage *call_writer(struct witnesses *w, const char *name
         .request = request,
         .request_bytes = wire_pack_arena(arena, request),
     };
-    hub_call(w->hub, &call);
+    daemon_call(w->daemon, &call);
     *why = call.error.message;
     return call.error.code == CODE_OK ? call.response : NULL;
 }
@@ -180,14 +180,14 @@ static int64_t back_off_ns(const struct witnesses *w, unsigned late)
     int64_t interval_s = atomic_load(&w->interval_s);
     int64_t first_s = interval_s < BACK_OFF_S ? interval_s : BACK_OFF_S;
     int64_t half_ns = first_s * SECOND_NS / 2 << doublings;
-    env_random(hub_node(w->hub)->env, &chance, sizeof chance);
+    env_random(daemon_node(w->daemon)->env, &chance, sizeof chance);
     return half_ns + (int64_t)(chance % (uint64_t)half_ns);
 }
 
 static void tell(struct witnesses *w, struct asked *asked, const struct witnessed_due *due,
                  enum witnessed_result result, const char *why)
 {
-    const struct log *log = hub_node(w->hub)->log;
+    const struct log *log = daemon_node(w->daemon)->log;
     if (result == WITNESSED_COSIGNED) {
         atomic_fetch_add(&asked->cosigned, 1);
         log_event(log, LOG_DEBUG, "witnessed", LOG_S("witness", asked->witness->name),
@@ -264,7 +264,7 @@ static void *witnesses_main(void *argument)
             struct asked *asked = &w->asked[i];
             bool due = next_ns(w, asked) <= now_ns(w) || (closed && asked->late == 0);
             /* A site that may have lost entries signs nothing. */
-            if (due && !atomic_load(&hub_node(w->hub)->catching_up)) {
+            if (due && !atomic_load(&daemon_node(w->daemon)->catching_up)) {
                 visit(w, asked);
             }
         }
@@ -339,7 +339,7 @@ static int read_policy(struct witnesses *w, const struct state *state,
     return err;
 }
 
-int witnesses_new(struct witnesses **out, struct hub *hub, const struct state *state,
+int witnesses_new(struct witnesses **out, struct daemon *daemon, const struct state *state,
                   const struct settings *settings, struct fault *fault)
 {
     *out = NULL;
@@ -348,10 +348,10 @@ int witnesses_new(struct witnesses **out, struct hub *hub, const struct state *s
     }
     struct witnesses *w = xcalloc(1, sizeof *w);
     pthread_condattr_t monotonic;
-    w->hub = hub;
+    w->daemon = daemon;
     atomic_store(&w->interval_s, settings->witness_s);
     w->closes = -1;
-    w->reader.node = hub_service(hub)->node;
+    w->reader.node = daemon_service(daemon)->node;
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -359,7 +359,7 @@ int witnesses_new(struct witnesses **out, struct hub *hub, const struct state *s
     pthread_condattr_destroy(&monotonic);
     *out = w;
     int err = read_policy(w, state, settings, fault);
-    return err != E_OK ? err : hub_reader(hub, &w->reader.db, fault);
+    return err != E_OK ? err : daemon_reader(daemon, &w->reader.db, fault);
 }
 
 int witnesses_start(struct witnesses *w, struct fault *fault)

@@ -7,18 +7,19 @@
 #define PROCESS_WITNESSES_H
 
 #include "core/merkle/policy.h"
-#include "process/hub.h"
+#include "process/daemon.h"
 
 struct witnesses;
 
 /* Reads the policy file that the settings name. NULL with E_OK when they name none. */
-must_check int witnesses_new(struct witnesses **out, struct hub *hub, const struct state *state,
-                             const struct settings *settings, struct fault *fault);
-/* Behind hub_start_writer(). NULL is fine. */
+must_check int witnesses_new(struct witnesses **out, struct daemon *daemon,
+                             const struct state *state, const struct settings *settings,
+                             struct fault *fault);
+/* Behind daemon_start_writer(). NULL is fine. */
 must_check int witnesses_start(struct witnesses *witnesses, struct fault *fault);
 /* From now on so often. Any thread; NULL is fine. */
 void witnesses_tune(struct witnesses *witnesses, int64_t interval_s);
-/* Before hub_stop(): breaks off what is on its way and joins the thread. NULL is fine. */
+/* Before daemon_stop(): breaks off what is on its way and joins the thread. NULL is fine. */
 void witnesses_stop(struct witnesses *witnesses);
 void witnesses_free(struct witnesses *witnesses);
 

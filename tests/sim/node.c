@@ -58,7 +58,7 @@ void node_set_clock(struct sim_node *node, int64_t off_ms, int64_t ppm)
     node->clock_since_ms = node->sim->now_ms;
 }
 
-/* ---- the writer's hooks: those of process/hub.c ---- */
+/* ---- the writer's hooks: those of process/daemon.c ---- */
 
 static void run(void *context, struct call *call)
 {

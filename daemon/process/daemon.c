@@ -1,7 +1,7 @@
 /* Threads. The I/O threads come in through the gateway's functions; each has its own `struct
  * service`, kept under a pthread key and freed when the thread ends. The table of methods and its
  * map are made before any thread and only read after. Hooks run under the writer's lock. */
-#include "process/hub.h"
+#include "process/daemon.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -38,8 +38,8 @@ enum {
 };
 #define FOLLOW_UP_NS (INT64_C(15) * 60 * 1000 * 1000 * 1000)
 
-struct hub {
-    struct hub_options options;
+struct daemon {
+    struct daemon_options options;
     struct node node;
     struct service service; /* the writer's */
     struct writer *writer;
@@ -68,23 +68,24 @@ struct hub {
     void *on_commit_context;
 };
 
-static int64_t now_ns(const struct hub *hub)
+static int64_t now_ns(const struct daemon *daemon)
 {
-    return env_monotonic_ns(hub->node.env);
+    return env_monotonic_ns(daemon->node.env);
 }
 
 /* ---- connections ---- */
 
-static int64_t reader_cache_kib(const struct hub *hub)
+static int64_t reader_cache_kib(const struct daemon *daemon)
 {
-    int64_t kib = hub->options.settings->cache_mib * 1024 / 4;
+    int64_t kib = daemon->options.settings->cache_mib * 1024 / 4;
     return kib > 8192 ? 8192 : kib;
 }
 
-int hub_reader(const struct hub *hub, struct db **out, struct fault *fault)
+int daemon_reader(const struct daemon *daemon, struct db **out, struct fault *fault)
 {
-    struct db_options options = {
-        .path = hub->options.state->database, .mode = DB_READ, .cache_kib = reader_cache_kib(hub)};
+    struct db_options options = {.path = daemon->options.state->database,
+                                 .mode = DB_READ,
+                                 .cache_kib = reader_cache_kib(daemon)};
     return db_open(out, &options, fault);
 }
 
@@ -95,19 +96,19 @@ static void free_reader(void *value)
     free(service);
 }
 
-struct service *hub_service_here(struct hub *hub, struct fault *fault)
+struct service *daemon_service_here(struct daemon *daemon, struct fault *fault)
 {
-    struct service *service = pthread_getspecific(hub->reader_key);
+    struct service *service = pthread_getspecific(daemon->reader_key);
     if (service != NULL) {
         return service;
     }
     struct db *db;
-    if (hub_reader(hub, &db, fault) != E_OK) {
+    if (daemon_reader(daemon, &db, fault) != E_OK) {
         return NULL;
     }
     service = xcalloc(1, sizeof *service);
-    *service = (struct service){.node = &hub->node, .db = db};
-    pthread_setspecific(hub->reader_key, service);
+    *service = (struct service){.node = &daemon->node, .db = db};
+    pthread_setspecific(daemon->reader_key, service);
     return service;
 }
 
@@ -116,38 +117,39 @@ struct service *hub_service_here(struct hub *hub, struct fault *fault)
 static enum lookup find(void *context, struct view service, struct view name,
                         const struct method **out)
 {
-    const struct hub *hub = context;
+    const struct daemon *daemon = context;
     char key[160];
     int len = snprintf(key, sizeof key, "%.*s/%.*s", VIEW_FMT(service), VIEW_FMT(name));
     if (len > 0 && (size_t)len < sizeof key) {
-        const struct method_metrics *found = map_get(&hub->methods, view_bytes(key, (size_t)len));
+        const struct method_metrics *found =
+            map_get(&daemon->methods, view_bytes(key, (size_t)len));
         if (found != NULL) {
             *out = found->method;
             return LOOKUP_FOUND;
         }
     }
-    return map_get(&hub->services, service) != NULL ? LOOKUP_NO_METHOD : LOOKUP_NO_SERVICE;
+    return map_get(&daemon->services, service) != NULL ? LOOKUP_NO_METHOD : LOOKUP_NO_SERVICE;
 }
 
-static int identify(struct hub *hub, struct db *db, const struct credentials *shown,
+static int identify(struct daemon *daemon, struct db *db, const struct credentials *shown,
                     struct principal *out, struct fault *fault)
 {
-    int64_t real_utc_ms = env_real_utc_ms(hub->node.env);
-    bool site = hub->node.role == NODE_SITE;
+    int64_t real_utc_ms = env_real_utc_ms(daemon->node.env);
+    bool site = daemon->node.role == NODE_SITE;
     if (shown->certificate == NULL && site) {
         return fault_set(fault, E_UNAUTHENTICATED,
                          "API keys are the hub's: show a desk's certificate here, or ask %s.",
-                         hub->node.hub_url);
+                         daemon->node.hub_url);
     }
     if (shown->certificate == NULL) {
         return identity_of_key(db, shown->bearer, real_utc_ms, out, fault);
     }
     struct cert_info info;
-    int err = cert_inspect(shown->certificate, hub->node.network_id, &info, fault);
+    int err = cert_inspect(shown->certificate, daemon->node.network_id, &info, fault);
     if (err != E_OK) {
         return err;
     }
-    return site ? identity_at_site(db, hub->node.site_id, &info, real_utc_ms, out, fault)
+    return site ? identity_at_site(db, daemon->node.site_id, &info, real_utc_ms, out, fault)
                 : identity_of_certificate(db, &info, real_utc_ms, out, fault);
 }
 
@@ -155,11 +157,11 @@ static bool authenticate(void *context, const struct credentials *shown, struct 
                          struct call_error *error)
 {
     static _Thread_local struct fault fault; /* error->message points here until the next call */
-    struct hub *hub = context;
+    struct daemon *daemon = context;
     fault = FAULT_NONE;
-    struct service *service = hub_service_here(hub, &fault);
+    struct service *service = daemon_service_here(daemon, &fault);
     if (service != NULL && db_begin_read(service->db, &fault) == E_OK) {
-        int err = identify(hub, service->db, shown, out, &fault);
+        int err = identify(daemon, service->db, shown, out, &fault);
         int ended = db_end(service->db, &fault);
         if (err == E_OK && ended == E_OK) {
             return true;
@@ -171,14 +173,14 @@ static bool authenticate(void *context, const struct credentials *shown, struct 
 
 static uint64_t epoch(void *context)
 {
-    const struct hub *hub = context;
-    return (uint64_t)(now_ns(hub) / 1000 / EPOCH_NS) << 24 ^ atomic_load(&hub->revocations);
+    const struct daemon *daemon = context;
+    return (uint64_t)(now_ns(daemon) / 1000 / EPOCH_NS) << 24 ^ atomic_load(&daemon->revocations);
 }
 
-static void read_here(struct hub *hub, struct call *call)
+static void read_here(struct daemon *daemon, struct call *call)
 {
     struct fault fault = FAULT_NONE;
-    struct service *service = hub_service_here(hub, &fault);
+    struct service *service = daemon_service_here(daemon, &fault);
     if (service == NULL) {
         call_fail_with(call, &fault);
     } else {
@@ -188,13 +190,13 @@ static void read_here(struct hub *hub, struct call *call)
 }
 
 /* The one with the least to do. */
-static struct worker *checker_of(struct hub *hub)
+static struct worker *checker_of(struct daemon *daemon)
 {
-    struct worker *best = hub->worker;
+    struct worker *best = daemon->worker;
     size_t least = SIZE_MAX;
-    for (size_t i = 0; i < hub->checker_count; i++) {
-        size_t queued = worker_queued(hub->checkers[i]);
-        best = queued < least ? hub->checkers[i] : best;
+    for (size_t i = 0; i < daemon->checker_count; i++) {
+        size_t queued = worker_queued(daemon->checkers[i]);
+        best = queued < least ? daemon->checkers[i] : best;
         least = queued < least ? queued : least;
     }
     return best;
@@ -202,15 +204,15 @@ static struct worker *checker_of(struct hub *hub)
 
 static void submit(void *context, struct call *call)
 {
-    struct hub *hub = context;
-    if (hub->node.role == NODE_SITE && !call->method->at_sites) {
+    struct daemon *daemon = context;
+    if (daemon->node.role == NODE_SITE && !call->method->at_sites) {
         call_fail(call, CODE_FAILED_PRECONDITION,
-                  "this is the daemon of the site %s: ask the hub at %s", hub->node.site_id,
-                  hub->node.hub_url);
+                  "this is the daemon of the site %s: ask the hub at %s", daemon->node.site_id,
+                  daemon->node.hub_url);
         call->done(call);
         return;
     }
-    if (call->method->apply != NULL && atomic_load(&hub->node.catching_up)) {
+    if (call->method->apply != NULL && atomic_load(&daemon->node.catching_up)) {
         call_fail(call, CODE_UNAVAILABLE,
                   "this daemon asks its hub whether its ledger is whole: try again in a moment");
         call->error.retry_after_s = 1;
@@ -219,31 +221,31 @@ static void submit(void *context, struct call *call)
     }
     if (call->method->apply == NULL) {
         if (call->method->slow) {
-            worker_submit(hub->worker, call);
+            worker_submit(daemon->worker, call);
         } else {
-            read_here(hub, call);
+            read_here(daemon, call);
         }
         return;
     }
     if (call->method->precompute != NULL) {
-        worker_submit(call->method->bulk ? checker_of(hub) : hub->worker, call);
+        worker_submit(call->method->bulk ? checker_of(daemon) : daemon->worker, call);
         return;
     }
     if (call->method->prepare != NULL) {
-        call->method->prepare(&hub->node, call);
+        call->method->prepare(&daemon->node, call);
     }
-    bool alone = call->received_ns - atomic_load(&hub->written_ns) > ALONE_NS;
-    atomic_store(&hub->written_ns, now_ns(hub));
-    if (!alone || !writer_try(hub->writer, call)) {
-        writer_submit(hub->writer, call);
+    bool alone = call->received_ns - atomic_load(&daemon->written_ns) > ALONE_NS;
+    atomic_store(&daemon->written_ns, now_ns(daemon));
+    if (!alone || !writer_try(daemon->writer, call)) {
+        writer_submit(daemon->writer, call);
     }
 }
 
 static int pump(void *context, struct stream *stream)
 {
-    struct hub *hub = context;
+    struct daemon *daemon = context;
     struct fault fault = FAULT_NONE;
-    struct service *service = hub_service_here(hub, &fault);
+    struct service *service = daemon_service_here(daemon, &fault);
     if (service == NULL) {
         return call_fail_with(stream->call, &fault);
     }
@@ -253,30 +255,30 @@ static int pump(void *context, struct stream *stream)
 
 static void ended(void *context, const struct method *method, enum code code, int64_t duration_ns)
 {
-    struct hub *hub = context;
+    struct daemon *daemon = context;
     size_t i = 0;
-    while (i < hub->method_count && hub->metrics[i].method != method) {
+    while (i < daemon->method_count && daemon->metrics[i].method != method) {
         i++;
     }
-    metric_add(&hub->metrics[i].codes[code], 1);
-    histogram_add(&hub->metrics[i].duration_ns, (uint64_t)(duration_ns > 0 ? duration_ns : 0));
+    metric_add(&daemon->metrics[i].codes[code], 1);
+    histogram_add(&daemon->metrics[i].duration_ns, (uint64_t)(duration_ns > 0 ? duration_ns : 0));
 }
 
 /* ---- the writer's hooks ---- */
 
 static void run(void *context, struct call *call)
 {
-    struct hub *hub = context;
-    hub->ran = true;
+    struct daemon *daemon = context;
+    daemon->ran = true;
     /* What it could not do stands in the call, or sticks in the connection. */
-    bool kept = engine_write(&hub->service, call);
-    assert(kept || call->error.code != CODE_OK || db_error(hub->service.db, NULL) != E_OK);
+    bool kept = engine_write(&daemon->service, call);
+    assert(kept || call->error.code != CODE_OK || db_error(daemon->service.db, NULL) != E_OK);
 }
 
 /* The marks of two caches in one number. */
 static size_t mark(void *context)
 {
-    const struct service *service = &((struct hub *)context)->service;
+    const struct service *service = &((struct daemon *)context)->service;
     size_t journal = journal_mark(service->journal);
     size_t desk = desk_mark(service->desk);
     assert(journal <= UINT32_MAX);
@@ -286,34 +288,34 @@ static size_t mark(void *context)
 
 static void undo(void *context, size_t to)
 {
-    const struct service *service = &((struct hub *)context)->service;
+    const struct service *service = &((struct daemon *)context)->service;
     journal_undo(service->journal, to >> 32);
     desk_undo(service->desk, to & UINT32_MAX);
 }
 
 static void flush(void *context)
 {
-    sync_flush(&((struct hub *)context)->service);
+    sync_flush(&((struct daemon *)context)->service);
 }
 
 static void committed(void *context)
 {
-    struct hub *hub = context;
-    journal_committed(hub->service.journal);
-    desk_committed(hub->service.desk);
-    if (atomic_exchange(&hub->node.credentials_changed, false)) {
-        atomic_fetch_add(&hub->revocations, 1);
+    struct daemon *daemon = context;
+    journal_committed(daemon->service.journal);
+    desk_committed(daemon->service.desk);
+    if (atomic_exchange(&daemon->node.credentials_changed, false)) {
+        atomic_fetch_add(&daemon->revocations, 1);
     }
-    if (!hub->ran) {
+    if (!daemon->ran) {
         return;
     }
-    hub->ran = false;
-    atomic_fetch_add(&hub->node.commits, 1);
-    if (hub->on_commit != NULL) {
-        hub->on_commit(hub->on_commit_context);
+    daemon->ran = false;
+    atomic_fetch_add(&daemon->node.commits, 1);
+    if (daemon->on_commit != NULL) {
+        daemon->on_commit(daemon->on_commit_context);
     }
-    atomic_store(&hub->written_ns, now_ns(hub));
-    struct transport *transport = atomic_load(&hub->transport);
+    atomic_store(&daemon->written_ns, now_ns(daemon));
+    struct transport *transport = atomic_load(&daemon->transport);
     if (transport != NULL) {
         transport_wake(transport);
     }
@@ -321,26 +323,28 @@ static void committed(void *context)
 
 static void abandoned(void *context)
 {
-    struct hub *hub = context;
-    hub->ran = false;
-    journal_rolled_back(hub->service.journal);
-    desk_abandoned(hub->service.desk);
+    struct daemon *daemon = context;
+    daemon->ran = false;
+    journal_rolled_back(daemon->service.journal);
+    desk_abandoned(daemon->service.desk);
 }
 
 /* A clock that was set back loses nothing: times of feeds stand still until it has caught up, and
  * proofs of then are of the future. Whoever looks after the machine must know. */
-static void watch_clock(struct hub *hub, int64_t now_utc_ms)
+static void watch_clock(struct daemon *daemon, int64_t now_utc_ms)
 {
-    int64_t behind_ms = hub->newest_utc_ms - now_utc_ms;
+    int64_t behind_ms = daemon->newest_utc_ms - now_utc_ms;
     if (behind_ms <= 0) {
-        hub->newest_utc_ms = now_utc_ms;
-        if (hub->clock_behind) {
-            log_event(hub->options.log, LOG_INFO, "clock_caught_up", LOG_N("utc_ms", now_utc_ms));
+        daemon->newest_utc_ms = now_utc_ms;
+        if (daemon->clock_behind) {
+            log_event(daemon->options.log, LOG_INFO, "clock_caught_up",
+                      LOG_N("utc_ms", now_utc_ms));
         }
-        hub->clock_behind = false;
-    } else if (!hub->clock_behind && behind_ms > CLOCK_BACK_MS) {
-        hub->clock_behind = true;
-        log_event(hub->options.log, LOG_ERROR, "clock_behind", LOG_N("behind_s", behind_ms / 1000),
+        daemon->clock_behind = false;
+    } else if (!daemon->clock_behind && behind_ms > CLOCK_BACK_MS) {
+        daemon->clock_behind = true;
+        log_event(daemon->options.log, LOG_ERROR, "clock_behind",
+                  LOG_N("behind_s", behind_ms / 1000),
                   LOG_S("todo", "set this machine's clock: phones are refused until it is right"));
     }
 }
@@ -365,213 +369,215 @@ static void chore_done(struct call *call)
 }
 
 /* Of a method that is there; the request is the caller's to fill. */
-static struct chore *chore_new(struct hub *hub, struct view service, struct view name)
+static struct chore *chore_new(struct daemon *daemon, struct view service, struct view name)
 {
     const struct method *method = NULL;
-    enum lookup found = find(hub, service, name, &method);
+    enum lookup found = find(daemon, service, name, &method);
     assert(found == LOOKUP_FOUND);
     struct chore *chore = xcalloc(1, sizeof *chore);
     chore->request = wire_new(&chore->arena, method->input);
-    chore->log = hub->node.log;
+    chore->log = daemon->node.log;
     chore->call = (struct call){.method = method,
                                 .arena = &chore->arena,
                                 .who = {.role = ROLE_OPERATOR, .author = "hub"},
                                 .request = chore->request,
-                                .received_ns = now_ns(hub),
+                                .received_ns = now_ns(daemon),
                                 .done = chore_done,
                                 .owner = chore};
     return chore;
 }
 
-static void chore_begin(struct hub *hub, struct chore *chore)
+static void chore_begin(struct daemon *daemon, struct chore *chore)
 {
     chore->call.request_bytes = wire_pack_arena(&chore->arena, chore->request);
-    worker_submit(hub->worker, &chore->call);
+    worker_submit(daemon->worker, &chore->call);
 }
 
 /* With each day: ledgers of sites may still arrive until the month is closed. */
-static void look_at_last_month(struct hub *hub, int64_t now_utc_ms)
+static void look_at_last_month(struct daemon *daemon, int64_t now_utc_ms)
 {
     struct day today = day_of_instant(now_utc_ms);
-    struct day before = hub->looked_on;
+    struct day before = daemon->looked_on;
     struct month month = padded_month(today);
-    hub->looked_on = today;
-    if (before.number == 0 || before.number == today.number || hub->node.role != NODE_HUB ||
-        atomic_load(&hub->transport) == NULL || period_is_closed(hub->service.db, month)) {
+    daemon->looked_on = today;
+    if (before.number == 0 || before.number == today.number || daemon->node.role != NODE_HUB ||
+        atomic_load(&daemon->transport) == NULL || period_is_closed(daemon->service.db, month)) {
         return;
     }
     struct chore *chore =
-        chore_new(hub, VIEW_LIT("passerelle.v1.LedgerService"), VIEW_LIT("FindPadded"));
+        chore_new(daemon, VIEW_LIT("passerelle.v1.LedgerService"), VIEW_LIT("FindPadded"));
     Passerelle__V1__FindPaddedRequest *request = (void *)chore->request;
     char text[8];
     month_format(month, text);
     request->month = wire_string(&chore->arena, view_of(text));
-    chore_begin(hub, chore);
+    chore_begin(daemon, chore);
 }
 
 /* What issuers owe and what is overdue, and what the policy does about it. */
-static void follow_up(struct hub *hub)
+static void follow_up(struct daemon *daemon)
 {
-    if (hub->node.role != NODE_HUB || atomic_load(&hub->transport) == NULL ||
-        now_ns(hub) < hub->follow_up_ns) {
+    if (daemon->node.role != NODE_HUB || atomic_load(&daemon->transport) == NULL ||
+        now_ns(daemon) < daemon->follow_up_ns) {
         return;
     }
-    hub->follow_up_ns = now_ns(hub) + FOLLOW_UP_NS;
-    if (!follow_up_is_wanted(&hub->service)) {
+    daemon->follow_up_ns = now_ns(daemon) + FOLLOW_UP_NS;
+    if (!follow_up_is_wanted(&daemon->service)) {
         return;
     }
     struct chore *chore =
-        chore_new(hub, VIEW_LIT("passerelle.v1.SettlementService"), VIEW_LIT("FollowUp"));
+        chore_new(daemon, VIEW_LIT("passerelle.v1.SettlementService"), VIEW_LIT("FollowUp"));
     Passerelle__V1__FollowUpRequest *request = (void *)chore->request;
     uint8_t random[10];
     char id[UUID_TEXT_LEN + 1];
-    env_random(hub->node.env, random, sizeof random);
-    uuid_format(uuid_v7(service_now(&hub->service), random), id);
+    env_random(daemon->node.env, random, sizeof random);
+    uuid_format(uuid_v7(service_now(&daemon->service), random), id);
     request->request_id = wire_string(&chore->arena, view_of(id));
-    chore_begin(hub, chore);
+    chore_begin(daemon, chore);
 }
 
 static bool tick(void *context, int64_t now_utc_ms)
 {
-    struct hub *hub = context;
-    watch_clock(hub, now_utc_ms);
-    look_at_last_month(hub, now_utc_ms);
-    int64_t before_utc_ms = now_utc_ms - atomic_load(&hub->answers_days) * DAY_MS;
-    bool more = request_forget(hub->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
-    more |= desk_tick(&hub->service, now_utc_ms);
-    follow_up(hub);
+    struct daemon *daemon = context;
+    watch_clock(daemon, now_utc_ms);
+    look_at_last_month(daemon, now_utc_ms);
+    int64_t before_utc_ms = now_utc_ms - atomic_load(&daemon->answers_days) * DAY_MS;
+    bool more = request_forget(daemon->service.db, before_utc_ms, FORGET_AT_ONCE) == FORGET_AT_ONCE;
+    more |= desk_tick(&daemon->service, now_utc_ms);
+    follow_up(daemon);
     bool news = false;
-    more |= sync_tick(&hub->service, now_utc_ms, &news);
+    more |= sync_tick(&daemon->service, now_utc_ms, &news);
     /* Streams are woken for what the clock wrote into feeds, and when a site's link comes or goes,
      * not each second. */
-    bool connected = node_is_connected(&hub->node);
-    hub->ran = news || connected != hub->connected || journal_mark(hub->service.journal) > 0;
-    hub->connected = connected;
+    bool connected = node_is_connected(&daemon->node);
+    daemon->ran =
+        news || connected != daemon->connected || journal_mark(daemon->service.journal) > 0;
+    daemon->connected = connected;
     return more;
 }
 
 /* ---- life ---- */
 
-static void index_methods(struct hub *hub)
+static void index_methods(struct daemon *daemon)
 {
     uint64_t seed;
-    while (methods_at(hub->method_count) != NULL) {
-        hub->method_count++;
+    while (methods_at(daemon->method_count) != NULL) {
+        daemon->method_count++;
     }
-    env_random(hub->node.env, &seed, sizeof seed);
-    map_init(&hub->methods, seed);
-    map_init(&hub->services, seed);
-    hub->metrics = xcalloc(hub->method_count + 1, sizeof *hub->metrics);
-    for (size_t i = 0; i < hub->method_count; i++) {
+    env_random(daemon->node.env, &seed, sizeof seed);
+    map_init(&daemon->methods, seed);
+    map_init(&daemon->services, seed);
+    daemon->metrics = xcalloc(daemon->method_count + 1, sizeof *daemon->metrics);
+    for (size_t i = 0; i < daemon->method_count; i++) {
         char key[160];
         const struct method *method = methods_at(i);
-        hub->metrics[i].method = method;
+        daemon->metrics[i].method = method;
         int len = snprintf(key, sizeof key, "passerelle.v1.%s", method->service);
-        map_put(&hub->services, view_bytes(key, (size_t)len), hub);
+        map_put(&daemon->services, view_bytes(key, (size_t)len), daemon);
         len = snprintf(key, sizeof key, "passerelle.v1.%s/%s", method->service, method->name);
-        void *twin = map_put(&hub->methods, view_bytes(key, (size_t)len), &hub->metrics[i]);
+        void *twin = map_put(&daemon->methods, view_bytes(key, (size_t)len), &daemon->metrics[i]);
         assert(twin == NULL);
     }
 }
 
-static void read_newest(struct hub *hub)
+static void read_newest(struct daemon *daemon)
 {
     struct feed_id feed;
-    struct query *list = feed_list(hub->service.db);
+    struct query *list = feed_list(daemon->service.db);
     while (feed_list_next(list, &feed)) {
-        int64_t utc_ms = feed_head(hub->service.db, feed.no).appended_utc_ms;
-        hub->newest_utc_ms = utc_ms > hub->newest_utc_ms ? utc_ms : hub->newest_utc_ms;
+        int64_t utc_ms = feed_head(daemon->service.db, feed.no).appended_utc_ms;
+        daemon->newest_utc_ms = utc_ms > daemon->newest_utc_ms ? utc_ms : daemon->newest_utc_ms;
     }
 }
 
 /* A site that has not yet heard of its network's beginning knows it by what it joined. */
-static void take_joined(struct hub *hub, const struct joined *joined)
+static void take_joined(struct daemon *daemon, const struct joined *joined)
 {
-    struct node *node = &hub->node;
+    struct node *node = &daemon->node;
     node->role = NODE_SITE;
-    node->hub_url = hub->options.settings->hub;
+    node->hub_url = daemon->options.settings->hub;
     node->cosigner = &joined->cosigner;
     node->catching_up = true;
-    node->demo = hub->options.state->clock.rate != 0;
+    node->demo = daemon->options.state->clock.rate != 0;
     memcpy(node->site_id, joined->site, sizeof node->site_id);
     memcpy(node->network_id, joined->network, sizeof node->network_id);
 }
 
 /* Whose network is this? */
-static int read_network(struct hub *hub, struct fault *fault)
+static int read_network(struct daemon *daemon, struct fault *fault)
 {
-    if (hub->options.joined != NULL) {
-        take_joined(hub, hub->options.joined);
+    if (daemon->options.joined != NULL) {
+        take_joined(daemon, daemon->options.joined);
         return E_OK;
     }
     struct arena arena = ARENA_INIT;
-    int err = db_begin_read(hub->service.db, fault);
+    int err = db_begin_read(daemon->service.db, fault);
     if (err == E_OK) {
-        struct registry_network network = registry_network(hub->service.db, &arena);
-        err = db_end(hub->service.db, fault);
+        struct registry_network network = registry_network(daemon->service.db, &arena);
+        err = db_end(daemon->service.db, fault);
         if (err == E_OK && network.network_id == NULL) {
             err = fault_set(fault, E_NOT_FOUND,
                             "the database %s holds no network: make one with `passerelled init`, "
                             "or name the right file in the settings",
-                            hub->options.state->database);
-        } else if (err == E_OK && network.demo != (hub->options.state->clock.rate != 0)) {
+                            daemon->options.state->database);
+        } else if (err == E_OK && network.demo != (daemon->options.state->clock.rate != 0)) {
             err = fault_set(fault, E_CONFLICT,
                             "the file %s/clock does not belong to the network %s: %s",
-                            hub->options.state->dir, network.network_id,
+                            daemon->options.state->dir, network.network_id,
                             network.demo ? "restore it from a backup, or make a new network"
                                          : "only demonstration networks have one; remove it");
         } else if (err == E_OK) {
-            snprintf(hub->node.network_id, sizeof hub->node.network_id, "%s", network.network_id);
-            hub->node.demo = network.demo;
+            snprintf(daemon->node.network_id, sizeof daemon->node.network_id, "%s",
+                     network.network_id);
+            daemon->node.demo = network.demo;
         }
     }
     arena_release(&arena);
     return err;
 }
 
-int hub_open(struct hub **out, const struct hub_options *options, struct fault *fault)
+int daemon_open(struct daemon **out, const struct daemon_options *options, struct fault *fault)
 {
     const struct settings *settings = options->settings;
-    struct hub *hub = xcalloc(1, sizeof *hub);
-    hub->options = *options;
-    atomic_store(&hub->answers_days, settings->answers_days);
-    hub->node.env = &options->state->env;
-    hub->node.log = options->log;
-    hub->node.state_dir = options->state->dir;
-    hub->node.keys = keyring_new(options->state->keys, hub->node.env);
-    hub->service.node = &hub->node;
-    int rc = pthread_key_create(&hub->reader_key, free_reader);
+    struct daemon *daemon = xcalloc(1, sizeof *daemon);
+    daemon->options = *options;
+    atomic_store(&daemon->answers_days, settings->answers_days);
+    daemon->node.env = &options->state->env;
+    daemon->node.log = options->log;
+    daemon->node.state_dir = options->state->dir;
+    daemon->node.keys = keyring_new(options->state->keys, daemon->node.env);
+    daemon->service.node = &daemon->node;
+    int rc = pthread_key_create(&daemon->reader_key, free_reader);
     if (rc != 0) {
         die("pthread_key_create: %s", strerror(rc));
     }
-    index_methods(hub);
+    index_methods(daemon);
     struct db_options db_options = {.path = options->state->database,
                                     .mode = DB_WRITE,
                                     .cache_kib = settings->cache_mib * 1024};
-    int err = db_open(&hub->service.db, &db_options, fault);
-    err = err != E_OK ? err : migrate_run(hub->service.db, fault);
-    err = err != E_OK ? err : read_network(hub, fault);
+    int err = db_open(&daemon->service.db, &db_options, fault);
+    err = err != E_OK ? err : migrate_run(daemon->service.db, fault);
+    err = err != E_OK ? err : read_network(daemon, fault);
     if (err != E_OK) {
-        hub_free(hub);
+        daemon_free(daemon);
         return err;
     }
-    hub->service.journal = journal_new(&hub->node, hub->service.db);
-    hub->service.desk = desk_new(&hub->service);
-    err = db_begin_read(hub->service.db, fault);
+    daemon->service.journal = journal_new(&daemon->node, daemon->service.db);
+    daemon->service.desk = desk_new(&daemon->service);
+    err = db_begin_read(daemon->service.db, fault);
     if (err == E_OK) {
-        desk_load(&hub->service);
-        read_newest(hub);
-        err = db_end(hub->service.db, fault);
+        desk_load(&daemon->service);
+        read_newest(daemon);
+        err = db_end(daemon->service.db, fault);
     }
     if (err != E_OK) {
-        hub_free(hub);
+        daemon_free(daemon);
         return err;
     }
     struct writer_options writer = {
-        .db = hub->service.db,
-        .env = hub->node.env,
+        .db = daemon->service.db,
+        .env = daemon->node.env,
         .log = options->log,
-        .hooks = {.context = hub,
+        .hooks = {.context = daemon,
                   .run = run,
                   .mark = mark,
                   .undo = undo,
@@ -587,30 +593,30 @@ int hub_open(struct hub **out, const struct hub_options *options, struct fault *
         .wal_hard_frames = settings->wal_mib * 256,
         .wal_soft_frames = settings->wal_mib * 192,
     };
-    hub->writer = writer_new(&writer);
-    *out = hub;
+    daemon->writer = writer_new(&writer);
+    *out = daemon;
     return E_OK;
 }
 
-struct service *hub_service(struct hub *hub)
+struct service *daemon_service(struct daemon *daemon)
 {
-    return &hub->service;
+    return &daemon->service;
 }
 
-int hub_start_writer(struct hub *hub, struct fault *fault)
+int daemon_start_writer(struct daemon *daemon, struct fault *fault)
 {
-    return writer_start(hub->writer, fault);
+    return writer_start(daemon->writer, fault);
 }
 
-void hub_on_commit(struct hub *hub, void (*tell)(void *context), void *context)
+void daemon_on_commit(struct daemon *daemon, void (*tell)(void *context), void *context)
 {
-    hub->on_commit = tell;
-    hub->on_commit_context = context;
+    daemon->on_commit = tell;
+    daemon->on_commit_context = context;
 }
 
-void hub_submit_internal(struct hub *hub, struct call *call)
+void daemon_submit_internal(struct daemon *daemon, struct call *call)
 {
-    writer_submit(hub->writer, call);
+    writer_submit(daemon->writer, call);
 }
 
 struct waiting {
@@ -628,14 +634,14 @@ static void call_done(struct call *call)
     pthread_mutex_unlock(&waiting->lock);
 }
 
-void hub_call(struct hub *hub, struct call *call)
+void daemon_call(struct daemon *daemon, struct call *call)
 {
     struct waiting waiting = {.done = false};
     pthread_mutex_init(&waiting.lock, NULL);
     pthread_cond_init(&waiting.over, NULL);
     call->owner = &waiting;
     call->done = call_done;
-    hub_submit_internal(hub, call);
+    daemon_submit_internal(daemon, call);
     pthread_mutex_lock(&waiting.lock);
     while (!waiting.done) {
         pthread_cond_wait(&waiting.over, &waiting.lock);
@@ -645,29 +651,29 @@ void hub_call(struct hub *hub, struct call *call)
     pthread_mutex_destroy(&waiting.lock);
 }
 
-static struct tls_files tls_files(const struct hub *hub)
+static struct tls_files tls_files(const struct daemon *daemon)
 {
-    const struct state *state = hub->options.state;
+    const struct state *state = daemon->options.state;
     return (struct tls_files){.certificate = state->server_certificate,
                               .key = state->server_key,
                               .client_ca = state->ca_certificate};
 }
 
 /* As many as speak with clients: what these receive, they look at. */
-static int start_checkers(struct hub *hub, struct fault *fault)
+static int start_checkers(struct daemon *daemon, struct fault *fault)
 {
-    const struct settings *settings = hub->options.settings;
+    const struct settings *settings = daemon->options.settings;
     int err = E_OK;
-    while (err == E_OK && hub->node.role == NODE_HUB && hub->checker_count < CHECKERS_MAX &&
-           hub->checker_count < (size_t)settings->threads) {
+    while (err == E_OK && daemon->node.role == NODE_HUB && daemon->checker_count < CHECKERS_MAX &&
+           daemon->checker_count < (size_t)settings->threads) {
         struct db *db = NULL;
         struct worker *worker;
-        err = hub_reader(hub, &db, fault);
+        err = daemon_reader(daemon, &db, fault);
         err = err != E_OK ? err
-                          : worker_start(&worker, &hub->node, db, hub->writer,
+                          : worker_start(&worker, &daemon->node, db, daemon->writer,
                                          (size_t)settings->queue_calls, fault);
         if (err == E_OK) {
-            hub->checkers[hub->checker_count++] = worker;
+            daemon->checkers[daemon->checker_count++] = worker;
         } else {
             db_free(db);
         }
@@ -675,19 +681,19 @@ static int start_checkers(struct hub *hub, struct fault *fault)
     return err;
 }
 
-int hub_start(struct hub *hub, const struct route *routes, size_t route_count, void *route_context,
-              struct fault *fault)
+int daemon_start(struct daemon *daemon, const struct route *routes, size_t route_count,
+                 void *route_context, struct fault *fault)
 {
-    const struct settings *settings = hub->options.settings;
+    const struct settings *settings = daemon->options.settings;
     struct transport_config config = {
-        .env = hub->node.env,
-        .log = hub->node.log,
+        .env = daemon->node.env,
+        .log = daemon->node.log,
         .host = settings->address,
         .port = (uint16_t)settings->port,
         .threads = (int)settings->threads,
-        .tls = tls_files(hub),
+        .tls = tls_files(daemon),
         .limits = settings_limits(settings),
-        .gateway = {.context = hub,
+        .gateway = {.context = daemon,
                     .find = find,
                     .authenticate = authenticate,
                     .epoch = epoch,
@@ -700,114 +706,114 @@ int hub_start(struct hub *hub, const struct route *routes, size_t route_count, v
     };
     struct db *db = NULL;
     struct transport *transport;
-    int err = hub_reader(hub, &db, fault);
+    int err = daemon_reader(daemon, &db, fault);
     err = err != E_OK ? err
-                      : worker_start(&hub->worker, &hub->node, db, hub->writer,
+                      : worker_start(&daemon->worker, &daemon->node, db, daemon->writer,
                                      (size_t)settings->slow_calls, fault);
     if (err != E_OK) {
         db_free(db);
         return err;
     }
-    err = start_checkers(hub, fault);
+    err = start_checkers(daemon, fault);
     err = err != E_OK ? err : transport_start(&config, &transport, fault);
     if (err == E_OK) {
-        atomic_store(&hub->transport, transport);
+        atomic_store(&daemon->transport, transport);
     }
     return err;
 }
 
-uint16_t hub_port(const struct hub *hub)
+uint16_t daemon_port(const struct daemon *daemon)
 {
-    return transport_port(atomic_load(&hub->transport));
+    return transport_port(atomic_load(&daemon->transport));
 }
 
-int hub_reload_certificates(struct hub *hub, struct fault *fault)
+int daemon_reload_certificates(struct daemon *daemon, struct fault *fault)
 {
-    struct tls_files files = tls_files(hub);
-    return transport_reload(atomic_load(&hub->transport), &files, fault);
+    struct tls_files files = tls_files(daemon);
+    return transport_reload(atomic_load(&daemon->transport), &files, fault);
 }
 
-void hub_reload_settings(struct hub *hub)
+void daemon_reload_settings(struct daemon *daemon)
 {
-    const struct settings *settings = hub->options.settings;
+    const struct settings *settings = daemon->options.settings;
     struct limits limits = settings_limits(settings);
-    transport_set_limits(atomic_load(&hub->transport), &limits);
-    writer_tune(hub->writer, (size_t)settings->queue_calls, (size_t)settings->group_calls,
+    transport_set_limits(atomic_load(&daemon->transport), &limits);
+    writer_tune(daemon->writer, (size_t)settings->queue_calls, (size_t)settings->group_calls,
                 settings->group_wait_us);
-    worker_tune(hub->worker, (size_t)settings->slow_calls);
-    atomic_store(&hub->answers_days, settings->answers_days);
+    worker_tune(daemon->worker, (size_t)settings->slow_calls);
+    atomic_store(&daemon->answers_days, settings->answers_days);
 }
 
-bool hub_stop(struct hub *hub, int64_t drain_ms)
+bool daemon_stop(struct daemon *daemon, int64_t drain_ms)
 {
-    struct transport *transport = atomic_load(&hub->transport);
+    struct transport *transport = atomic_load(&daemon->transport);
     bool drained = transport == NULL || transport_drain(transport, drain_ms);
     /* Callers who were not done in time may still send: the threads' ends refuse, and stay until
      * the I/O threads are gone. The worker first, for it hands calls on to the writer. */
-    worker_stop(hub->worker);
-    for (size_t i = 0; i < hub->checker_count; i++) {
-        worker_stop(hub->checkers[i]);
+    worker_stop(daemon->worker);
+    for (size_t i = 0; i < daemon->checker_count; i++) {
+        worker_stop(daemon->checkers[i]);
     }
-    writer_stop(hub->writer);
+    writer_stop(daemon->writer);
     if (transport != NULL) {
         transport_free(transport);
     }
-    atomic_store(&hub->transport, NULL);
-    worker_free(hub->worker);
-    hub->worker = NULL;
-    while (hub->checker_count > 0) {
-        worker_free(hub->checkers[--hub->checker_count]);
+    atomic_store(&daemon->transport, NULL);
+    worker_free(daemon->worker);
+    daemon->worker = NULL;
+    while (daemon->checker_count > 0) {
+        worker_free(daemon->checkers[--daemon->checker_count]);
     }
-    hub->stopped = true;
+    daemon->stopped = true;
     return drained;
 }
 
-void hub_free(struct hub *hub)
+void daemon_free(struct daemon *daemon)
 {
-    if (hub == NULL) {
+    if (daemon == NULL) {
         return;
     }
-    if (hub->writer != NULL && !hub->stopped) {
-        hub_stop(hub, 0);
+    if (daemon->writer != NULL && !daemon->stopped) {
+        daemon_stop(daemon, 0);
     }
-    writer_free(hub->writer);
-    desk_free(hub->service.desk);
-    journal_free(hub->service.journal);
-    void *reader = pthread_getspecific(hub->reader_key);
+    writer_free(daemon->writer);
+    desk_free(daemon->service.desk);
+    journal_free(daemon->service.journal);
+    void *reader = pthread_getspecific(daemon->reader_key);
     if (reader != NULL) {
         free_reader(reader);
     }
-    pthread_key_delete(hub->reader_key);
-    db_free(hub->service.db);
-    keyring_free(hub->node.keys);
-    map_release(&hub->methods);
-    map_release(&hub->services);
-    free(hub->metrics);
-    free(hub);
+    pthread_key_delete(daemon->reader_key);
+    db_free(daemon->service.db);
+    keyring_free(daemon->node.keys);
+    map_release(&daemon->methods);
+    map_release(&daemon->services);
+    free(daemon->metrics);
+    free(daemon);
 }
 
-const struct node *hub_node(const struct hub *hub)
+const struct node *daemon_node(const struct daemon *daemon)
 {
-    return &hub->node;
+    return &daemon->node;
 }
 
-const struct method_metrics *hub_metrics(const struct hub *hub, size_t *count)
+const struct method_metrics *daemon_metrics(const struct daemon *daemon, size_t *count)
 {
-    *count = hub->method_count + 1;
-    return hub->metrics;
+    *count = daemon->method_count + 1;
+    return daemon->metrics;
 }
 
-const struct writer *hub_writer(const struct hub *hub)
+const struct writer *daemon_writer(const struct daemon *daemon)
 {
-    return hub->writer;
+    return daemon->writer;
 }
 
-const struct transport *hub_transport(const struct hub *hub)
+const struct transport *daemon_transport(const struct daemon *daemon)
 {
-    return atomic_load(&hub->transport);
+    return atomic_load(&daemon->transport);
 }
 
-size_t hub_slow_queued(const struct hub *hub)
+size_t daemon_slow_queued(const struct daemon *daemon)
 {
-    return hub->worker == NULL ? 0 : worker_queued(hub->worker);
+    return daemon->worker == NULL ? 0 : worker_queued(daemon->worker);
 }
