@@ -71,6 +71,8 @@ class Box:
 
     def visit(self):
         body = {"requestId": request_id(), "siteId": self.site_id, "cardNumber": cards.pop()}
+        until("the desk is known", lambda: self.at.call("DeskService/ListVisits", {"siteId": self.site_id},
+                                                        cert="tablet")[0] == 200)
         status, answer = self.at.call("DeskService/CheckIn", body, cert="tablet")
         check(status == 200 and "visit" in answer, f"check-in: {status} {answer}")
         until("the receipt", lambda: int(self.state().get("receiptSize", 0)) == feeds_of(hub).get(self.site_id, -1)

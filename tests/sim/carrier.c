@@ -521,7 +521,8 @@ static bool is_let_in(const struct carrier *carrier)
     return node_utc_ms(&carrier->work->hub) < carrier->node->certificate_to_utc_ms;
 }
 
-/* RenewSite without certificates, whose bytes are not the seed's: only the feed's key counts. */
+/* RenewSite without certificates, whose bytes are not the seed's: only the feed's key counts. A box
+ * that was put back to before its last join has another one. */
 static void renew(struct carrier *carrier, const struct packet *packet)
 {
     struct arena arena = ARENA_INIT;
@@ -529,6 +530,7 @@ static void renew(struct carrier *carrier, const struct packet *packet)
     struct buf message = BUF_INIT;
     ProtobufCMessage *unpacked;
     Passerelle__V1__RenewSiteResponse response = PASSERELLE__V1__RENEW_SITE_RESPONSE__INIT;
+    enum code code = CODE_OK;
     node_must(&carrier->work->hub,
               wire_unpack(packet->method->input, packet->bytes, &wire_limits_request, &arena,
                           &unpacked, &fault),
@@ -540,15 +542,14 @@ static void renew(struct carrier *carrier, const struct packet *packet)
         request->feed_signature.len != ED25519_SIGNATURE_LEN ||
         !ed25519_verify(carrier->key.public_key, buf_content(&message),
                         request->feed_signature.data)) {
-        sim_fail(carrier->work->sim, "%s renews with what its feed's key did not sign",
-                 carrier->node->name);
+        code = CODE_PERMISSION_DENIED;
     }
     struct packet *back =
         packet_new(carrier, packet->number, wire_pack_arena(&arena, &response.base));
     back->lane = packet->lane;
     back->method = packet->method;
-    back->code = CODE_OK;
-    carrier->work->renewed++;
+    back->code = code;
+    carrier->work->renewed += code == CODE_OK;
     packet_send(back, 0, carrier->node->no, answer_came);
     buf_release(&message);
     arena_release(&arena);
