@@ -89,11 +89,24 @@ static void flush(void *context)
     sync_flush(&((struct sim_node *)context)->service);
 }
 
+/* A daemon's clock works once a second: sites hear within one of what the hub has done. */
+static void second_event(struct sim *sim, void *context)
+{
+    (void)sim;
+    struct sim_node *node = context;
+    node->second = false;
+    node_step(node);
+}
+
 static void committed(void *context)
 {
     struct sim_node *node = context;
     journal_committed(node->service.journal);
     desk_committed(node->service.desk);
+    if (node->ran && !node->second) {
+        node->second = true;
+        sim_after(node->sim, 1000, second_event, node);
+    }
     if (node->ran) {
         node->node.commits++;
         work_committed(node->owner, node);

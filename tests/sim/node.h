@@ -47,6 +47,7 @@ struct sim_node {
     bool up;
     bool retired;  /* its site is kept by the hub now: it never boots again as it is */
     bool stepping; /* a step is planned */
+    bool second;   /* a tick is due within the second */
     bool ticking;
     bool ran;          /* something worth telling is in this transaction */
     uint64_t crash_in; /* operations of the disk until the power goes; 0: not planned */
