@@ -188,7 +188,8 @@ static bool is_known(const struct model_knows *knows, const struct model_visit *
 static bool counts(const struct model_knows *knows, const struct model_visit *visit)
 {
     return is_known(knows, visit) &&
-           (visit->ended_seq == 0 || visit->ended_seq > knows->sizes[visit->site]);
+           (visit->ended_seq == 0 || visit->ended_seq > knows->sizes[visit->site] ||
+            (knows->late && visit->site != knows->site));
 }
 
 static bool is_later(const struct model *model, const struct model_visit *a,

@@ -76,6 +76,8 @@ struct model_knows {
     int64_t now_utc_ms;
     uint64_t net_size;
     const uint64_t *sizes;
+    bool late; /* what became void elsewhere has not been taken back yet at `site` */
+    int site;
 };
 
 void model_init(struct model *model, const struct world *world);

@@ -315,7 +315,8 @@ void work_own_size(struct work *work, struct sim_node *node, struct node_call *c
 
 static struct model_knows knows_of(struct node_call *mine)
 {
-    return (struct model_knows){node_utc_ms(mine->at), mine->net_size, mine->sizes};
+    return (struct model_knows){
+        .now_utc_ms = node_utc_ms(mine->at), .net_size = mine->net_size, .sizes = mine->sizes};
 }
 
 /* ---- ops ---- */
@@ -369,9 +370,12 @@ static bool is_right(struct work *work, const struct model_knows *knows,
     }
     more.sizes = all;
     int other = model_check_in(&work->model, &more, question);
-    bool let_in = expected == 0 || expected == MODEL_MONEY || other == 0 || other == MODEL_MONEY;
-    bool money = expected == MODEL_MONEY || other == MODEL_MONEY;
-    return expected == code || other == code || (let_in && code == 0) ||
+    more.late = true;
+    more.site = question->site;
+    int late = model_check_in(&work->model, &more, question);
+    bool money = expected == MODEL_MONEY || other == MODEL_MONEY || late == MODEL_MONEY;
+    bool let_in = expected == 0 || other == 0 || late == 0 || money;
+    return expected == code || other == code || late == code || (let_in && code == 0) ||
            (money && (code == 15 || code == 16)) || (away && let_in && code == 17) ||
            (away && expected == 1);
 }
