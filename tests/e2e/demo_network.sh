@@ -24,7 +24,7 @@ left() { pgrep -af -- "$state/"; }
 "${show[@]}" --port "$port" >"$TMPDIR/stopped.log" 2>&1 &
 stopped=$!
 for _ in $(seq 600); do
-    grep -q "joined Démonstration" "$TMPDIR/stopped.log" && break
+    grep -qs "joined Démonstration" "$TMPDIR/stopped.log" && break
     sleep 0.1
 done
 "${show[@]}" --once >"$TMPDIR/beside.log" 2>&1 && fail "two shows in one folder"
@@ -53,7 +53,7 @@ END
 "${show[@]}" --port "$((port + 30))" >"$TMPDIR/second.log" 2>&1 &
 second=$!
 for _ in $(seq 600); do
-    grep -q "serve until Ctrl-C" "$TMPDIR/second.log" && break
+    grep -qs "serve until Ctrl-C" "$TMPDIR/second.log" && break
     kill -0 "$second" 2>/dev/null || fail "the second run: $(cat "$TMPDIR/second.log")"
     sleep 0.1
 done
