@@ -75,7 +75,12 @@ const char *mend_waits(struct work *work)
     for (int i = 0; i <= work->world.site_count; i++) {
         const struct mending *m = &work->mendings[i];
         if (m->state != MEND_NONE && m->state != MEND_HOSTED) {
-            return arena_printf(work->sim->arena, "%s %s", node_of(m)->name, names[m->state]);
+            struct uplink_status status = {.sentence = ""};
+            if (!is_hub(m) && node_of(m)->up) {
+                uplink_status(node_of(m)->node.uplink, &status);
+            }
+            return arena_printf(work->sim->arena, "%s %s, %s: %s", node_of(m)->name,
+                                names[m->state], uplink_state_name(status.state), status.sentence);
         }
     }
     return NULL;
