@@ -9,6 +9,7 @@
 #include "passerelle/v1/ledger.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
 #include "passerelle/v1/settlement.pb-c.h"
+#include "service/desk/memory.h"
 #include "service/engine.h"
 #include "service/journal.h"
 #include "service/keyring.h"
@@ -613,6 +614,22 @@ START_TEST(who_is_elsewhere_already_takes_no_place)
 }
 END_TEST
 
+/* What another node's desk has seen lets nobody in here; what is long over is not remembered. */
+START_TEST(a_proof_that_was_pushed_is_seen)
+{
+    Passerelle__V1__Pass *card;
+    const char *anna = issue("h00003", &card);
+    int64_t now_utc_ms = network.clock.now_utc_ms;
+    uint64_t second = (uint64_t)now_utc_ms / 1000;
+    visit(&box, 1, card->pass_id, anna, now_utc_ms - HOUR_MS, second - 3600, 0);
+    visit(&box, 2, card->pass_id, anna, now_utc_ms, second, 0);
+    ck_assert(!desk_proof_seen(network.service.desk, proof_bytes, second));
+    box_push_all(&box);
+    ck_assert(desk_proof_seen(network.service.desk, proof_bytes, second));
+    ck_assert(!desk_proof_seen(network.service.desk, proof_bytes, second - 3600));
+}
+END_TEST
+
 START_TEST(doubts_are_noted_and_stop_nothing)
 {
     Passerelle__V1__Pass *card, *phone;
@@ -883,6 +900,7 @@ int main(void)
     tcase_add_test(cases, a_late_checkpoint_opens_no_close);
     tcase_add_loop_test(cases, a_fork_is_left_out_and_named, 0, 2);
     tcase_add_test(cases, who_is_nobody_is_not_billed);
+    tcase_add_test(cases, a_proof_that_was_pushed_is_seen);
     tcase_add_test(cases, doubts_are_noted_and_stop_nothing);
     Suite *suite = suite_create("push");
     suite_add_tcase(suite, cases);

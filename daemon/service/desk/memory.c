@@ -563,6 +563,17 @@ static void heard_of(struct service *service, const struct visit_row *row)
     }
 }
 
+/* A proof that another node has seen is no proof here. */
+static void heard_proof(struct service *service, const ProtobufCBinaryData *hash, uint64_t second)
+{
+    struct desk *desk = service->desk;
+    int64_t window_s = desk->policy == NULL ? 60 : (int64_t)desk->policy->proof_window_s;
+    if (hash->len == SHA256_LEN && second <= INT64_MAX &&
+        (int64_t)second >= service_now(service) / 1000 - window_s - 1) {
+        desk_proof_use(desk, hash->data, second);
+    }
+}
+
 /* Who is in is counted again when somebody asks: a site that tells thousands of stays of one holder
  * costs no more than one that tells one. */
 void desk_heard(struct service *service, int64_t feed_no, const struct entry *entry)
@@ -581,6 +592,10 @@ void desk_heard(struct service *service, int64_t feed_no, const struct entry *en
         row.holder_id = view_of(opened->holder_id);
         row.pass_id = wire_view(opened->pass_id);
         row.day = day_of_instant(opened->in_utc_ms);
+        heard_proof(service, &opened->token_hash, opened->proof_second);
+    } else if (entry->kind->type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED) {
+        const Passerelle__V1__VisitClosed *closed = (const void *)entry->payload;
+        heard_proof(service, &closed->token_hash, closed->proof_second);
     }
     const ProtobufCBinaryData *visit_id =
         (const void *)((const char *)entry->payload + field->offset);
