@@ -12,24 +12,13 @@ import time
 import urllib.error
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from hub import Hub, Live, check, cli, cli_json, command, over, request_id, tmp  # noqa: E402
+from hub import Hub, Live, check, cli, cli_json, command, over, request_id, tmp, until  # noqa: E402
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 reference = os.path.join(root, "config/reference")
 port = int(os.environ.get("BAD_PEER_PORTS", "22800"))
 SITE = "s009"  # open day and night
 home, box = os.path.join(tmp, "hub"), os.path.join(tmp, "box")
-
-
-def until(what, condition, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    check(False, f"{what}: not within {seconds} s: {site.lines[-5:]}")
-    return None
 
 
 def link():

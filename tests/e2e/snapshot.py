@@ -13,23 +13,12 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from hub import Hub, check, cli, command, over, request_id, tmp  # noqa: E402
+from hub import Hub, check, cli, command, over, request_id, tmp, until  # noqa: E402
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 reference = os.path.join(root, "config/reference")
 home = os.path.join(tmp, "hub")
 base_port = int(os.environ.get("SITE_PORTS", "22000")) + 20
-
-
-def until(what, condition, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    check(False, f"{what}: not within {seconds} s")
-    return None
 
 
 def feeds_of(at):

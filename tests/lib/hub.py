@@ -26,6 +26,18 @@ def check(good, what):
         print("FAILED:", what)
 
 
+def until(what, condition, seconds=30):
+    """The first answer of the condition that is true. When none is in time, a failure with the last words of each daemon."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    check(False, f"{what}: not within {seconds} s: {[one.lines[-5:] for one in Hub.started if one.lines]}")
+    return None
+
+
 def command(*words, code=0, says=""):
     """Runs a command to its end."""
     done = subprocess.run([daemon, *words], capture_output=True, text=True, timeout=60)
@@ -58,6 +70,7 @@ def cli_json(*words, **how):
 
 class Hub:
     """A daemon that runs. What it logs is read all the time: a full pipe would stop it."""
+    started = []
 
     def __init__(self, folder, ready=True, before=(), log=None):
         """`before`: words in front of the command; `log`: an open file that gets the lines too."""
@@ -66,6 +79,7 @@ class Hub:
         atexit.register(self.process.kill)  # whatever becomes of the scenario
         self.folder, self.lines, self.url, self.ended = folder, [], None, False
         self.news = threading.Condition()
+        Hub.started.append(self)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         if ready:
