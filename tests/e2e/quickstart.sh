@@ -87,10 +87,10 @@ tour=$(sed -n '/^## Five minutes/,/^## A network/s/^passerelle //p' "$root/READM
 [ "$(wc -l <<<"$tour")" -ge 10 ] || fail "the README has no tour"
 key=$(run ledger feeds --json | grep -o 'passerelle.example/demo/s090+[^"]*')
 while read -r line; do
+    line=${line//\/tmp\//$TMPDIR/tour-}
     line=${line//passerelle.example\/demo\/s090+*.../$key}
     line=${line//export-s0??/$TMPDIR/tour-feeds}
     line=${line//evidence.json/$TMPDIR/evidence.json}
-    line=${line//\/tmp\//$TMPDIR/tour-}
     line=${line//config\/reference/$root/config/reference}
     line=${line//my-tariffs.csv/$TMPDIR/my-tariffs.csv}
     status=0
