@@ -24,9 +24,9 @@ const load = (name) => import(pathToFileURL(require.resolve(name)));
 const { createFileRegistry, fromBinary, toBinary, fromJson, toJson } =
   await load('@bufbuild/protobuf');
 const { FileDescriptorSetSchema } = await load('@bufbuild/protobuf/wkt');
-const registry = createFileRegistry(
+const contract = createFileRegistry(
   fromBinary(FileDescriptorSetSchema, readFileSync(descriptors)));
-const schema = registry.getMessage('wiretest.Everything');
+const schema = contract.getMessage('wiretest.Everything');
 
 const ask = (lines) =>
   execFileSync(helper, { input: lines.join('\n') + '\n', maxBuffer: 1 << 28 })

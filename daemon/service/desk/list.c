@@ -153,7 +153,7 @@ struct telling {
     struct arena *arena;
     const struct desk_site *site;
     struct day today;
-    bool full; /* the peer takes no more for now */
+    bool full; /* the peer takes no more until it has read */
     bool anything;
 };
 
