@@ -435,7 +435,7 @@ static void follow_up(struct daemon *daemon)
     chore_begin(daemon, chore);
 }
 
-static bool tick(void *context, int64_t now_utc_ms)
+static bool tick(void *context, int64_t now_utc_ms, bool beside)
 {
     struct daemon *daemon = context;
     watch_clock(daemon, now_utc_ms);
@@ -445,7 +445,7 @@ static bool tick(void *context, int64_t now_utc_ms)
     more |= desk_tick(&daemon->service, now_utc_ms);
     follow_up(daemon);
     bool news = false;
-    more |= sync_tick(&daemon->service, now_utc_ms, &news);
+    more |= sync_tick(&daemon->service, now_utc_ms, beside, &news);
     /* Streams are woken for what the clock wrote into feeds, and when a site's link comes or goes,
      * not each second. */
     bool connected = node_is_connected(&daemon->node);

@@ -78,6 +78,8 @@ struct knowledge_memory {
     int32_t today;
     uint64_t registry_version;
     uint64_t version; /* after the last tick */
+    bool all;         /* not all feeds were looked at since a start */
+    uint64_t commits; /* feeds that changed later were not (feeds_changed()) */
 };
 
 struct service {

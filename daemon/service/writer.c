@@ -13,6 +13,8 @@
 #include "service/checkpointer.h"
 
 enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5, SLICE_NS = 100 * 1000 };
+/* Between two ticks that have more to do, while others wait. */
+enum { TICK_BESIDE_NS = 20 * 1000 * 1000 };
 /* Rows of bulk in a group: some milliseconds when others wait, else what makes the commit cheap,
  * shared out over a few calls. */
 enum { BULK_CALLS = 4, BULK_ROWS = 2048, BULK_ROWS_BESIDE = 64 };
@@ -367,6 +369,15 @@ static void run_group(struct writer *writer, struct call *group, size_t count)
 
 /* ---- the clock's work ---- */
 
+/* Others than bulk, for which somebody waits at a door. */
+static bool some_wait(struct writer *writer)
+{
+    pthread_mutex_lock(&writer->queue_lock);
+    bool wait = writer->queued > writer->queued_bulk;
+    pthread_mutex_unlock(&writer->queue_lock);
+    return wait;
+}
+
 static void run_tick_if_due(struct writer *writer)
 {
     const struct writer_options *o = &writer->options;
@@ -375,13 +386,16 @@ static void run_tick_if_due(struct writer *writer)
         return;
     }
     struct fault fault = FAULT_NONE;
-    bool more = false;
+    bool more = false, beside = some_wait(writer);
     int err = db_begin(o->db, &fault);
     if (err == E_OK) {
-        more = o->hooks.tick(o->hooks.context, env_now_utc_ms(o->env));
+        more = o->hooks.tick(o->hooks.context, env_now_utc_ms(o->env), beside);
     }
     err = commit(writer, err, &fault);
-    writer->next_tick_ns = more && err == E_OK ? now : now + o->tick_ms * 1000000;
+    int64_t pause_ns = !more || err != E_OK ? o->tick_ms * 1000000
+                       : beside             ? TICK_BESIDE_NS
+                                            : 0;
+    writer->next_tick_ns = now + pause_ns;
     metric_add(&writer->metrics.pauses,
                checkpointer_after_commit(writer->checkpointer, db_wal_frames(o->db)));
 }

@@ -177,7 +177,7 @@ void network_tick(struct network *network)
         bool news;
         must(db_begin(service->db, &fault), &fault, "begin");
         more = desk_tick(service, network->clock.now_utc_ms);
-        more |= sync_tick(service, network->clock.now_utc_ms, &news);
+        more |= sync_tick(service, network->clock.now_utc_ms, false, &news);
         must(db_commit(service->db, &fault), &fault, "commit");
         journal_committed(service->journal);
         desk_committed(service->desk);

@@ -365,7 +365,7 @@ static void pump(struct outpost *outpost)
     bool news;
     struct service *hub = &outpost->hub->service;
     must(db_begin(hub->db, &fault), &fault, "begin");
-    while (sync_tick(hub, outpost->hub->clock.now_utc_ms, &news)) {
+    while (sync_tick(hub, outpost->hub->clock.now_utc_ms, false, &news)) {
     }
     sync_flush(hub);
     must(db_commit(hub->db, &fault), &fault, "commit");

@@ -127,13 +127,13 @@ static void abandoned(void *context)
     node->ticking = false;
 }
 
-static bool tick(void *context, int64_t now_utc_ms)
+static bool tick(void *context, int64_t now_utc_ms, bool beside)
 {
     struct sim_node *node = context;
     bool news = false;
     node->ticking = true;
     bool more = desk_tick(&node->service, now_utc_ms);
-    more |= sync_tick(&node->service, now_utc_ms, &news);
+    more |= sync_tick(&node->service, now_utc_ms, beside, &news);
     node->ran = news || journal_mark(node->service.journal) > 0;
     return more;
 }

@@ -218,7 +218,7 @@ START_TEST(the_end_of_the_sweep_is_news)
     service->knowledge.began = false;
     while (more) {
         bool news;
-        more = sync_tick(service, network.clock.now_utc_ms, &news);
+        more = sync_tick(service, network.clock.now_utc_ms, false, &news);
         told = told || (news && knowledge_is_complete(service->db));
     }
     ck_assert(told);

@@ -22,6 +22,8 @@ struct node {
     struct feeds *feeds;
     struct writer *writer;
     int64_t ticks;
+    bool beside; /* of the last tick */
+    bool more;   /* what a tick answers */
     int ended;
 };
 
@@ -102,12 +104,13 @@ static void run(void *context, struct call *call)
     call->response = &answer;
 }
 
-static bool tick(void *context, int64_t now_utc_ms)
+static bool tick(void *context, int64_t now_utc_ms, bool beside)
 {
     struct node *node = context;
     (void)now_utc_ms;
     node->ticks++;
-    return false;
+    node->beside = beside;
+    return node->more;
 }
 
 static void done(struct call *call)
@@ -568,11 +571,17 @@ START_TEST(late_calls_are_dropped_and_ticks_come)
     ck_assert_int_eq(jobs[0].call.error.code, CODE_DEADLINE_EXCEEDED);
     ck_assert_int_eq(jobs[1].acknowledged, 1);
     ck_assert_int_eq(stepped.ticks, 1);
+    ck_assert(stepped.beside);
     writer_step(stepped.writer);
     ck_assert_int_eq(stepped.ticks, 1);
     env_context.now_utc_ms += 1000;
+    stepped.more = true; /* comes back at once, since nobody waits */
     writer_step(stepped.writer);
     ck_assert_int_eq(stepped.ticks, 2);
+    ck_assert(!stepped.beside);
+    stepped.more = false;
+    writer_step(stepped.writer);
+    ck_assert_int_eq(stepped.ticks, 3);
 
     struct job idle;
     job_init(&idle, 9);

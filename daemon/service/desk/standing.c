@@ -53,14 +53,13 @@ static uint32_t days_with_visits(struct service *service, struct arena *arena,
 }
 
 Passerelle__V1__HolderStanding *standing_of_holder(struct service *service, struct arena *arena,
-                                                   struct view holder_id)
+                                                   const Passerelle__V1__HolderPut *right)
 {
     struct desk_used used;
     struct day today = today_of(service);
+    struct view holder_id = view_of(right->holder_id);
     desk_refresh(service);
-    const Passerelle__V1__HolderPut *right = registry_holder(service->db, arena, holder_id);
-    const struct desk_plan *plan =
-        right == NULL ? NULL : desk_plan(service, view_of(right->plan_id));
+    const struct desk_plan *plan = desk_plan(service, view_of(right->plan_id));
     if (plan == NULL) {
         return NULL;
     }

@@ -5,15 +5,16 @@
 #define SERVICE_DESK_STANDING_H
 
 #include "core/day/day.h"
+#include "passerelle/v1/entries.pb-c.h"
 #include "passerelle/v1/sync.pb-c.h"
 #include "service/service.h"
 
-/* NULL: no check-in asks for it, or there is no such plan, holder, contract. In the arena; without
- * the seq up to which it counts. */
+/* NULL: no check-in asks for it, or there is no such plan or contract. In the arena; without the seq
+ * up to which it counts. */
 Passerelle__V1__PlanStanding *standing_of_plan(struct service *service, struct arena *arena,
                                                struct view plan_id);
 Passerelle__V1__HolderStanding *standing_of_holder(struct service *service, struct arena *arena,
-                                                   struct view holder_id);
+                                                   const Passerelle__V1__HolderPut *right);
 Passerelle__V1__ContractStanding *standing_of_contract(struct service *service, struct arena *arena,
                                                        struct view employer_id);
 

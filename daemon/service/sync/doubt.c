@@ -7,6 +7,7 @@
 #include "core/pass/proof.h"
 #include "passerelle/v1/desk.pb-c.h"
 #include "passerelle/v1/entries.pb-c.h"
+#include "service/desk/memory.h"
 #include "service/journal.h"
 #include "service/sync/problems.h"
 #include "store/view/registry.h"
@@ -151,7 +152,8 @@ static void look_at_pass(struct looking *l, const Passerelle__V1__VisitOpened *m
 
 static void look_at_tariff(struct looking *l, const Passerelle__V1__VisitOpened *m)
 {
-    uint32_t version = registry_tariff_version_on(l->service->db, day_of_instant(m->in_utc_ms));
+    desk_refresh(l->service);
+    uint32_t version = desk_tariff(l->service->desk, day_of_instant(m->in_utc_ms));
     if (m->tariff_version != 0 && m->tariff_version != version) {
         doubt(l, KIND(TARIFF), wire_view(m->visit_id), VIEW_NONE,
               "the desk showed another tariff version than the one of that day, which counts: see "

@@ -10,10 +10,8 @@
 #include "store/view/visits.h"
 #include "wire/pack.h"
 
-enum {
-    ENTRIES_A_TICK = 2048,
-    SWEEP_A_TICK = 200, /* a few milliseconds */
-};
+/* Ten milliseconds; while somebody waits at a door, some. */
+enum { ENTRIES_A_TICK = 2048, ENTRIES_BESIDE = 512, SWEEP_A_TICK = 200, SWEEP_BESIDE = 80 };
 enum { CURSOR_VERSION = 0, CURSOR_SWEPT = -1, CURSOR_DAY = -2 };
 
 #define ITEM(name) PASSERELLE__V1__KNOWLEDGE_ITEM__ITEM_##name
@@ -88,11 +86,16 @@ struct renewing {
     struct db *db;
     struct arena arena;   /* of the tick */
     struct arena scratch; /* of one piece */
-    struct map holders;   /* id -> struct view */
+    struct map holders;   /* whose terms may be others: id -> struct view */
+    struct map used;      /* who used something, or gave it back */
     struct map plans;
     struct map contracts;
-    struct map days; /* day number and holder -> struct holder_day */
+    struct map days;   /* day number and holder -> struct holder_day */
+    struct map opened; /* visits of which the opening was read -> struct holder_day */
+    struct map sites;  /* feed number -> struct remote_site */
     struct day today;
+    bool beside;
+    bool moved; /* some cursor did */
     uint64_t version;
 };
 
@@ -196,6 +199,23 @@ static bool has_used(const Passerelle__V1__HolderStanding *standing,
             standing->units_left != (int64_t)plan->included_units);
 }
 
+static void renew_holder_standing(struct renewing *r, const Passerelle__V1__HolderPut *right,
+                                  bool again)
+{
+    Passerelle__V1__KnowledgeItem item = PASSERELLE__V1__KNOWLEDGE_ITEM__INIT;
+    item.item_case = ITEM(HOLDER_STANDING);
+    item.holder_standing = standing_of_holder(r->service, &r->scratch, right);
+    if (item.holder_standing == NULL) {
+        return;
+    }
+    const Passerelle__V1__Plan *plan =
+        again ? NULL : registry_plan(r->db, &r->scratch, view_of(right->plan_id));
+    if (again || (plan != NULL && has_used(item.holder_standing, plan)) ||
+        piece_is_known(r, "", ITEM(HOLDER_STANDING), view_of(right->holder_id))) {
+        piece_put(r, "", view_of(right->holder_id), &item, again);
+    }
+}
+
 static void renew_holder(struct renewing *r, struct view holder_id, bool again)
 {
     const Passerelle__V1__HolderPut *right = registry_holder(r->db, &r->scratch, holder_id);
@@ -216,33 +236,42 @@ static void renew_holder(struct renewing *r, struct view holder_id, bool again)
     item.item_case = ITEM(HOLDER);
     item.holder = &terms;
     piece_put(r, "", holder_id, &item, false);
-    const Passerelle__V1__Plan *plan = registry_plan(r->db, &r->scratch, view_of(right->plan_id));
-    item.holder_standing = standing_of_holder(r->service, &r->scratch, holder_id);
-    if (item.holder_standing != NULL && plan != NULL &&
-        (again || has_used(item.holder_standing, plan) ||
-         piece_is_known(r, "", ITEM(HOLDER_STANDING), holder_id))) {
-        item.item_case = ITEM(HOLDER_STANDING);
-        piece_put(r, "", holder_id, &item, again);
-    }
+    renew_holder_standing(r, right, again);
 }
 
 /* ---- what is of one site ---- */
 
+struct holder_day {
+    struct view holder_id;
+    struct day day;
+};
+
 DB_SQL(select_feed_name, "SELECT name FROM feed WHERE feed_no = :feed_no");
 
-/* The site whose daemon keeps that feed, into `name`; false: the hub does. */
-static bool remote_site(struct renewing *r, int64_t feed_no, char name[static FEED_NAME_MAX + 1])
+struct remote_site {
+    char name[FEED_NAME_MAX + 1];
+    bool remote;
+};
+
+/* The site whose daemon keeps that feed; NULL: the hub does. */
+static const char *remote_site(struct renewing *r, int64_t feed_no)
 {
-    name[0] = '\0';
-    struct query *query = db_query(r->db, &select_feed_name);
-    query_bind_int(query, "feed_no", feed_no);
-    if (query_next(query)) {
-        snprintf(name, FEED_NAME_MAX + 1, "%.*s", VIEW_FMT(query_text(query, 0)));
-        query_end(query);
+    struct view key = view_bytes(&feed_no, sizeof feed_no);
+    struct remote_site *site = map_get(&r->sites, key);
+    if (site == NULL) {
+        site = ARENA_NEW(&r->arena, struct remote_site);
+        struct query *query = db_query(r->db, &select_feed_name);
+        query_bind_int(query, "feed_no", feed_no);
+        if (query_next(query)) {
+            snprintf(site->name, sizeof site->name, "%.*s", VIEW_FMT(query_text(query, 0)));
+            query_end(query);
+        }
+        site->remote = entry_home_of_feed(view_of(site->name)) == ENTRY_IN_SITE &&
+                       registry_feed_keeper(r->db, view_of(site->name)) ==
+                           PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE;
+        map_put(&r->sites, key, site);
     }
-    return entry_home_of_feed(view_of(name)) == ENTRY_IN_SITE &&
-           registry_feed_keeper(r->db, view_of(name)) ==
-               PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE;
+    return site->remote ? site->name : NULL;
 }
 
 static void uuid_text(struct view bytes, char out[static UUID_TEXT_LEN + 1])
@@ -254,16 +283,17 @@ static void uuid_text(struct view bytes, char out[static UUID_TEXT_LEN + 1])
     uuid_format(uuid, out);
 }
 
-static void name_visitor(struct renewing *r, const struct visit_row *visit)
+static void name_visitor(struct renewing *r, int64_t feed_no, struct view id,
+                         const struct holder_day *visit)
 {
-    char site_id[FEED_NAME_MAX + 1];
+    const char *site_id = remote_site(r, feed_no);
     char visit_id[UUID_TEXT_LEN + 1];
-    if (day_compare(visit->day, r->today) != 0 || !remote_site(r, visit->feed_no, site_id)) {
+    if (day_compare(visit->day, r->today) != 0 || site_id == NULL) {
         return;
     }
     Passerelle__V1__KnowledgeItem item = PASSERELLE__V1__KNOWLEDGE_ITEM__INIT;
     Passerelle__V1__VisitorName name = PASSERELLE__V1__VISITOR_NAME__INIT;
-    uuid_text(visit->visit_id, visit_id);
+    uuid_text(id, visit_id);
     name.visit_id = visit_id;
     name.display_name = desk_display_name(r->service, &r->scratch, visit->holder_id);
     item.item_case = ITEM(VISITOR_NAME);
@@ -276,10 +306,10 @@ static void name_visitor(struct renewing *r, const struct visit_row *visit)
 static void renew_cut(void *context, int64_t feed_no, struct view id, int64_t cut_utc_ms)
 {
     struct renewing *r = context;
-    char site_id[FEED_NAME_MAX + 1];
+    const char *site_id = remote_site(r, feed_no);
     char visit_id[UUID_TEXT_LEN + 1];
     uuid_text(id, visit_id);
-    if (!remote_site(r, feed_no, site_id) ||
+    if (site_id == NULL ||
         (cut_utc_ms == 0 && !piece_is_known(r, site_id, ITEM(VISIT_CUT), view_of(visit_id)))) {
         return;
     }
@@ -337,11 +367,6 @@ static void renew_desks(struct renewing *r)
 
 /* ---- entries ---- */
 
-struct holder_day {
-    struct view holder_id;
-    struct day day;
-};
-
 static void mark(struct renewing *r, struct map *set, struct view id)
 {
     if (id.len > 0 && map_get(set, id) == NULL) {
@@ -352,38 +377,54 @@ static void mark(struct renewing *r, struct map *set, struct view id)
 }
 
 /* A holder used something, or gave it back. */
-static void mark_used(struct renewing *r, struct view holder_id, struct day day)
+static struct holder_day *mark_used(struct renewing *r, struct view holder_id, struct day day)
 {
-    const Passerelle__V1__HolderPut *right = registry_holder(r->db, &r->scratch, holder_id);
     char key[16 + 64];
-    mark(r, &r->holders, holder_id);
-    if (right != NULL) {
-        mark(r, &r->plans, view_of(right->plan_id));
-        mark(r, &r->contracts, view_of(right->employer_id));
-    }
     int len = snprintf(key, sizeof key, "%d %.*s", (int)day.number, VIEW_FMT(holder_id));
     struct view id = view_bytes(key, (size_t)len < sizeof key ? (size_t)len : sizeof key - 1);
-    if (map_get(&r->days, id) == NULL) {
-        struct holder_day *one = ARENA_NEW(&r->arena, struct holder_day);
-        *one = (struct holder_day){.holder_id = arena_copy(&r->arena, holder_id), .day = day};
-        map_put(&r->days, id, one);
+    struct holder_day *one = map_get(&r->days, id);
+    if (one != NULL) {
+        return one;
     }
+    one = ARENA_NEW(&r->arena, struct holder_day);
+    *one = (struct holder_day){.holder_id = arena_copy(&r->arena, holder_id), .day = day};
+    map_put(&r->days, id, one);
+    mark(r, &r->used, holder_id);
+    return one;
+}
+
+/* Whose visit it is, and of which day. */
+static struct holder_day *used_by(struct renewing *r, int64_t feed_no, struct view visit_id)
+{
+    struct visit_row row;
+    return visits_by_id(r->db, &r->scratch, feed_no, visit_id, &row)
+               ? mark_used(r, row.holder_id, row.day)
+               : NULL;
 }
 
 static void heard_visit(struct renewing *r, int64_t feed_no, const struct entry *entry)
 {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(entry->payload->descriptor, "visit_id");
-    struct visit_row row;
     if (field == NULL || field->type != PROTOBUF_C_TYPE_BYTES) {
         return;
     }
-    const ProtobufCBinaryData *id = (const void *)((const char *)entry->payload + field->offset);
-    if (visits_by_id(r->db, &r->scratch, feed_no, wire_view(*id), &row)) {
-        mark_used(r, row.holder_id, row.day);
-        if (entry->kind->type == TYPE(VISIT_OPENED)) {
-            name_visitor(r, &row);
+    struct view id =
+        wire_view(*(const ProtobufCBinaryData *)(const void *)((const char *)entry->payload +
+                                                               field->offset));
+    if (entry->kind->type != TYPE(VISIT_OPENED)) {
+        if (map_get(&r->opened, id) == NULL) { /* else it is marked already */
+            used_by(r, feed_no, id);
         }
+        return;
+    }
+    const Passerelle__V1__VisitOpened *m = (const void *)entry->payload;
+    struct holder_day *visit =
+        m->holder_id[0] == '\0' ? used_by(r, feed_no, id)
+                                : mark_used(r, view_of(m->holder_id), day_of_instant(m->in_utc_ms));
+    if (visit != NULL) {
+        map_put(&r->opened, id, visit);
+        name_visitor(r, feed_no, id, visit);
     }
 }
 
@@ -414,12 +455,21 @@ struct news {
     bool everything; /* a sweep is due */
 };
 
+static void cursor_move(struct renewing *r, int64_t feed_no, uint64_t seq)
+{
+    cursor_set(r->db, feed_no, (int64_t)seq);
+    r->moved = true;
+}
+
 static void read_news(struct renewing *r, const struct feed_id *feed, struct news *news)
 {
+    if (entry_home_of_feed(view_of(feed->name)) == ENTRY_IN_NET) {
+        return; /* sites read it themselves */
+    }
     int64_t seq = cursor_get(r->db, feed->no);
     uint64_t size = feed_head(r->db, feed->no).size;
     if (seq < 0) { /* a feed that was never looked at: the sweep sees what stands in the tables */
-        cursor_set(r->db, feed->no, (int64_t)size);
+        cursor_move(r, feed->no, size);
         news->everything = true;
         return;
     }
@@ -440,7 +490,7 @@ static void read_news(struct renewing *r, const struct feed_id *feed, struct new
     }
     arena_clear(&r->scratch);
     news->left -= last - (uint64_t)seq;
-    cursor_set(r->db, feed->no, (int64_t)last);
+    cursor_move(r, feed->no, last);
 }
 
 /* ---- the sweep ---- */
@@ -464,11 +514,11 @@ static void sweep(struct renewing *r, struct knowledge_memory *memory)
 {
     const struct sweep_step *step = &steps[memory->step];
     struct view ids[SWEEP_A_TICK];
-    size_t count = 0;
+    size_t count = 0, max = r->beside ? SWEEP_BESIDE : SWEEP_A_TICK;
     struct query *query = db_query(r->db, step->sql);
     query_bind_text(query, "after", view_of(memory->after));
-    query_bind_int(query, "max", SWEEP_A_TICK);
-    while (count < SWEEP_A_TICK && query_next(query)) {
+    query_bind_int(query, "max", (int64_t)max);
+    while (count < max && query_next(query)) {
         ids[count++] = arena_copy(&r->arena, query_text(query, 0));
     }
     query_end(query);
@@ -476,7 +526,7 @@ static void sweep(struct renewing *r, struct knowledge_memory *memory)
         step->renew(r, ids[i], false);
         arena_clear(&r->scratch);
     }
-    if (count == SWEEP_A_TICK) {
+    if (count == max) {
         snprintf(memory->after, sizeof memory->after, "%.*s", VIEW_FMT(ids[count - 1]));
         return;
     }
@@ -530,8 +580,26 @@ static void look_around(struct renewing *r, struct knowledge_memory *memory)
     memory->today = r->today.number;
 }
 
+/* Of who used something the standing, but not the terms. */
+static void renew_used(struct renewing *r)
+{
+    size_t at = 0;
+    for (const struct map_slot *slot; (slot = map_next(&r->used, &at)) != NULL;) {
+        const Passerelle__V1__HolderPut *right = registry_holder(r->db, &r->scratch, slot->key);
+        if (right != NULL) {
+            mark(r, &r->plans, view_of(right->plan_id));
+            mark(r, &r->contracts, view_of(right->employer_id));
+        }
+        if (right != NULL && map_get(&r->holders, slot->key) == NULL) {
+            renew_holder_standing(r, right, true);
+        }
+        arena_clear(&r->scratch);
+    }
+}
+
 static void renew_marked(struct renewing *r)
 {
+    renew_used(r);
     const struct {
         struct map *set;
         void (*renew)(struct renewing *r, struct view id, bool again);
@@ -552,31 +620,41 @@ static void renew_marked(struct renewing *r)
     }
 }
 
-static bool read_feeds(struct renewing *r, struct knowledge_memory *memory)
+/* All feeds after a start; then those that changed. */
+static bool read_feeds(struct renewing *r, struct knowledge_memory *memory, bool all)
 {
-    struct feed_id feed;
-    struct news news = {.left = ENTRIES_A_TICK};
-    struct query *list = feed_list(r->db);
-    while (feed_list_next(list, &feed)) {
-        if (entry_home_of_feed(view_of(feed.name)) != ENTRY_IN_NET) {
-            read_news(r, &feed, &news);
+    const struct feeds *feeds = journal_feeds(r->service->journal);
+    uint64_t commits = feeds_commits(feeds);
+    struct news news = {.left = r->beside ? ENTRIES_BESIDE : ENTRIES_A_TICK};
+    if (all) {
+        struct feed_id id;
+        struct query *list = feed_list(r->db);
+        while (feed_list_next(list, &id)) {
+            read_news(r, &id, &news);
+        }
+    } else {
+        size_t at = 0;
+        for (const struct feed *feed; (feed = feeds_changed(feeds, memory->commits, &at));) {
+            read_news(r, &feed->id, &news);
         }
     }
     if (news.everything) {
         ask_for_sweep(memory);
     }
+    memory->all = all && news.left == 0;
+    if (news.left > 0) {
+        memory->commits = commits;
+    }
     return news.left == 0;
 }
 
-bool knowledge_tick(struct service *service, int64_t now_utc_ms)
+bool knowledge_tick(struct service *service, int64_t now_utc_ms, bool beside)
 {
     struct knowledge_memory *memory = &service->knowledge;
     struct node *node = service->node;
     uint64_t registry = atomic_load(&node->registry_version);
-    if (memory->began && memory->registry_version == registry && !memory->remote) {
-        return false;
-    }
-    memory->remote = some_site_is_remote(service->db);
+    bool same = memory->began && memory->registry_version == registry;
+    memory->remote = same ? memory->remote : some_site_is_remote(service->db);
     if (!memory->remote) {
         memory->began = true;
         memory->registry_version = registry;
@@ -585,32 +663,41 @@ bool knowledge_tick(struct service *service, int64_t now_utc_ms)
     struct renewing r = {.service = service,
                          .db = service->db,
                          .today = day_of_instant(now_utc_ms),
+                         .beside = beside,
                          .version = knowledge_last_version(service->db)};
     uint64_t before = r.version;
     if (memory->version != before) {
         memory->began = false; /* a start; or the last tick was undone */
     }
     map_init(&r.holders, 1);
+    map_init(&r.used, 7);
     map_init(&r.plans, 2);
     map_init(&r.contracts, 3);
     map_init(&r.days, 4);
+    map_init(&r.opened, 5);
+    map_init(&r.sites, 6);
+    bool all = memory->all || !memory->began;
     look_around(&r, memory);
-    bool more = read_feeds(&r, memory);
+    bool more = read_feeds(&r, memory, all);
     renew_marked(&r);
     renew_desks(&r);
     if (memory->sweeping) {
         sweep(&r, memory);
         more = more || (memory->sweeping && !knowledge_is_complete(service->db));
     }
+    r.version += r.moved && r.version == before; /* it tells a tick that was undone */
     if (r.version != before) {
         cursor_set(service->db, CURSOR_VERSION, (int64_t)r.version);
     }
     memory->version = r.version;
     atomic_store(&node->knowledge_version, r.version);
     map_release(&r.holders);
+    map_release(&r.used);
     map_release(&r.plans);
     map_release(&r.contracts);
     map_release(&r.days);
+    map_release(&r.opened);
+    map_release(&r.sites);
     arena_release(&r.scratch);
     arena_release(&r.arena);
     return more;

@@ -40,7 +40,7 @@ static bool net_is_behind(struct service *service)
            (feed_published(service->db, net->id.no, &last, NULL) != E_OK || last.size < net->size);
 }
 
-bool sync_tick(struct service *service, int64_t now_utc_ms, bool *news)
+bool sync_tick(struct service *service, int64_t now_utc_ms, bool beside, bool *news)
 {
     struct node *node = service->node;
     *news = false;
@@ -53,7 +53,7 @@ bool sync_tick(struct service *service, int64_t now_utc_ms, bool *news)
     }
     uint64_t before = atomic_load(&node->knowledge_version);
     bool complete = knowledge_is_complete(service->db);
-    bool more = knowledge_tick(service, now_utc_ms);
+    bool more = knowledge_tick(service, now_utc_ms, beside);
     *news = *news || atomic_load(&node->knowledge_version) != before ||
             knowledge_is_complete(service->db) != complete; /* who waits for it is told */
     return more;

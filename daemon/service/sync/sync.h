@@ -8,8 +8,8 @@
  * leaves with the commit's wake-up. */
 void sync_flush(struct service *service);
 
-/* The clock's work: knowledge for sites. *news is set when streams have something to send. True:
- * there is more to do now. */
-bool sync_tick(struct service *service, int64_t now_utc_ms, bool *news);
+/* The clock's work: knowledge for sites, less at once with `beside`: somebody waits. *news is set
+ * when streams have something to send. True: there is more to do now. */
+bool sync_tick(struct service *service, int64_t now_utc_ms, bool beside, bool *news);
 
 #endif

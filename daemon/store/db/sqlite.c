@@ -24,6 +24,8 @@ extern const struct db_sql __stop_db_sql[] __attribute__((weak));
 struct query {
     struct db *db;
     sqlite3_stmt *stmt;  /* NULL: the transaction has failed, nothing is to be done */
+    char **names;        /* of its parameters; SQLite walks a list for each. NULL: never asked */
+    int count;
     int bound;           /* parameters are mostly bound in their order: where the next one is */
     bool active;         /* has been started, its rows are being read */
     struct query *again; /* the same statement once more, while the rows of this one are read */
@@ -241,16 +243,35 @@ int db_open(struct db **out, const struct db_options *options, struct fault *fau
     return E_OK;
 }
 
+/* Copies: SQLite's own go when a changed schema makes it compile the statement anew. */
+static void name_parameters(struct query *query)
+{
+    query->count = sqlite3_bind_parameter_count(query->stmt);
+    query->names = xcalloc((size_t)query->count + 1, sizeof *query->names);
+    for (int i = 0; i < query->count; i++) {
+        query->names[i] = xstrdup(sqlite3_bind_parameter_name(query->stmt, i + 1) + 1);
+    }
+}
+
+static void finalize(struct query *query)
+{
+    sqlite3_finalize(query->stmt);
+    for (int i = 0; i < query->count; i++) {
+        free(query->names[i]);
+    }
+    free(query->names);
+}
+
 void db_free(struct db *db)
 {
     if (db == NULL) {
         return;
     }
     for (size_t i = 0; i < sql_count(); i++) {
-        sqlite3_finalize(db->queries[i].stmt);
+        finalize(&db->queries[i]);
         for (struct query *next, *query = db->queries[i].again; query != NULL; query = next) {
             next = query->again;
-            sqlite3_finalize(query->stmt);
+            finalize(query);
             free(query);
         }
     }
@@ -452,15 +473,16 @@ struct query *db_query(struct db *db, const struct db_sql *sql)
 static int parameter(struct query *query, const char *name)
 {
     assert(!query->active);
-    const char *next = sqlite3_bind_parameter_name(query->stmt, query->bound + 1);
-    if (next != NULL && strcmp(next + 1, name) == 0) {
+    if (query->names == NULL) {
+        name_parameters(query);
+    }
+    if (query->bound < query->count && strcmp(query->names[query->bound], name) == 0) {
         return ++query->bound;
     }
-    int count = sqlite3_bind_parameter_count(query->stmt);
-    for (int i = 1; i <= count; i++) {
-        if (strcmp(sqlite3_bind_parameter_name(query->stmt, i) + 1, name) == 0) {
-            query->bound = i;
-            return i;
+    for (int i = 0; i < query->count; i++) {
+        if (strcmp(query->names[i], name) == 0) {
+            query->bound = i + 1;
+            return i + 1;
         }
     }
     die("no parameter %s in: %s", name, sqlite3_sql(query->stmt));

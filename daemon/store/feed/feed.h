@@ -105,6 +105,7 @@ struct feed {
     int64_t appended_utc_ms; /* no later append may carry an earlier time */
     struct tree_frontier frontier;
     bool exists; /* false: was made in a savepoint that was undone */
+    uint64_t changed_in; /* the last commit that changed it, or tried to; 0: none since the start */
 };
 
 struct feeds;
@@ -120,6 +121,12 @@ void feeds_undo(struct feeds *feeds, size_t mark);
 /* The transaction was committed; it was rolled back. */
 void feeds_commit(struct feeds *feeds);
 void feeds_undo_all(struct feeds *feeds);
+
+/* Commits since the start that changed a feed. */
+uint64_t feeds_commits(const struct feeds *feeds);
+/* The next feed that changed in a later commit than that one, or in the transaction at hand, from
+ * *at = 0 on, in no particular order; NULL at the end. */
+const struct feed *feeds_changed(const struct feeds *feeds, uint64_t since, size_t *at);
 
 /* The feed of that name, NULL when there is none (or when the transaction has failed). It stays the
  * cache's. */

@@ -35,6 +35,7 @@ struct feeds {
     struct change *changes; /* of this transaction, oldest first */
     size_t count;
     size_t alloc;
+    uint64_t commits;
 };
 
 struct feeds *feeds_new(struct db *db)
@@ -71,6 +72,7 @@ static struct change *note_change(struct feeds *feeds, struct feed *feed)
     }
     struct change *change = &feeds->changes[feeds->count++];
     *change = (struct change){.feed = feed};
+    feed->changed_in = feeds->commits + 1;
     return change;
 }
 
@@ -109,6 +111,7 @@ void feeds_undo(struct feeds *feeds, size_t mark)
 
 void feeds_commit(struct feeds *feeds)
 {
+    feeds->commits += feeds->count > 0;
     for (size_t i = 0; i < feeds->count; i++) {
         free(feeds->changes[i].before);
         free(feeds->changes[i].based);
@@ -119,6 +122,22 @@ void feeds_commit(struct feeds *feeds)
 void feeds_undo_all(struct feeds *feeds)
 {
     feeds_undo(feeds, 0);
+}
+
+uint64_t feeds_commits(const struct feeds *feeds)
+{
+    return feeds->commits;
+}
+
+const struct feed *feeds_changed(const struct feeds *feeds, uint64_t since, size_t *at)
+{
+    for (const struct map_slot *slot; (slot = map_next(&feeds->by_name, at)) != NULL;) {
+        const struct feed *feed = slot->value;
+        if (feed->exists && feed->changed_in > since) {
+            return feed;
+        }
+    }
+    return NULL;
 }
 
 /* ---- feeds ---- */
