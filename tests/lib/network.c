@@ -12,7 +12,9 @@
 
 #include "core/ident/uuid.h"
 #include "passerelle/v1/network.pb-c.h"
+#include "passerelle/v1/pass.pb-c.h"
 #include "crypt/cert.h"
+#include "crypt/secret.h"
 #include "service/desk/desk.h"
 #include "service/engine.h"
 #include "service/found.h"
@@ -320,6 +322,27 @@ void network_import(struct network *network, const char *dir)
                       response->n_reports > 0 ? response->reports[0]->line : 0,
                       response->n_reports > 0 ? response->reports[0]->problem : "");
     }
+}
+
+const char *network_activate(struct network *network, const char *code_text,
+                             const struct ed25519_key *device)
+{
+    struct one_time_code code;
+    ck_assert_int_eq(one_time_code_parse(view_of(code_text), &code), E_OK);
+    char message[23 + CODE_BYTES] = "passerelle-activate/v1";
+    memcpy(message + 23, code.bytes, CODE_BYTES);
+    uint8_t signature[ED25519_SIGNATURE_LEN];
+    ed25519_sign(device, view_bytes(message, sizeof message), signature);
+    Passerelle__V1__ActivateRequest *request =
+        network_new(network, &passerelle__v1__activate_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->activation_code = wire_string(&network->arena, view_of(code_text));
+    request->device_public_key = wire_bytes(view_bytes(device->public_key, ED25519_PUBLIC_LEN));
+    request->signature = wire_bytes(view_bytes(signature, sizeof signature));
+    const Passerelle__V1__ActivateResponse *response = network_must(
+        network, network_who(ROLE_ANYONE, ""), "PassService", "Activate", &request->base);
+    ck_assert(response->pass->activated);
+    return response->token;
 }
 
 /* ---- what must always hold ---- */

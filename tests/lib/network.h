@@ -5,6 +5,7 @@
 #define TESTS_LIB_NETWORK_H
 
 #include "base/env.h"
+#include "crypt/ed25519.h"
 #include "service/service.h"
 
 struct network {
@@ -67,6 +68,10 @@ size_t network_pump(struct network_stream *stream, size_t room);
 char *network_request_id(struct network *network);
 /* An initialised request message in the arena. */
 void *network_new(struct network *network, const ProtobufCMessageDescriptor *descriptor);
+
+/* Activates the pass of that code by a phone with that key: its token. */
+const char *network_activate(struct network *network, const char *code_text,
+                             const struct ed25519_key *device);
 
 /* Imports members, sites (all set active), stops, employers, plans, carnets, holders and tariffs
  * from a folder of CSV files, through NetworkService.ImportTable, as an operator. */

@@ -90,24 +90,6 @@ static struct ed25519_key new_device(void)
     return key;
 }
 
-static const char *activate(const char *code_text, const struct ed25519_key *device)
-{
-    struct one_time_code code;
-    ck_assert_int_eq(one_time_code_parse(view_of(code_text), &code), E_OK);
-    char message[23 + CODE_BYTES] = "passerelle-activate/v1";
-    memcpy(message + 23, code.bytes, CODE_BYTES);
-    uint8_t signature[ED25519_SIGNATURE_LEN];
-    ed25519_sign(device, view_bytes(message, sizeof message), signature);
-    Passerelle__V1__ActivateRequest *request = NEW(activate_request);
-    request->request_id = network_request_id(&network);
-    request->activation_code = text(code_text);
-    request->device_public_key = wire_bytes(view_bytes(device->public_key, ED25519_PUBLIC_LEN));
-    request->signature = wire_bytes(view_bytes(signature, sizeof signature));
-    const Passerelle__V1__ActivateResponse *response = network_must(
-        &network, network_who(ROLE_ANYONE, ""), "PassService", "Activate", &request->base);
-    return response->token;
-}
-
 /* Issues the pass of a holder of the reference network, and activates it if it is a phone's. */
 static struct visitor visitor(const char *holder)
 {
@@ -125,7 +107,7 @@ static struct visitor visitor(const char *holder)
     one.token = issued->token;
     if (issued->activation_code[0] != '\0') {
         one.device = new_device();
-        one.token = activate(issued->activation_code, &one.device);
+        one.token = network_activate(&network, issued->activation_code, &one.device);
     }
     return one;
 }
@@ -405,7 +387,7 @@ START_TEST(passes_are_refused)
         network_must(&network, operator(), "PassService", "RenewActivation", &renew->base);
     struct visitor moved = anna;
     moved.device = new_device();
-    moved.token = activate(code->activation_code, &moved.device);
+    moved.token = network_activate(&network, code->activation_code, &moved.device);
     expect(check_in("s010", &anna, 0), CODE(REVOKED), "");
     ck_assert(check_in("s010", &moved, 0)->accepted);
     pass_time(1000);

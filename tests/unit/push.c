@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/ident/uuid.h"
+#include "core/pass/proof.h"
 #include "lib/box.h"
 #include "passerelle/v1/desk.pb-c.h"
 #include "passerelle/v1/ledger.pb-c.h"
@@ -109,9 +110,9 @@ END_TEST
 
 static const Passerelle__V1__Feed *feed_as(enum role role, const char *party)
 {
-    const Passerelle__V1__ListFeedsResponse *list = network_must(
-        &network, network_who(role, party), "LedgerService", "ListFeeds",
-        network_new(&network, &passerelle__v1__list_feeds_request__descriptor));
+    const Passerelle__V1__ListFeedsResponse *list =
+        network_must(&network, network_who(role, party), "LedgerService", "ListFeeds",
+                     network_new(&network, &passerelle__v1__list_feeds_request__descriptor));
     size_t i = 0;
     while (strcmp(list->feeds[i]->feed_id, box.site_id) != 0) {
         i++;
@@ -469,8 +470,8 @@ START_TEST(a_close_waits_for_ledgers)
 }
 END_TEST
 
-/* A checkpoint of before the month's end that arrives after it says nothing about the rest; one that
- * says that nothing is new does. */
+/* A checkpoint of before the month's end that arrives after it says nothing about the rest; one
+ * that says that nothing is new does. */
 START_TEST(a_late_checkpoint_opens_no_close)
 {
     stays(30);
@@ -534,7 +535,7 @@ END_TEST
 
 /* ---- doubts ---- */
 
-static const char *issue(const char *holder_id, Passerelle__V1__Pass **pass)
+static const Passerelle__V1__IssuedPass *issued(const char *holder_id)
 {
     Passerelle__V1__IssuePassesRequest *ask =
         network_new(&network, &passerelle__v1__issue_passes_request__descriptor);
@@ -543,19 +544,31 @@ static const char *issue(const char *holder_id, Passerelle__V1__Pass **pass)
     ask->holder_ids[ask->n_holder_ids++] = (char *)(uintptr_t)holder_id;
     const Passerelle__V1__IssuePassesResponse *response = network_must(
         &network, network_who(ROLE_OPERATOR, "op-1"), "PassService", "IssuePasses", &ask->base);
-    *pass = response->passes[0]->pass;
+    return response->passes[0];
+}
+
+static const char *issue(const char *holder_id, Passerelle__V1__Pass **pass)
+{
+    *pass = issued(holder_id)->pass;
     return holder_id;
 }
 
-static uint8_t proof_bytes[ED25519_SIGNATURE_LEN] = {1};
+/* What the visitor showed coming or leaving; all zeros: nothing. */
+struct proof {
+    uint8_t token_hash[SHA256_LEN];
+    uint64_t second;
+    uint8_t signature[ED25519_SIGNATURE_LEN];
+};
 
-/* A visit by a pass ("": one that nobody issued) with a proof at that second (0: none). */
-static void visit(struct box *at, uint8_t number, const char *pass_id, const char *holder_id,
-                  int64_t in_utc_ms, uint64_t second, uint32_t tariff_version)
+/* A visit by a pass ("": one that nobody issued). */
+static void visit_with(struct box *at, uint16_t number, const char *pass_id, const char *holder_id,
+                       int64_t in_utc_ms, const struct proof *coming, const struct proof *leaving,
+                       uint32_t tariff_version)
 {
     uint8_t *id = arena_alloc(&network.arena, 16);
     struct uuid pass = {{9}};
-    memcpy(id, (uint8_t[16]){[0] = number, [6] = 0x70, [8] = 0x80}, 16);
+    memcpy(id, (uint8_t[16]){[0] = (uint8_t)number, (uint8_t)(number >> 8), [6] = 0x70, [8] = 0x80},
+           16);
     ck_assert(pass_id[0] == '\0' || uuid_parse(view_of(pass_id), &pass) == E_OK);
     Passerelle__V1__VisitOpened opened = PASSERELLE__V1__VISIT_OPENED__INIT;
     opened.visit_id = wire_bytes(view_bytes(id, 16));
@@ -567,18 +580,32 @@ static void visit(struct box *at, uint8_t number, const char *pass_id, const cha
     opened.source = PASSERELLE__V1__SOURCE__SOURCE_OFFLINE;
     opened.tariff_version = tariff_version;
     opened.nonce = opened.visit_id;
-    if (second != 0) {
-        opened.token_hash = wire_bytes(view_bytes(proof_bytes, SHA256_LEN));
-        opened.proof_second = second;
-        opened.proof_signature = wire_bytes(view_bytes(proof_bytes, sizeof proof_bytes));
+    if (coming->second != 0) {
+        opened.token_hash = wire_bytes(view_bytes(coming->token_hash, SHA256_LEN));
+        opened.proof_second = coming->second;
+        opened.proof_signature = wire_bytes(view_bytes(coming->signature, ED25519_SIGNATURE_LEN));
     }
     box_append(at, network.clock.now_utc_ms, PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED,
                &opened.base);
     Passerelle__V1__VisitClosed closed = PASSERELLE__V1__VISIT_CLOSED__INIT;
     closed.visit_id = opened.visit_id;
     closed.out_utc_ms = in_utc_ms + HOUR_MS / 2;
+    if (leaving->second != 0) {
+        closed.token_hash = wire_bytes(view_bytes(leaving->token_hash, SHA256_LEN));
+        closed.proof_second = leaving->second;
+        closed.proof_signature = wire_bytes(view_bytes(leaving->signature, ED25519_SIGNATURE_LEN));
+    }
     box_append(at, network.clock.now_utc_ms, PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED,
                &closed.base);
+}
+
+/* With a proof at that second (0: none) that no device made. */
+static void visit(struct box *at, uint8_t number, const char *pass_id, const char *holder_id,
+                  int64_t in_utc_ms, uint64_t second, uint32_t tariff_version)
+{
+    struct proof made_up = {.token_hash = {1}, .second = second, .signature = {1}};
+    visit_with(at, number, pass_id, holder_id, in_utc_ms, &made_up, &(struct proof){0},
+               tariff_version);
 }
 
 static size_t count_kind(int kind)
@@ -614,19 +641,43 @@ START_TEST(who_is_elsewhere_already_takes_no_place)
 }
 END_TEST
 
-/* What another node's desk has seen lets nobody in here; what is long over is not remembered. */
+static bool seen(const struct proof *proof)
+{
+    return desk_proof_seen(network.service.desk, proof->token_hash, proof->second);
+}
+
+/* What another node's desk has seen lets nobody in here, after a restart too; what is long over is
+ * not remembered. What the visitor's device did not sign is nobody's proof: whoever knows a token
+ * would else shut its holder out. */
 START_TEST(a_proof_that_was_pushed_is_seen)
 {
-    Passerelle__V1__Pass *card;
-    const char *anna = issue("h00003", &card);
+    const Passerelle__V1__IssuedPass *phone = issued("h00001");
+    const char *pass_id = phone->pass->pass_id;
     int64_t now_utc_ms = network.clock.now_utc_ms;
-    uint64_t second = (uint64_t)now_utc_ms / 1000;
-    visit(&box, 1, card->pass_id, anna, now_utc_ms - HOUR_MS, second - 3600, 0);
-    visit(&box, 2, card->pass_id, anna, now_utc_ms, second, 0);
-    ck_assert(!desk_proof_seen(network.service.desk, proof_bytes, second));
+    struct ed25519_key device, thief;
+    struct proof good[2], old, bad[2], none = {0};
+    ed25519_key_from_seed(&device, (const uint8_t[32]){1});
+    ed25519_key_from_seed(&thief, (const uint8_t[32]){2});
+    network_activate(&network, phone->activation_code, &device);
+    struct proof *all[] = {&good[0], &good[1], &old, &bad[0], &bad[1]};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        *all[i] = (struct proof){.token_hash = {7}, .second = (uint64_t)now_utc_ms / 1000 - i};
+        all[i]->second -= all[i] == &old ? 3600 : 0;
+        proof_sign(i < 3 ? &device : &thief, all[i]->token_hash, all[i]->second, all[i]->signature);
+    }
+    visit_with(&box, 1, pass_id, "h00001", now_utc_ms - HOUR_MS, &old, &none, 0);
+    visit_with(&box, 2, pass_id, "h00001", now_utc_ms, &good[0], &good[1], 0);
+    visit_with(&box, 3, pass_id, "h00001", now_utc_ms, &bad[0], &bad[1], 0);
+    ck_assert(!seen(&good[0]) && !seen(&good[1]));
     box_push_all(&box);
-    ck_assert(desk_proof_seen(network.service.desk, proof_bytes, second));
-    ck_assert(!desk_proof_seen(network.service.desk, proof_bytes, second - 3600));
+    for (int start = 0; start < 2; start++) {
+        ck_assert(seen(&good[0]));
+        ck_assert(seen(&good[1]));
+        ck_assert(!seen(&old));
+        ck_assert(!seen(&bad[0]));
+        ck_assert(!seen(&bad[1]));
+        network_reopen(&network);
+    }
 }
 END_TEST
 
@@ -698,9 +749,9 @@ static void set_suspension(bool suspend)
 {
     Passerelle__V1__SetPolicyRequest *request =
         network_new(&network, &passerelle__v1__set_policy_request__descriptor);
-    const Passerelle__V1__GetPolicyResponse *now = network_must(
-        &network, network_who(ROLE_OPERATOR, "op-1"), "NetworkService", "GetPolicy",
-        network_new(&network, &passerelle__v1__get_policy_request__descriptor));
+    const Passerelle__V1__GetPolicyResponse *now =
+        network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "NetworkService", "GetPolicy",
+                     network_new(&network, &passerelle__v1__get_policy_request__descriptor));
     request->policy = now->policy;
     request->policy->suspend_proof_twice = suspend;
     request->request_id = network_request_id(&network);
@@ -793,8 +844,8 @@ static void correct(struct box *at, uint8_t replaced, uint8_t number, int64_t in
     corrected.in_utc_ms = in_utc_ms;
     corrected.out_utc_ms = out_utc_ms;
     corrected.nonce = corrected.visit_id;
-    box_append(at, network.clock.now_utc_ms,
-               PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CORRECTED, &corrected.base);
+    box_append(at, network.clock.now_utc_ms, PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CORRECTED,
+               &corrected.base);
 }
 
 /* Whatever the entry itself says of it: the field `lengthens` is the site's word. */

@@ -154,6 +154,8 @@ int check_out_apply(struct service *service, struct call *call)
     if (out->scanned != NULL && out->scanned->has_proof) {
         closed.token_hash = wire_bytes(view_bytes(out->scanned->hash, SHA256_LEN));
         closed.proof_second = out->scanned->proof_utc_s;
+        closed.proof_signature =
+            wire_bytes(view_bytes(out->scanned->proof_signature, ED25519_SIGNATURE_LEN));
         desk_proof_use(service->desk, out->scanned->hash, out->scanned->proof_utc_s);
     }
     bool cut = visit_cut_utc_ms(service, &out->visits, &out->row) != 0;

@@ -26,8 +26,12 @@ void desk_undo(struct desk *desk, size_t mark);
 void desk_committed(struct desk *desk);
 void desk_abandoned(struct desk *desk);
 
-/* An entry of a feed that another node keeps was applied: sums and counts follow. */
-void desk_heard(struct service *service, int64_t feed_no, const struct entry *entry);
+/* What is known of the proof in an entry that another node has made. */
+enum heard_proof { HEARD_PROOF_UNCHECKED, HEARD_PROOF_GOOD, HEARD_PROOF_BAD };
+/* An entry of a feed that another node keeps was applied: sums and counts follow. Its proof counts
+ * as used when the device of its pass signed it: nobody else can use up a visitor's proofs. */
+void desk_heard(struct service *service, int64_t feed_no, const struct entry *entry,
+                enum heard_proof proof);
 
 /* Closes visits that nobody checked out, at their site's closing time, midnight at the latest
  * (RULES 2, 3): entries by "hub". In a transaction of the writer. At most 256 at a time: true,

@@ -116,27 +116,68 @@ DB_SQL(select_latest, "SELECT appended_utc_ms, bytes FROM entry "
                       "WHERE entry_id BETWEEN :from AND :to ORDER BY entry_id DESC");
 
 /* The proof that an entry's visitor showed, coming or leaving. */
-static void reload_proof(struct desk *desk, struct view bytes, int64_t oldest_utc_s)
+struct shown {
+    struct view token_hash;
+    uint64_t second;
+    struct view signature;
+    struct view visit_id;
+    struct view pass_id; /* empty: that of the visit */
+};
+
+static bool shown_in(Passerelle__V1__EntryType type, const ProtobufCMessage *payload,
+                     struct shown *out)
+{
+    if (type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED && payload != NULL) {
+        const Passerelle__V1__VisitOpened *opened = (const void *)payload;
+        *out = (struct shown){.token_hash = wire_view(opened->token_hash),
+                              .second = opened->proof_second,
+                              .signature = wire_view(opened->proof_signature),
+                              .visit_id = wire_view(opened->visit_id),
+                              .pass_id = wire_view(opened->pass_id)};
+    } else if (type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED && payload != NULL) {
+        const Passerelle__V1__VisitClosed *closed = (const void *)payload;
+        *out = (struct shown){.token_hash = wire_view(closed->token_hash),
+                              .second = closed->proof_second,
+                              .signature = wire_view(closed->proof_signature),
+                              .visit_id = wire_view(closed->visit_id)};
+    } else {
+        return false;
+    }
+    return out->token_hash.len == SHA256_LEN && out->second != 0 && out->second <= INT64_MAX;
+}
+
+/* Whether the device that the pass has now signed it. */
+static bool is_signed(struct service *service, int64_t feed_no, const struct shown *shown)
 {
     struct arena arena = ARENA_INIT;
-    struct view hash = VIEW_NONE;
-    uint64_t second = 0;
-    const Passerelle__V1__Entry *entry =
-        wire_unpack_trusted(&passerelle__v1__entry__descriptor, bytes, &arena);
-    if (entry != NULL && entry->type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED) {
-        const Passerelle__V1__VisitOpened *opened = wire_unpack_trusted(
-            &passerelle__v1__visit_opened__descriptor, wire_view(entry->payload), &arena);
-        hash = opened == NULL ? hash : wire_view(opened->token_hash);
-        second = opened == NULL ? second : opened->proof_second;
-    } else if (entry != NULL &&
-               entry->type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED) {
-        const Passerelle__V1__VisitClosed *closed = wire_unpack_trusted(
-            &passerelle__v1__visit_closed__descriptor, wire_view(entry->payload), &arena);
-        hash = closed == NULL ? hash : wire_view(closed->token_hash);
-        second = closed == NULL ? second : closed->proof_second;
+    struct view pass_id = shown->pass_id;
+    struct visit_row row;
+    struct registry_pass pass;
+    if (pass_id.len == 0 && visits_by_id(service->db, &arena, feed_no, shown->visit_id, &row)) {
+        pass_id = row.pass_id;
     }
-    if (hash.len == SHA256_LEN && second != 0 && (int64_t)second >= oldest_utc_s) {
-        int err = proof_filter_add(&desk->proofs, (const uint8_t *)hash.data, second, oldest_utc_s);
+    bool is = shown->signature.len == ED25519_SIGNATURE_LEN &&
+              registry_pass(service->db, &arena, pass_id, &pass) &&
+              pass.device_public_key.len == ED25519_PUBLIC_LEN &&
+              proof_check((const uint8_t *)shown->token_hash.data, shown->second,
+                          (const uint8_t *)shown->signature.data,
+                          (const uint8_t *)pass.device_public_key.data);
+    arena_release(&arena);
+    return is;
+}
+
+static void reload_proof(struct service *service, const struct feed_id *feed, bool kept_here,
+                         struct view bytes, int64_t oldest_utc_s)
+{
+    struct arena arena = ARENA_INIT;
+    struct entry entry;
+    struct shown shown;
+    if (entry_decode(view_of(feed->name), bytes, &arena, &entry, NULL) == E_OK &&
+        entry.kind != NULL && shown_in(entry.kind->type, entry.payload, &shown) &&
+        (int64_t)shown.second >= oldest_utc_s &&
+        (kept_here || is_signed(service, feed->no, &shown))) {
+        int err = proof_filter_add(&service->desk->proofs, (const uint8_t *)shown.token_hash.data,
+                                   shown.second, oldest_utc_s);
         assert(err != E_INVALID);
     }
     arena_release(&arena);
@@ -157,11 +198,13 @@ void desk_load(struct service *service)
         if (entry_home_of_feed(view_of(feed.name)) != ENTRY_IN_SITE) {
             continue;
         }
+        bool kept_here = journal_keeps(service, view_of(feed.name));
         struct query *query = db_query(service->db, &select_latest);
         query_bind_int(query, "from", feed.no << FEED_SEQ_BITS);
         query_bind_int(query, "to", (feed.no << FEED_SEQ_BITS) + (int64_t)FEED_SEQ_MAX);
         while (query_next(query) && query_int(query, 0) >= since_utc_ms) {
-            reload_proof(desk, query_blob(query, 1), (now_utc_ms - window_ms) / 1000 - 1);
+            reload_proof(service, &feed, kept_here, query_blob(query, 1),
+                         (now_utc_ms - window_ms) / 1000 - 1);
         }
         query_end(query);
     }
@@ -563,20 +606,24 @@ static void heard_of(struct service *service, const struct visit_row *row)
     }
 }
 
-/* A proof that another node has seen is no proof here. */
-static void heard_proof(struct service *service, const ProtobufCBinaryData *hash, uint64_t second)
+/* A proof that another node has seen is no proof here. One that is stale by now is refused anyway,
+ * and not looked at. */
+static void heard_shown(struct service *service, int64_t feed_no, const struct shown *shown,
+                        enum heard_proof proof)
 {
     struct desk *desk = service->desk;
     int64_t window_s = desk->policy == NULL ? 60 : (int64_t)desk->policy->proof_window_s;
-    if (hash->len == SHA256_LEN && second <= INT64_MAX &&
-        (int64_t)second >= service_now(service) / 1000 - window_s - 1) {
-        desk_proof_use(desk, hash->data, second);
+    if ((int64_t)shown->second >= service_now(service) / 1000 - window_s - 1 &&
+        (proof == HEARD_PROOF_GOOD ||
+         (proof == HEARD_PROOF_UNCHECKED && is_signed(service, feed_no, shown)))) {
+        desk_proof_use(desk, (const uint8_t *)shown->token_hash.data, shown->second);
     }
 }
 
 /* Who is in is counted again when somebody asks: a site that tells thousands of stays of one holder
  * costs no more than one that tells one. */
-void desk_heard(struct service *service, int64_t feed_no, const struct entry *entry)
+void desk_heard(struct service *service, int64_t feed_no, const struct entry *entry,
+                enum heard_proof proof)
 {
     const ProtobufCFieldDescriptor *field = entry->payload == NULL
                                                 ? NULL
@@ -584,6 +631,7 @@ void desk_heard(struct service *service, int64_t feed_no, const struct entry *en
                                                       entry->payload->descriptor, "visit_id");
     struct arena arena = ARENA_INIT;
     struct visit_row row = {.holder_id = VIEW_NONE};
+    struct shown shown;
     if (service->desk == NULL || field == NULL || field->type != PROTOBUF_C_TYPE_BYTES) {
         return;
     }
@@ -592,10 +640,9 @@ void desk_heard(struct service *service, int64_t feed_no, const struct entry *en
         row.holder_id = view_of(opened->holder_id);
         row.pass_id = wire_view(opened->pass_id);
         row.day = day_of_instant(opened->in_utc_ms);
-        heard_proof(service, &opened->token_hash, opened->proof_second);
-    } else if (entry->kind->type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED) {
-        const Passerelle__V1__VisitClosed *closed = (const void *)entry->payload;
-        heard_proof(service, &closed->token_hash, closed->proof_second);
+    }
+    if (shown_in(entry->kind->type, entry->payload, &shown)) {
+        heard_shown(service, feed_no, &shown, proof);
     }
     const ProtobufCBinaryData *visit_id =
         (const void *)((const char *)entry->payload + field->offset);

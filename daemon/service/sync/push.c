@@ -484,7 +484,10 @@ static int take_entry(struct taking *t, uint64_t seq, struct view bytes,
         struct view_position at = {.feed_no = feed->id.no,
                                    .entry_key = feed->id.no << FEED_SEQ_BITS | (int64_t)seq};
         view_apply(t->service->db, at, &entry);
-        desk_heard(t->service, feed->id.no, &entry);
+        desk_heard(t->service, feed->id.no, &entry,
+                   proof == NULL || !proof->looked_at ? HEARD_PROOF_UNCHECKED
+                   : proof->good                      ? HEARD_PROOF_GOOD
+                                                      : HEARD_PROOF_BAD);
         note_doubts(t, seq, bytes, &entry, proof);
     }
     return err;

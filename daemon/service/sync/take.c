@@ -365,7 +365,7 @@ static int own_apply(struct service *service, struct call *call)
             return call_fail_with(call, &fault);
         }
         if (added && entry.kind != NULL) {
-            desk_heard(service, t->feed->id.no, &entry);
+            desk_heard(service, t->feed->id.no, &entry, HEARD_PROOF_GOOD); /* we looked then */
         }
     }
     return answer(service, call);
