@@ -542,6 +542,7 @@ int daemon_open(struct daemon **out, const struct daemon_options *options, struc
     daemon->options = *options;
     atomic_store(&daemon->answers_days, settings->answers_days);
     daemon->node.env = &options->state->env;
+    daemon->node.share = worker_share;
     daemon->node.log = options->log;
     daemon->node.state_dir = options->state->dir;
     daemon->node.keys = keyring_new(options->state->keys, daemon->node.env);

@@ -140,3 +140,26 @@ void worker_tune(struct worker *worker, size_t queue_max)
     worker->queue_max = queue_max;
     pthread_mutex_unlock(&worker->lock);
 }
+
+struct share {
+    void (*work)(void *context);
+    void *context;
+};
+
+static void *share_main(void *argument)
+{
+    const struct share *share = argument;
+    share->work(share->context);
+    return NULL;
+}
+
+void worker_share(void (*work)(void *context), void *context)
+{
+    struct share share = {work, context};
+    pthread_t helper;
+    bool helped = pthread_create(&helper, NULL, share_main, &share) == 0;
+    work(context);
+    if (helped) {
+        pthread_join(helper, NULL);
+    }
+}

@@ -26,4 +26,8 @@ void worker_submit(struct worker *worker, struct call *call);
 size_t worker_queued(struct worker *worker);
 void worker_tune(struct worker *worker, size_t queue_max);
 
+/* Does work(context) here and, if one more thread can be had, there at the same time; returns when
+ * both have done it. What `context` leads to must bear two threads. Any thread. */
+void worker_share(void (*work)(void *context), void *context);
+
 #endif

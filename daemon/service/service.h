@@ -63,6 +63,9 @@ struct node {
     /* Until a site's daemon knows that it has the whole of its own feed, nothing is written: it may
      * have been restored from a backup. */
     _Atomic bool catching_up;
+    /* Does work(context) on the caller's thread and, where one is to be had, on another at the same
+     * time; returns when all of it is done. NULL: the caller works alone. */
+    void (*share)(void (*work)(void *context), void *context);
     /* Verified tokens, for all threads. NULL where nobody checks in. */
     struct turnstile *turnstile;
 };

@@ -21,6 +21,7 @@ BREACHES = [
     ("daemon/core/day/day.c", "int f(void)\n{\n    printf(x);\n}\n", "printf() in core"),
     ("daemon/base/a.c", "#include <sqlite3.h>\n", "<sqlite3.h> only in store"),
     ("daemon/base/a.c", "    time(NULL);\n", "time() below process/"),
+    ("daemon/base/a.c", "    pthread_create(a, b, c, d);\n", "a thread below process/"),
     ("daemon/base/a.c", "    double x;\n", "floating point"),
     ("daemon/base/a.c", "    x = 1.5;\n", "floating point"),
     ("daemon/base/a.c", "\tx;\n", "a tab"),

@@ -168,6 +168,9 @@ def check_code(path, below, code):
         call = CLOCK_AND_CHANCE.search(line)
         if call and not below.startswith("process/") and below not in ("base/env.c", "base/banned.h"):
             problem(path, number, f"{call.group(1)}() below process/: struct env hands it in")
+        if "pthread_create" in line and not below.startswith(("process/", "transport/")) \
+                and below not in ("service/writer.c", "service/checkpointer.c"):
+            problem(path, number, "a thread below process/: no service needs one, struct node shares work out")
         if FLOAT.search(line):
             problem(path, number, "floating point: money and time are integers here")
         if not core:

@@ -681,6 +681,38 @@ START_TEST(a_proof_that_was_pushed_is_seen)
 }
 END_TEST
 
+static unsigned shares;
+
+static void share(void (*work)(void *context), void *context)
+{
+    shares++;
+    work(context);
+    work(context);
+}
+
+/* Whoever comes back with many proofs has them looked at by all who can help, each once. */
+START_TEST(many_proofs_are_shared_out)
+{
+    enum { MANY = 1000 };
+    const Passerelle__V1__IssuedPass *phone = issued("h00001");
+    struct ed25519_key device;
+    ed25519_key_from_seed(&device, (const uint8_t[32]){1});
+    network_activate(&network, phone->activation_code, &device);
+    network.node.share = share;
+    for (uint16_t i = 1; i <= MANY; i++) {
+        struct proof proof = {.token_hash = {7}, .second = i};
+        proof_sign(&device, proof.token_hash, i, proof.signature);
+        proof.signature[0] ^= i == MANY; /* the last one lies */
+        visit_with(&box, i, phone->pass->pass_id, "h00001", network.clock.now_utc_ms - HOUR_MS,
+                   &proof, &(struct proof){0}, 0);
+    }
+    box_push_all(&box);
+    ck_assert_uint_eq(shares, 1);
+    ck_assert_uint_eq(problems()->n_problems, 1);
+    ck_assert_int_eq(problems()->problems[0]->kind, KIND(BAD_PROOF));
+}
+END_TEST
+
 START_TEST(doubts_are_noted_and_stop_nothing)
 {
     Passerelle__V1__Pass *card, *phone;
@@ -952,6 +984,7 @@ int main(void)
     tcase_add_loop_test(cases, a_fork_is_left_out_and_named, 0, 2);
     tcase_add_test(cases, who_is_nobody_is_not_billed);
     tcase_add_test(cases, a_proof_that_was_pushed_is_seen);
+    tcase_add_test(cases, many_proofs_are_shared_out);
     tcase_add_test(cases, doubts_are_noted_and_stop_nothing);
     Suite *suite = suite_create("push");
     suite_add_tcase(suite, cases);

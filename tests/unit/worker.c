@@ -44,11 +44,29 @@ START_TEST(test_refuses_after_stop)
 }
 END_TEST
 
+/* Each waits for the other, as no thread alone could. */
+static void meet(void *context)
+{
+    atomic_int *here = context;
+    atomic_fetch_add(here, 1);
+    while (atomic_load(here) < 2) {
+    }
+}
+
+START_TEST(test_shares_with_another_thread)
+{
+    atomic_int here = 0;
+    worker_share(meet, &here);
+    ck_assert_int_eq(here, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("worker");
     TCase *tcase = tcase_create("end");
     tcase_add_test(tcase, test_refuses_after_stop);
+    tcase_add_test(tcase, test_shares_with_another_thread);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

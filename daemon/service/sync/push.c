@@ -8,7 +8,6 @@
 #include "service/sync/push.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -182,26 +181,23 @@ static void gather_proofs(struct service *reader, struct call *call, struct push
     arena_release(&scratch);
 }
 
-static void *check_some(void *argument)
+static void check_some(void *context)
 {
-    struct checking *checking = argument;
+    struct checking *checking = context;
     size_t at;
     while ((at = atomic_fetch_add(&checking->next, 1)) < checking->count) {
         doubt_check_proof(checking->proofs[at]);
     }
-    return NULL;
 }
 
 /* Signatures are most of the work: 50 us each. Who comes back after a week alone has the other core
  * too. */
-static void check_proofs(struct checking *checking)
+static void check_proofs(const struct node *node, struct checking *checking)
 {
-    pthread_t helper;
-    bool helped = checking->count >= PROOFS_SHARED &&
-                  pthread_create(&helper, NULL, check_some, checking) == 0;
-    check_some(checking);
-    if (helped) {
-        pthread_join(helper, NULL);
+    if (checking->count >= PROOFS_SHARED && node->share != NULL) {
+        node->share(check_some, checking);
+    } else {
+        check_some(checking);
     }
 }
 
@@ -214,7 +210,7 @@ void push_precompute(struct service *reader, struct call *call)
         checking.proofs = xcalloc((size_t)PUSH_PACKAGES_MAX * PACKAGE_WIDTH,
                                   sizeof *checking.proofs);
         gather_proofs(reader, call, push, &checking);
-        check_proofs(&checking);
+        check_proofs(reader->node, &checking);
         free(checking.proofs);
     }
     call->prepared = push;
