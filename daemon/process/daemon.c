@@ -542,7 +542,8 @@ int daemon_open(struct daemon **out, const struct daemon_options *options, struc
     daemon->options = *options;
     atomic_store(&daemon->answers_days, settings->answers_days);
     daemon->node.env = &options->state->env;
-    daemon->node.share = worker_share;
+    daemon->node.help_begin = worker_help_begin;
+    daemon->node.help_end = worker_help_end;
     daemon->node.log = options->log;
     daemon->node.state_dir = options->state->dir;
     daemon->node.keys = keyring_new(options->state->keys, daemon->node.env);

@@ -141,25 +141,32 @@ void worker_tune(struct worker *worker, size_t queue_max)
     pthread_mutex_unlock(&worker->lock);
 }
 
-struct share {
+struct helper {
     void (*work)(void *context);
     void *context;
+    pthread_t thread;
 };
 
-static void *share_main(void *argument)
+static void *helper_main(void *argument)
 {
-    const struct share *share = argument;
-    share->work(share->context);
+    const struct helper *helper = argument;
+    helper->work(helper->context);
     return NULL;
 }
 
-void worker_share(void (*work)(void *context), void *context)
+struct helper *worker_help_begin(void (*work)(void *context), void *context)
 {
-    struct share share = {work, context};
-    pthread_t helper;
-    bool helped = pthread_create(&helper, NULL, share_main, &share) == 0;
-    work(context);
-    if (helped) {
-        pthread_join(helper, NULL);
+    struct helper *helper = xmalloc(sizeof *helper);
+    *helper = (struct helper){.work = work, .context = context};
+    if (pthread_create(&helper->thread, NULL, helper_main, helper) != 0) {
+        free(helper);
+        return NULL;
     }
+    return helper;
+}
+
+void worker_help_end(struct helper *helper)
+{
+    pthread_join(helper->thread, NULL);
+    free(helper);
 }

@@ -26,8 +26,9 @@ void worker_submit(struct worker *worker, struct call *call);
 size_t worker_queued(struct worker *worker);
 void worker_tune(struct worker *worker, size_t queue_max);
 
-/* Does work(context) here and, if one more thread can be had, there at the same time; returns when
- * both have done it. What `context` leads to must bear two threads. Any thread. */
-void worker_share(void (*work)(void *context), void *context);
+/* Begins work(context) on a thread of its own, as nice as the caller's; NULL when none can be had.
+ * worker_help_end() waits until it is done. Any thread. */
+struct helper *worker_help_begin(void (*work)(void *context), void *context);
+void worker_help_end(struct helper *helper);
 
 #endif

@@ -107,6 +107,7 @@ struct call {
 
     void *prepared;                   /* from precompute or prepare to decide; NULL: nothing */
     void *decision;                   /* from decide to apply */
+    void *helped;                     /* what precompute left at work; ended by done */
     /* Of a bulk method: how much it may do in this transaction (0: all), which the writer says; and
      * whether there is more: then what was done is committed, and the call is run again. */
     size_t portion;

@@ -63,9 +63,10 @@ struct node {
     /* Until a site's daemon knows that it has the whole of its own feed, nothing is written: it may
      * have been restored from a backup. */
     _Atomic bool catching_up;
-    /* Does work(context) on the caller's thread and, where one is to be had, on another at the same
-     * time; returns when all of it is done. NULL: the caller works alone. */
-    void (*share)(void (*work)(void *context), void *context);
+    /* Begins work(context) on another thread, NULL when none is to be had, and waits for its end.
+     * NULL: everybody works alone. */
+    struct helper *(*help_begin)(void (*work)(void *context), void *context);
+    void (*help_end)(struct helper *helper);
     /* Verified tokens, for all threads. NULL where nobody checks in. */
     struct turnstile *turnstile;
 };

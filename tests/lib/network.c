@@ -224,6 +224,11 @@ size_t network_pump(struct network_stream *s, size_t room)
     return s->count;
 }
 
+static void is_over(struct call *call)
+{
+    (void)call;
+}
+
 struct call *network_prepare(struct network *network, struct principal who, const char *service,
                              const char *name, const ProtobufCMessage *request)
 {
@@ -238,6 +243,7 @@ struct call *network_prepare(struct network *network, struct principal who, cons
         .arena = &network->arena,
         .who = who,
         .request_bytes = wire_pack_arena(&network->arena, request),
+        .done = is_over,
     };
     struct fault fault = FAULT_NONE;
     ProtobufCMessage *unpacked;
@@ -261,6 +267,7 @@ const struct call *network_call(struct network *network, struct principal who, c
     } else {
         engine_read(&network->service, call);
     }
+    call->done(call);
     return call;
 }
 

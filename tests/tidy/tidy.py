@@ -170,7 +170,7 @@ def check_code(path, below, code):
             problem(path, number, f"{call.group(1)}() below process/: struct env hands it in")
         if "pthread_create" in line and not below.startswith(("process/", "transport/")) \
                 and below not in ("service/writer.c", "service/checkpointer.c"):
-            problem(path, number, "a thread below process/: no service needs one, struct node shares work out")
+            problem(path, number, "a thread below process/: no service needs one, struct node has helpers")
         if FLOAT.search(line):
             problem(path, number, "floating point: money and time are integers here")
         if not core:

@@ -44,19 +44,22 @@ START_TEST(test_refuses_after_stop)
 }
 END_TEST
 
-/* Each waits for the other, as no thread alone could. */
+/* Waits for the other, as one thread alone could not. */
 static void meet(void *context)
 {
     atomic_int *here = context;
-    atomic_fetch_add(here, 1);
-    while (atomic_load(here) < 2) {
+    while (atomic_load(here) == 0) {
     }
+    atomic_store(here, 2);
 }
 
-START_TEST(test_shares_with_another_thread)
+START_TEST(test_has_help_of_another_thread)
 {
     atomic_int here = 0;
-    worker_share(meet, &here);
+    struct helper *helper = worker_help_begin(meet, &here);
+    ck_assert_ptr_nonnull(helper);
+    atomic_store(&here, 1);
+    worker_help_end(helper);
     ck_assert_int_eq(here, 2);
 }
 END_TEST
@@ -66,7 +69,7 @@ int main(void)
     Suite *suite = suite_create("worker");
     TCase *tcase = tcase_create("end");
     tcase_add_test(tcase, test_refuses_after_stop);
-    tcase_add_test(tcase, test_shares_with_another_thread);
+    tcase_add_test(tcase, test_has_help_of_another_thread);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -98,14 +98,14 @@ void doubt_check_proof(struct doubt_proof *proof)
 {
     proof->good =
         proof_check(proof->token_hash, proof->second, proof->signature, proof->device_key);
-    proof->looked_at = true;
+    atomic_store(&proof->looked_at, true);
 }
 
 static bool is_of_device(const struct doubt_entry *at, const Passerelle__V1__VisitOpened *m,
                          const uint8_t *device_key)
 {
     const struct doubt_proof *proof = at->proof;
-    return proof != NULL && proof->looked_at &&
+    return proof != NULL && atomic_load(&proof->looked_at) &&
                    memcmp(proof->device_key, device_key, sizeof proof->device_key) == 0
                ? proof->good
                : proof_is_good(m, device_key);
@@ -116,7 +116,7 @@ static bool was_right(const struct looking *l)
 {
     const struct doubt_proof *proof = l->at->proof;
     const struct feed *net = feeds_get(journal_feeds(l->service->journal), VIEW_LIT(FEED_NET));
-    return proof != NULL && proof->looked_at && proof->good && proof->holder_is_right &&
+    return proof != NULL && atomic_load(&proof->looked_at) && proof->good && proof->holder_is_right &&
            net != NULL && net->size == proof->net_size;
 }
 

@@ -4,15 +4,17 @@
 #ifndef SERVICE_SYNC_DOUBT_H
 #define SERVICE_SYNC_DOUBT_H
 
+#include <stdatomic.h>
+
 #include "core/entry/entry.h"
 #include "crypt/ed25519.h"
 #include "crypt/sha256.h"
 #include "passerelle/v1/sync.pb-c.h"
 #include "service/service.h"
 
-/* A phone's proof that is looked at on another thread, against the key that the pass has then. */
+/* A phone's proof that is looked at on other threads, against the key that the pass has then. */
 struct doubt_proof {
-    bool looked_at;
+    _Atomic bool looked_at; /* then `good` is so */
     bool good;
     uint8_t device_key[ED25519_PUBLIC_LEN];
     uint8_t token_hash[SHA256_LEN];

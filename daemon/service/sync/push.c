@@ -8,8 +8,8 @@
 #include "service/sync/push.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "core/merkle/subtree.h"
 #include "passerelle/v1/sync.pb-c.h"
@@ -24,7 +24,7 @@
 
 #define KIND(name) PASSERELLE__V1__LEDGER_PROBLEM_KIND__LEDGER_PROBLEM_KIND_##name
 
-enum { PROOFS_SHARED = 1000 };
+enum { PACKAGES_HELPED = 8 };
 
 struct push_package {
     uint64_t start; /* leaves [start, end) */
@@ -34,7 +34,10 @@ struct push_package {
     struct doubt_proof **proofs; /* of its entries, NULL where there is none; NULL: nobody looked */
 };
 
+struct checking;
+
 struct push {
+    struct checking *checking; /* NULL: nobody looked at proofs */
     bool readable; /* the note, its three lines, the shape of the packages */
     struct checkpoint checkpoint;
     struct push_package packages[PUSH_PACKAGES_MAX];
@@ -144,11 +147,16 @@ static struct push *prepare(struct call *call)
     return push;
 }
 
-/* The proofs of a push that are not checked yet. */
+/* The proofs of a push, which two threads may check. */
 struct checking {
     struct doubt_proof **proofs;
-    size_t count;
+    _Atomic size_t count; /* read so far */
+    _Atomic bool whole;   /* all are */
     _Atomic size_t next;
+    const struct node *node;
+    struct helper *helper;
+    void (*done)(struct call *call);
+    _Atomic bool over; /* nobody asks any more */
 };
 
 /* Entries that do not stand in the checkpoint are not looked at, but those that go on inside a
@@ -174,46 +182,80 @@ static void gather_proofs(struct service *reader, struct call *call, struct push
                 doubt_read_proof(reader, &scratch, &entry, net_size, &proof)) {
                 into->proofs[k] = ARENA_NEW(call->arena, struct doubt_proof);
                 *into->proofs[k] = proof;
-                checking->proofs[checking->count++] = into->proofs[k];
+                checking->proofs[atomic_load(&checking->count)] = into->proofs[k];
+                atomic_fetch_add(&checking->count, 1);
             }
         }
     }
     arena_release(&scratch);
 }
 
-static void check_some(void *context)
+static bool check_next(struct checking *checking)
+{
+    size_t next = atomic_load(&checking->next);
+    while (next < atomic_load(&checking->count)) {
+        if (atomic_compare_exchange_weak(&checking->next, &next, next + 1)) {
+            doubt_check_proof(checking->proofs[next]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void help(void *context)
 {
     struct checking *checking = context;
-    size_t at;
-    while ((at = atomic_fetch_add(&checking->next, 1)) < checking->count) {
-        doubt_check_proof(checking->proofs[at]);
+    while (!atomic_load(&checking->over)) {
+        bool whole = atomic_load(&checking->whole);
+        if (!check_next(checking)) {
+            if (whole) {
+                return;
+            }
+            sched_yield();
+        }
     }
+}
+
+static void helped_done(struct call *call)
+{
+    struct checking *checking = call->helped;
+    atomic_store(&checking->over, true);
+    checking->node->help_end(checking->helper);
+    call->done = checking->done;
+    call->done(call);
 }
 
 /* Signatures are most of the work: 50 us each. Who comes back after a week alone has the other core
- * too. */
-static void check_proofs(const struct node *node, struct checking *checking)
-{
-    if (checking->count >= PROOFS_SHARED && node->share != NULL) {
-        node->share(check_some, checking);
-    } else {
-        check_some(checking);
-    }
-}
-
+ * too: it begins while entries are read, and goes on while the writer takes the first half. The
+ * writer helps when it comes to a proof that is not checked yet. */
 void push_precompute(struct service *reader, struct call *call)
 {
     const Passerelle__V1__PushEntriesRequest *request = (const void *)call->request;
     struct push *push = prepare(call);
-    if (push->readable && strcmp(request->feed_id, call->who.party) == 0) {
-        struct checking checking = {.next = 0};
-        checking.proofs = xcalloc((size_t)PUSH_PACKAGES_MAX * PACKAGE_WIDTH,
-                                  sizeof *checking.proofs);
-        gather_proofs(reader, call, push, &checking);
-        check_proofs(reader->node, &checking);
-        free(checking.proofs);
-    }
     call->prepared = push;
+    if (!push->readable || strcmp(request->feed_id, call->who.party) != 0) {
+        return;
+    }
+    const struct node *node = reader->node;
+    struct checking *checking = ARENA_NEW(call->arena, struct checking);
+    checking->node = node;
+    push->checking = checking;
+    checking->proofs = ARENA_ARRAY(call->arena, (size_t)PUSH_PACKAGES_MAX * PACKAGE_WIDTH,
+                                   struct doubt_proof *);
+    if (request->n_packages >= PACKAGES_HELPED && node->help_begin != NULL) {
+        checking->helper = node->help_begin(help, checking);
+    }
+    gather_proofs(reader, call, push, checking);
+    atomic_store(&checking->whole, true);
+    size_t mine = atomic_load(&checking->count) / (checking->helper == NULL ? 1 : 2);
+    while (atomic_load(&checking->next) < mine && check_next(checking)) {
+        continue;
+    }
+    if (checking->helper != NULL) {
+        call->helped = checking;
+        checking->done = call->done;
+        call->done = helped_done;
+    }
 }
 
 /* ---- decide ---- */
@@ -450,10 +492,18 @@ static void note_doubts(struct taking *t, uint64_t seq, struct view bytes,
     }
 }
 
+static void await_proof(const struct push *push, const struct doubt_proof *proof)
+{
+    while (proof != NULL && !atomic_load(&proof->looked_at) && check_next(push->checking)) {
+        continue;
+    }
+}
+
 /* One entry behind those that we hold. */
 static int take_entry(struct taking *t, uint64_t seq, struct view bytes,
                       const struct doubt_proof *proof, struct fault *fault)
 {
+    await_proof(t->d->push, proof);
     struct feeds *feeds = journal_feeds(t->service->journal);
     struct feed *feed = t->d->feed;
     struct entry entry;
@@ -481,7 +531,7 @@ static int take_entry(struct taking *t, uint64_t seq, struct view bytes,
                                    .entry_key = feed->id.no << FEED_SEQ_BITS | (int64_t)seq};
         view_apply(t->service->db, at, &entry);
         desk_heard(t->service, feed->id.no, &entry,
-                   proof == NULL || !proof->looked_at ? HEARD_PROOF_UNCHECKED
+                   proof == NULL || !atomic_load(&proof->looked_at) ? HEARD_PROOF_UNCHECKED
                    : proof->good                      ? HEARD_PROOF_GOOD
                                                       : HEARD_PROOF_BAD);
         note_doubts(t, seq, bytes, &entry, proof);
