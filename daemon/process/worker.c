@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "base/slice.h"
 #include "service/engine.h"
 
 struct worker {
@@ -42,6 +43,7 @@ static void *worker_main(void *argument)
     struct call *call;
     bool stopping;
     nice(WORKER_NICE);
+    slice_ask(WORKER_SLICE_NS);
     while ((call = take(worker, &stopping)) != NULL) {
         call->next = NULL;
         if (call->deadline_ns != 0 &&

@@ -7,17 +7,17 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "base/slice.h"
 #include "service/checkpointer.h"
 
 enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5, SLICE_NS = 100 * 1000 };
 /* Between two ticks that have more to do, while others wait. */
 enum { TICK_BESIDE_NS = 20 * 1000 * 1000 };
-/* Rows of bulk in a group: some milliseconds when others wait, else what makes the commit cheap,
- * shared out over a few calls. */
-enum { BULK_CALLS = 4, BULK_ROWS = 2048, BULK_ROWS_BESIDE = 64 };
+/* Rows of bulk in a group: a millisecond when others wait, some when others came a moment ago and
+ * will be back, else what makes the commit cheap, shared out over a few calls. */
+enum { BULK_CALLS = 4, BULK_ROWS = 2048, BULK_ROWS_BESIDE = 32, BULK_ROWS_LATELY = 192 };
+enum { LATELY_NS = 100 * 1000 * 1000 };
 /* A page and its header in SQLite's log. */
 enum { WAL_FRAME_BYTES = 4096 + 24 };
 
@@ -31,6 +31,7 @@ struct writer {
     struct call **last; /* where the next one is linked */
     size_t queued;
     size_t queued_bulk; /* of these */
+    int64_t others_ns;  /* when one that is not bulk was seen last; 0: never */
     bool sleeping; /* the thread waits for queue_wake */
     bool stopping;
 
@@ -151,6 +152,21 @@ void writer_tune(struct writer *writer, size_t queue_max, size_t group_max, int6
     pthread_mutex_unlock(&writer->queue_lock);
 }
 
+/* Others than bulk, for which somebody waits at a door. Under queue_lock. */
+static bool some_wait(const struct writer *writer)
+{
+    return writer->queued > writer->queued_bulk;
+}
+
+static bool some_came_lately(struct writer *writer)
+{
+    int64_t now = now_ns(writer);
+    if (some_wait(writer)) {
+        writer->others_ns = now;
+    }
+    return writer->others_ns != 0 && now - writer->others_ns < LATELY_NS;
+}
+
 /* Takes at most a group off the queue; bulk that does not fit keeps its place. */
 static struct call *gather(struct writer *writer, size_t *count)
 {
@@ -158,8 +174,8 @@ static struct call *gather(struct writer *writer, size_t *count)
     struct call **end = &group;
     size_t n = 0, bulk = 0;
     pthread_mutex_lock(&writer->queue_lock);
-    bool beside = writer->queued > writer->queued_bulk;
-    size_t bulk_max = beside ? 1 : writer->queued_bulk < BULK_CALLS ? writer->queued_bulk
+    bool beside = some_wait(writer), lately = some_came_lately(writer);
+    size_t bulk_max = lately ? 1 : writer->queued_bulk < BULK_CALLS ? writer->queued_bulk
                                                                    : BULK_CALLS;
     struct call **at = &writer->first;
     while (*at != NULL && n < writer->options.group_max) {
@@ -169,9 +185,10 @@ static struct call *gather(struct writer *writer, size_t *count)
             continue;
         }
         bulk += is_bulk(call);
-        call->portion = beside             ? BULK_ROWS_BESIDE
-                        : is_bulk(call) ? BULK_ROWS / bulk_max
-                                        : 0;
+        call->portion = !is_bulk(call) ? 0
+                        : beside       ? BULK_ROWS_BESIDE
+                        : lately       ? BULK_ROWS_LATELY
+                                       : BULK_ROWS / bulk_max;
         *at = call->next;
         *end = call;
         end = &call->next;
@@ -369,15 +386,6 @@ static void run_group(struct writer *writer, struct call *group, size_t count)
 
 /* ---- the clock's work ---- */
 
-/* Others than bulk, for which somebody waits at a door. */
-static bool some_wait(struct writer *writer)
-{
-    pthread_mutex_lock(&writer->queue_lock);
-    bool wait = writer->queued > writer->queued_bulk;
-    pthread_mutex_unlock(&writer->queue_lock);
-    return wait;
-}
-
 static void run_tick_if_due(struct writer *writer)
 {
     const struct writer_options *o = &writer->options;
@@ -386,7 +394,10 @@ static void run_tick_if_due(struct writer *writer)
         return;
     }
     struct fault fault = FAULT_NONE;
-    bool more = false, beside = some_wait(writer);
+    bool more = false;
+    pthread_mutex_lock(&writer->queue_lock);
+    bool beside = some_came_lately(writer);
+    pthread_mutex_unlock(&writer->queue_lock);
     int err = db_begin(o->db, &fault);
     if (err == E_OK) {
         more = o->hooks.tick(o->hooks.context, env_now_utc_ms(o->env), beside);
@@ -464,31 +475,11 @@ static bool wait_for_work(struct writer *writer)
     return more;
 }
 
-/* As in <linux/sched/types.h>, which cannot stand beside <sched.h>. */
-struct scheduling {
-    uint32_t size, policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime_ns, deadline_ns, period_ns;
-};
-
-/* All wait for this thread, which waits for the disk: when it is ready it should go first. It asks
- * for short slices, which Linux 6.12 gives the sooner; it gets no more of the processor by it.
- * Older kernels ignore this, and where it is not allowed nothing is lost but time. */
-static void ask_for_short_slices(void)
-{
-    struct scheduling now = {0};
-    if (syscall(SYS_sched_getattr, 0, &now, (unsigned)sizeof now, 0u) == 0) {
-        now.runtime_ns = SLICE_NS;
-        syscall(SYS_sched_setattr, 0, &now, 0u);
-    }
-}
-
+/* All wait for this thread, which waits for the disk: when it is ready it should go first. */
 static void *writer_main(void *argument)
 {
     struct writer *writer = argument;
-    ask_for_short_slices();
+    slice_ask(SLICE_NS);
     while (wait_for_work(writer)) {
         writer_step(writer);
     }

@@ -42,7 +42,8 @@ struct writer_hooks {
     void (*committed)(void *context);
     void (*abandoned)(void *context);
     /* Work that the clock asks for, in a transaction of its own: at least once a second, also when
-     * nobody calls. `beside`: others than bulk wait for its end, so that it does little at once.
+     * nobody calls. `beside`: others than bulk wait for its end or will, so that it does little
+     * at once.
      * True: there is more to do, come back before the second is over. */
     bool (*tick)(void *context, int64_t now_utc_ms, bool beside);
 };

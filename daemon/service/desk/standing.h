@@ -9,8 +9,8 @@
 #include "passerelle/v1/sync.pb-c.h"
 #include "service/service.h"
 
-/* NULL: no check-in asks for it, or there is no such plan or contract. In the arena; without the seq
- * up to which it counts. */
+/* NULL: no check-in asks for it, or there is no such plan or contract. In the arena; without the
+ * seq up to which it counts. */
 Passerelle__V1__PlanStanding *standing_of_plan(struct service *service, struct arena *arena,
                                                struct view plan_id);
 Passerelle__V1__HolderStanding *standing_of_holder(struct service *service, struct arena *arena,

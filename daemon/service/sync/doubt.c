@@ -74,21 +74,22 @@ static bool proof_is_good(const Passerelle__V1__VisitOpened *m, const uint8_t *d
 bool doubt_read_proof(struct service *reader, struct arena *scratch, const struct entry *entry,
                       uint64_t net_size, struct doubt_proof *out)
 {
-    struct registry_pass pass;
+    struct view holder_id, device_key;
     if (entry->kind == NULL || entry->kind->type != TYPE(VISIT_OPENED)) {
         return false;
     }
     const Passerelle__V1__VisitOpened *m = (const void *)entry->payload;
     if (m->source == PASSERELLE__V1__SOURCE__SOURCE_PAPER || !has_proof(m) ||
-        !registry_pass(reader->db, scratch, wire_view(m->pass_id), &pass) ||
-        pass.device_public_key.len != ED25519_PUBLIC_LEN) {
+        !registry_pass_device(reader->db, scratch, wire_view(m->pass_id), &holder_id,
+                              &device_key) ||
+        device_key.len != ED25519_PUBLIC_LEN) {
         return false;
     }
     *out = (struct doubt_proof){
         .second = m->proof_second,
         .net_size = net_size,
-        .holder_is_right = strcmp(m->holder_id, pass.issued->holder_id) == 0};
-    memcpy(out->device_key, pass.device_public_key.data, sizeof out->device_key);
+        .holder_is_right = view_is(holder_id, m->holder_id)};
+    memcpy(out->device_key, device_key.data, sizeof out->device_key);
     memcpy(out->token_hash, m->token_hash.data, sizeof out->token_hash);
     memcpy(out->signature, m->proof_signature.data, sizeof out->signature);
     return true;
@@ -116,7 +117,8 @@ static bool was_right(const struct looking *l)
 {
     const struct doubt_proof *proof = l->at->proof;
     const struct feed *net = feeds_get(journal_feeds(l->service->journal), VIEW_LIT(FEED_NET));
-    return proof != NULL && atomic_load(&proof->looked_at) && proof->good && proof->holder_is_right &&
+    return proof != NULL && atomic_load(&proof->looked_at) && proof->good &&
+           proof->holder_is_right &&
            net != NULL && net->size == proof->net_size;
 }
 

@@ -13,8 +13,8 @@
 #include "passerelle/v1/sync.pb-c.h"
 #include "service/service.h"
 
-/* In a transaction of the writer; less at once with `beside`: somebody waits. True: there is more to
- * do now. */
+/* In a transaction of the writer; less at once with `beside`: somebody waits. True: there is more
+ * to do now. */
 bool knowledge_tick(struct service *service, int64_t now_utc_ms, bool beside);
 
 /* ---- reading, any thread ---- */

@@ -351,6 +351,22 @@ bool registry_pass(struct db *db, struct arena *arena, struct view pass_id,
     return read_pass(db, query, arena, out);
 }
 
+DB_SQL(select_pass_device, "SELECT holder_id, device_public_key FROM pass WHERE pass_id = :id");
+
+bool registry_pass_device(struct db *db, struct arena *arena, struct view pass_id,
+                          struct view *holder_id, struct view *device_public_key)
+{
+    struct query *query = db_query(db, &select_pass_device);
+    query_bind_blob(query, "id", pass_id);
+    if (!query_next(query)) {
+        return false;
+    }
+    *holder_id = arena_copy(arena, query_text(query, 0));
+    *device_public_key = arena_copy(arena, query_blob(query, 1));
+    query_end(query);
+    return true;
+}
+
 bool registry_pass_by_number(struct db *db, struct arena *arena, struct view number,
                              struct registry_pass *out)
 {

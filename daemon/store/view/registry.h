@@ -100,6 +100,9 @@ struct registry_pass {
 };
 bool registry_pass(struct db *db, struct arena *arena, struct view pass_id,
                    struct registry_pass *out);
+/* Only whose it is and its device's key, in a third of the time. */
+bool registry_pass_device(struct db *db, struct arena *arena, struct view pass_id,
+                          struct view *holder_id, struct view *device_public_key);
 bool registry_pass_by_number(struct db *db, struct arena *arena, struct view number,
                              struct registry_pass *out);
 /* The pass of a holder that is neither revoked nor replaced. */
