@@ -1,6 +1,6 @@
 /* How long this thread would work in one go. Who asks for shorter slices than another goes first
- * when it wakes, and gets no more of the processor by it: Linux 6.12 and later. Older kernels ignore
- * it, and where it is not allowed nothing is lost but time. */
+ * when it wakes, and gets no more of the processor by it: Linux 6.12 and later. Older kernels
+ * ignore it, and where it is not allowed nothing is lost but time. */
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H
 
