@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 # tier: full
 """Peers that are not what they should be. For a site: a hub that takes connections and says nothing, one that says a
-byte a second. For a hub: a push of a gigabyte, certificates of others, and a site that is revoked while it is inside."""
+byte a second, an impostor. For a hub: a push of a gigabyte, certificates that have expired or are of others, and a site
+that is revoked while it is inside."""
 import os
 import shutil
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
-import urllib.error
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from hub import Hub, Live, check, cli, cli_json, command, over, request_id, tmp, until  # noqa: E402
@@ -106,6 +107,20 @@ for trickle in (False, True):
 hub = Hub(home)
 until("the hub is back, and the site with it", lambda: link() == "good", 60)
 
+# ---- another hub answers at its address: nothing is told to it, and desks decide alone
+hub.end()
+command("init", os.path.join(tmp, "impostor"), "--network", "ops", "--name", "Ops", "--demo", "--clock-rate", "1",
+        "--port", str(port))
+impostor = Hub(os.path.join(tmp, "impostor"))
+state = until("the site sees that it is another", lambda: next(
+    (one for one in [site.call("DirectoryService/GetNetwork", {})[1]["siteDaemon"]]
+     if one["link"] == "unreachable" and "certificate" in one.get("sentence", "")), None))
+check(decides(), f"its desks do not decide: {state}")
+check("passerelle_requests_total{" not in impostor.get("/metrics")[1], "the impostor was asked something")
+impostor.end()
+hub = Hub(home)
+until("the site is back with its hub", lambda: link() == "good", 60)
+
 # ---- a push of a gigabyte is refused before it is sent
 tls = ssl.create_default_context(cafile=tmp + "/ca.crt")
 tls.load_cert_chain(tmp + "/site.crt", tmp + "/site.key")
@@ -125,12 +140,76 @@ status, answer = sited.call("NetworkService/EnrolSite", {"requestId": request_id
 check((status, answer.get("code")) == (403, "permission_denied"), f"a site enrols: {status} {answer}")
 command("init", os.path.join(tmp, "other"), "--network", "other", "--name", "Other", "--demo", "--clock-rate", "1",
         "--port", str(port + 2))
-for stranger in (os.path.join(tmp, "other/operator-1"),):
-    try:
-        status, answer = Live(hub, cert=stranger).call("NetworkService/ListMembers", {})
-        check(status == 401, f"a certificate of another network: {status} {answer}")
-    except (OSError, urllib.error.URLError):
-        pass  # its handshake fails
+
+SIGNING = """[ca]
+default_ca = all
+[all]
+database = {0}.index
+new_certs_dir = {0}.certs
+rand_serial = yes
+default_md = sha256
+policy = any
+x509_extensions = client
+[any]
+commonName = supplied
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+subjectAltName = URI:{1}
+"""
+
+
+def openssl(*words):
+    done = subprocess.run(["openssl", *words], capture_output=True, text=True)
+    check(done.returncode == 0, f"openssl {words}: {done.stderr}")
+
+
+def signed(name, authority=home, uri="passerelle://ops/operator/operator-1", first="20260101000000Z", last="20491231000000Z"):
+    """A client's certificate over the key of operator-1; where it is, without .crt."""
+    to = os.path.join(tmp, name)
+    os.mkdir(to + ".certs")
+    open(to + ".index", "w").close()
+    with open(to + ".conf", "w") as conf:
+        conf.write(SIGNING.format(to, uri))
+    shutil.copy(home + "/operator-1.key", to + ".key")
+    openssl("req", "-new", "-key", to + ".key", "-subj", "/CN=operator operator-1", "-out", to + ".csr")
+    openssl("ca", "-batch", "-notext", "-config", to + ".conf", "-cert", authority + "/ca.crt", "-keyfile",
+            authority + "/keys/ca.key", "-startdate", first, "-enddate", last, "-in", to + ".csr", "-out", to + ".crt")
+    return to
+
+
+def met(cert):
+    """What a client hears that shows this certificate: the alert of TLS, or the hub's sentence."""
+    tls = ssl.create_default_context(cafile=home + "/ca.crt")
+    tls.load_cert_chain(cert + ".crt", cert + ".key")
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as raw, \
+            tls.wrap_socket(raw, server_hostname="localhost") as peer:
+        try:
+            peer.settimeout(1)
+            peer.recv(1)  # a hub that refuses it says so unasked; one that takes it waits
+        except TimeoutError:
+            status, answer = Live(hub, cert=cert).call("NetworkService/ListMembers", {})
+            return f"{status} {answer.get('message')}"
+        except ssl.SSLError as error:
+            return str(error)
+    return "the end of the connection"
+
+
+# Its own authority says that it is the hub's.
+forger = os.path.join(tmp, "forger")
+os.makedirs(forger + "/keys")
+openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=Passerelle ops",
+        "-days", "30", "-keyout", forger + "/keys/ca.key", "-out", forger + "/ca.crt")
+for what, cert, says in (("an expired certificate", signed("expired", last="20260201000000Z"), "certificate expired"),
+                         ("one that is not yet valid", signed("early", first="20490101000000Z"), "bad certificate"),
+                         ("one of another authority", signed("forged", forger), "unknown ca"),
+                         ("one of another network", os.path.join(tmp, "other/operator-1"), "unknown ca"),
+                         ("one for another network", signed("astray", uri="passerelle://other/operator/operator-1"), "401"),
+                         ("one that the hub never gave", signed("made"), "401"),
+                         ("an operator's", home + "/operator-1", "200")):
+    said = met(cert)
+    check(says in said, f"{what} meets: {said}")
 
 # ---- revoked while it is inside: out within a second
 sited = Live(hub, cert=tmp + "/site")
