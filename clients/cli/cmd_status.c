@@ -4,6 +4,7 @@
 #include "core/day/day.h"
 #include "core/money/cents.h"
 #include "passerelle/v1/directory.pb-c.h"
+#include "passerelle/v1/ledger.pb-c.h"
 #include "wire/pack.h"
 
 /* "3 h 20 min" */
@@ -32,8 +33,11 @@ static void print_daemon(const Passerelle__V1__GetNetworkResponse *network)
     if (knowledge->as_of_utc_ms == 0) {
         printf("It has not yet heard from the hub.\n");
     } else {
-        printf("It %s the hub; what it knows is ",
-               knowledge->connected ? "hears from" : "does not hear from");
+        printf("It %s; what it knows is ",
+               knowledge->untaken
+                   ? "decides by the offline rules, since the hub does not take its entries"
+               : knowledge->connected ? "hears from the hub"
+                                      : "does not hear from the hub");
         print_age(network->now_utc_ms - knowledge->as_of_utc_ms);
         printf(" old%s%s.\n", knowledge->complete ? "" : ", and not yet complete",
                knowledge->horizon_passed ? ": longer than the policy's horizon" : "");
@@ -78,6 +82,30 @@ void exposure_tell(struct cli *cli)
     }
 }
 
+/* Sites that an operator must look at. */
+static void feeds_tell(struct cli *cli)
+{
+    int status = CLI_OK;
+    struct peer_error error = {0};
+    ProtobufCMessage *answer;
+    const ProtobufCMessage *request =
+        wire_new(&cli->arena, &passerelle__v1__list_feeds_request__descriptor);
+    struct peer *peer = cli_peer(cli, &status);
+    if (peer == NULL || peer_call(peer, "passerelle.v1.LedgerService", "ListFeeds", request,
+                                  &passerelle__v1__list_feeds_response__descriptor, &cli->arena,
+                                  &answer, &error) != CODE_OK) {
+        return;
+    }
+    const Passerelle__V1__ListFeedsResponse *response = (const void *)answer;
+    for (size_t i = 0; i < response->n_feeds; i++) {
+        if (response->feeds[i]->forked) {
+            printf("%s: its ledger told two stories; nothing more is taken from it, and it is left "
+                   "out of settlement: see passerelle ledger problems %s\n",
+                   response->feeds[i]->feed_id, response->feeds[i]->feed_id);
+        }
+    }
+}
+
 int cmd_status(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     int status = cli_options_end(command, argc, argv);
@@ -108,6 +136,7 @@ int cmd_status(struct cli *cli, const struct command *command, int argc, char **
         print_daemon(network);
     } else {
         exposure_tell(cli);
+        feeds_tell(cli);
     }
     return CLI_OK;
 }

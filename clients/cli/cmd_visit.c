@@ -140,7 +140,11 @@ static void print_knowledge(const Passerelle__V1__Knowledge *knowledge)
     if (knowledge->as_of_utc_ms == 0 || !knowledge->complete) {
         printf("; not all of the network is known here yet");
     }
-    if (!knowledge->connected && knowledge->as_of_utc_ms != 0) {
+    if (knowledge->untaken) {
+        printf("; the hub does not take what is noted here, %llu units could be overspent: call "
+               "the operator",
+               (unsigned long long)knowledge->worst_case_units);
+    } else if (!knowledge->connected && knowledge->as_of_utc_ms != 0) {
         int minute = day_wall_minute(knowledge->as_of_utc_ms);
         printf("; nothing heard since %02d:%02d%s, %llu units could be overspent", minute / 60,
                minute % 60, knowledge->horizon_passed ? ", longer than the policy's horizon" : "",

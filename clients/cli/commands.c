@@ -240,7 +240,7 @@ const struct command commands[] = {
      "ledger compare export-s009 export-s010 --out evidence.json", .run = cmd_ledger_compare},
     {"ledger feeds", "", "Feeds and their sizes; of sites' daemons, when each was last heard",
      "ledger feeds", CALLS("LedgerService", "ListFeeds", list_feeds),
-     .columns = "feed_id origin size kept_by_site heard_utc_ms receipt_size verifier_key"},
+     .columns = "feed_id origin size kept_by_site heard_utc_ms receipt_size forked verifier_key"},
     {"ledger problems", "[FEED] [--after-problem-no N]",
      "What an operator should look at in sites' ledgers; the evidence with --json",
      "ledger problems s042", CALLS("LedgerService", "ListProblems", list_problems),

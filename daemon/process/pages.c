@@ -148,6 +148,19 @@ static void add_feeds(struct buf *out, struct db *db)
     }
 }
 
+DB_SQL(count_forked, "SELECT COUNT(*) FROM remote_feed WHERE forked = 1");
+
+static void add_forked(struct buf *out, struct db *db)
+{
+    struct query *query = db_query(db, &count_forked);
+    if (query_next(query)) {
+        metric_format(out, "passerelle_feeds_forked",
+                      "Ledgers of sites that told two stories: nothing more is taken from them.",
+                      "gauge", "", (uint64_t)query_int(query, 0));
+        query_end(query);
+    }
+}
+
 /* What a value of an enum is called behind the name of the enum. */
 static const char *word_of(const ProtobufCEnumDescriptor *descriptor, int value, const char *prefix)
 {
@@ -270,9 +283,10 @@ static void add_stays(struct buf *out, struct pages *pages, struct db *db)
 }
 
 /* Of a site's daemon. */
-static void add_uplink(struct buf *out, struct uplink *uplink)
+static void add_uplink(struct buf *out, const struct node *node)
 {
     struct uplink_status status;
+    struct uplink *uplink = node->uplink;
     const char *help = "1 for how this site stands with its hub, 0 for the others.";
     char labels[64];
     uplink_status(uplink, &status);
@@ -282,6 +296,13 @@ static void add_uplink(struct buf *out, struct uplink *uplink)
                       status.state == (enum uplink_state)i);
         help = NULL;
     }
+    metric_format(out, "passerelle_uplink_connected",
+                  "1 while this site hears from its hub and is heard, 0 while its desks decide by "
+                  "the offline rules.",
+                  "gauge", "", node_is_connected(node));
+    metric_format(out, "passerelle_uplink_untaken",
+                  "1 while the hub does not take what this site writes.", "gauge", "",
+                  node_is_untaken(node));
     metric_format(out, "passerelle_uplink_receipt_entries",
                   "Entries of this site that the hub has given a receipt for.", "gauge", "",
                   status.receipt_size);
@@ -335,13 +356,14 @@ static void metrics(void *context, struct exchange *x, const struct principal *w
                   daemon_slow_queued(pages->daemon));
     writer_metrics_format(daemon_writer(pages->daemon), &out);
     if (daemon_node(pages->daemon)->uplink != NULL) {
-        add_uplink(&out, daemon_node(pages->daemon)->uplink);
+        add_uplink(&out, daemon_node(pages->daemon));
     }
     add_witnesses(&out, pages->witnesses);
     const struct service *service = daemon_service_here(pages->daemon, &fault);
     struct db *db = service == NULL ? NULL : service->db;
     if (db != NULL && db_begin_read(db, &fault) == E_OK) {
         add_feeds(&out, db);
+        add_forked(&out, db);
         add_refusals(&out, pages, db);
         add_exposure(&out, db);
         add_stays(&out, pages, db);

@@ -80,7 +80,8 @@ static Passerelle__V1__Feed *describe(struct service *service, struct arena *are
     return feed;
 }
 
-DB_SQL(select_heard, "SELECT heard_utc_ms, receipt_size FROM remote_feed WHERE feed_id = :feed_id");
+DB_SQL(select_heard, "SELECT heard_utc_ms, receipt_size, forked FROM remote_feed "
+                     "WHERE feed_id = :feed_id");
 
 /* How it stands with a site's daemon: an operator sees who is away. */
 static void describe_remote(struct service *service, Passerelle__V1__Feed *feed)
@@ -96,6 +97,7 @@ static void describe_remote(struct service *service, Passerelle__V1__Feed *feed)
     if (query_next(query)) {
         feed->heard_utc_ms = query_int(query, 0);
         feed->receipt_size = (uint64_t)query_int(query, 1);
+        feed->forked = query_int(query, 2) != 0;
     }
     query_end(query);
 }

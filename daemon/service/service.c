@@ -14,13 +14,21 @@ int64_t service_now(const struct service *service)
     return env_now_utc_ms(service->node->env);
 }
 
+static const int64_t away_ns = HEARTBEATS_MISSED * HEARTBEAT_S * INT64_C(1000000000);
+
+bool node_is_untaken(const struct node *node)
+{
+    int64_t untaken_ns = atomic_load(&node->untaken_ns);
+    return untaken_ns == HUB_REFUSES ||
+           (untaken_ns != 0 && env_monotonic_ns(node->env) - untaken_ns >= away_ns);
+}
+
 bool node_is_connected(const struct node *node)
 {
-    static const int64_t second_ns = 1000 * 1000 * 1000;
     int64_t heard_ns = atomic_load(&node->heard_ns);
     return node->role == NODE_HUB ||
-           (heard_ns != 0 && env_monotonic_ns(node->env) - heard_ns <
-                                 HEARTBEATS_MISSED * HEARTBEAT_S * second_ns);
+           (heard_ns != 0 && env_monotonic_ns(node->env) - heard_ns < away_ns &&
+            !node_is_untaken(node));
 }
 
 /* ---- answers ---- */

@@ -53,6 +53,9 @@ struct node {
     _Atomic int64_t heard_utc_ms;
     _Atomic int64_t heard_ns;
     _Atomic bool complete;
+    /* Since when, by the monotonic clock, the hub has taken nothing of what this site has for it
+     * (0: nothing waits); HUB_REFUSES: it will not. */
+    _Atomic int64_t untaken_ns;
     /* A hub's: some site follows, so that each new head of `net` is signed as it comes; the size
      * that was signed last, and the last version of knowledge. A stream compares them with what it
      * sent and reads nothing when they are the same; both may run ahead of a commit. */
@@ -94,8 +97,12 @@ struct service {
     struct knowledge_memory knowledge; /* the writer's, at a hub */
 };
 
-enum { HEARTBEAT_S = 15, HEARTBEATS_MISSED = 3 };
-/* Whether a site's daemon heard from its hub within three heartbeats; at the hub, true. */
+enum { HEARTBEAT_S = 15, HEARTBEATS_MISSED = 3, HUB_REFUSES = -1 };
+/* Whether the hub takes none of what a site's daemon writes: it refuses it, or has had it for three
+ * heartbeats without a word of more. At the hub, false. */
+bool node_is_untaken(const struct node *node);
+/* Whether a site's daemon heard from its hub within three heartbeats, and is not untaken: what it
+ * spends is known there. At the hub, true. */
 bool node_is_connected(const struct node *node);
 
 /* ---- what every method needs ---- */

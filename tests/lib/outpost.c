@@ -52,6 +52,7 @@ static void open_database(struct outpost *outpost, enum db_mode mode)
     outpost->node.catching_up = true;
     outpost->node.heard_utc_ms = 0;
     outpost->node.heard_ns = 0;
+    outpost->node.untaken_ns = 0;
     outpost->node.complete = false;
     uplink_set_certificate(outpost->uplink, outpost->hub->clock.now_utc_ms,
                            outpost->hub->clock.now_utc_ms + 90 * DAY_MS, VIEW_NONE, VIEW_NONE, NULL,
@@ -262,9 +263,10 @@ static bool local(struct outpost *outpost, enum uplink_lane lane, const struct u
 
 /* ---- the link ---- */
 
-static enum outpost_fault draw_fault(struct outpost *outpost)
+static enum outpost_fault draw_fault(struct outpost *outpost, enum uplink_lane lane)
 {
-    if (outpost->fault == LINK_GOOD || outpost->fault_after-- > 0) {
+    if (outpost->fault == LINK_GOOD || (outpost->fault == LINK_UP_BUSY && lane != UPLINK_UP) ||
+        outpost->fault_after-- > 0) {
         return LINK_GOOD;
     }
     outpost->fault_after = 0;
@@ -282,6 +284,7 @@ static bool spoil(struct outpost *outpost, enum uplink_lane lane, enum outpost_f
     case LINK_GOOD:
         return true;
     case LINK_BUSY:
+    case LINK_UP_BUSY:
         failed(outpost, lane, CODE_UNAVAILABLE, "the hub is busy", true);
         return false;
     case LINK_REVOKED:
@@ -297,7 +300,7 @@ static bool spoil(struct outpost *outpost, enum uplink_lane lane, enum outpost_f
 
 static void call_hub(struct outpost *outpost, enum uplink_lane lane, const struct uplink_step *step)
 {
-    enum outpost_fault fault = draw_fault(outpost);
+    enum outpost_fault fault = draw_fault(outpost, lane);
     if (fault != LINK_GOOD && fault != LINK_LOST_ANSWER) {
         spoil(outpost, lane, fault);
         return;
@@ -341,7 +344,7 @@ static bool carry(struct stream *stream, const ProtobufCMessage *message)
         message->descriptor == &passerelle__v1__get_snapshot_response__descriptor) {
         outpost->tamper_snapshot((void *)copy);
     }
-    enum outpost_fault fault = draw_fault(outpost);
+    enum outpost_fault fault = draw_fault(outpost, UPLINK_DOWN);
     carrying->broken = fault != LINK_GOOD;
     if (fault != LINK_GOOD) {
         spoil(outpost, UPLINK_DOWN, fault);
@@ -389,7 +392,7 @@ static void pump(struct outpost *outpost)
 
 static void follow(struct outpost *outpost, const struct uplink_step *step)
 {
-    enum outpost_fault fault = draw_fault(outpost);
+    enum outpost_fault fault = draw_fault(outpost, UPLINK_DOWN);
     if (!spoil(outpost, UPLINK_DOWN, fault)) {
         return;
     }

@@ -14,6 +14,7 @@ enum outpost_fault {
     LINK_DOWN,        /* the hub hears nothing */
     LINK_LOST_ANSWER, /* it does what was asked, and its answer is lost */
     LINK_BUSY,        /* it says that it cannot now */
+    LINK_UP_BUSY,     /* the same, of what is pushed; it speaks on */
     LINK_REVOKED,     /* it does not know us any more */
 };
 

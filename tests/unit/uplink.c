@@ -337,6 +337,39 @@ START_TEST(test_diverged)
     ck_assert_int_eq(status.state, UPLINK_DIVERGED);
     ck_assert_uint_eq(outpost_size(&outpost, site_id), own);
     ck_assert_uint_eq(hub_size(site_id), size);
+    ck_assert(node_is_untaken(&outpost.node) && !node_is_connected(&outpost.node));
+    outpost_reopen(&outpost);
+    outpost_run(&outpost, 60000);
+    ck_assert(node_is_untaken(&outpost.node) && !node_is_connected(&outpost.node));
+}
+END_TEST
+
+/* With the heartbeats that the transport sends on the stream. */
+static void pass_seconds(int seconds)
+{
+    for (; seconds > 0; seconds -= 10) {
+        outpost_run(&outpost, 10000);
+        atomic_store(&outpost.node.heard_ns, env_monotonic_ns(outpost.node.env));
+    }
+}
+
+/* What the hub does not take it does not know: its word alone makes nobody connected. */
+START_TEST(test_untaken)
+{
+    outpost_settle(&outpost);
+    ck_assert(node_is_connected(&outpost.node));
+    outpost.fault = LINK_UP_BUSY;
+    pass_seconds(120);
+    ck_assert(node_is_connected(&outpost.node)); /* it has all there is */
+    outpost_stay(&outpost, 1);
+    pass_seconds(40);
+    ck_assert(node_is_connected(&outpost.node));
+    pass_seconds(10);
+    ck_assert(node_is_untaken(&outpost.node) && !node_is_connected(&outpost.node));
+    outpost.fault = LINK_GOOD;
+    pass_seconds(10);
+    ck_assert(!node_is_untaken(&outpost.node) && node_is_connected(&outpost.node));
+    check_settled();
 }
 END_TEST
 
@@ -744,6 +777,7 @@ int main(void)
     tcase_add_test(cases, test_rolled_back);
     tcase_add_test(cases, test_told_again);
     tcase_add_test(cases, test_diverged);
+    tcase_add_test(cases, test_untaken);
     tcase_add_test(cases, test_silent_hub);
     tcase_add_loop_test(cases, test_lies, 0, (int)ARRAY_LEN(lies));
     tcase_add_test(cases, test_new_site);

@@ -116,6 +116,7 @@ struct watch {
     bool begun;
     bool connected; /* as the last status said */
     bool complete;
+    bool untaken;
     char site_id[41];
 };
 
@@ -182,6 +183,7 @@ static void tell_status(struct telling *telling, struct watch *watch)
     status.knowledge = desk_knowledge(telling->service, telling->arena);
     watch->connected = status.knowledge->connected;
     watch->complete = status.knowledge->complete;
+    watch->untaken = status.knowledge->untaken;
     Passerelle__V1__WatchResponse event = PASSERELLE__V1__WATCH_RESPONSE__INIT;
     event.event_case = PASSERELLE__V1__WATCH_RESPONSE__EVENT_STATUS;
     event.status = &status;
@@ -260,7 +262,8 @@ int watch_pump(struct service *service, struct stream *stream)
     tell_changes(&telling, watch, &rows);
     const struct node *node = service->node;
     bool complete = node->role == NODE_HUB || atomic_load(&node->complete);
-    bool other = node_is_connected(node) != watch->connected || complete != watch->complete;
+    bool other = node_is_connected(node) != watch->connected || complete != watch->complete ||
+                 node_is_untaken(node) != watch->untaken;
     if (!telling.full && (telling.anything || other || !watch->begun)) {
         tell_status(&telling, watch);
         watch->begun = true;

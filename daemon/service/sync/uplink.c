@@ -168,11 +168,34 @@ void uplink_status(struct uplink *uplink, struct uplink_status *out)
     pthread_mutex_unlock(&uplink->lock);
 }
 
+/* There are, or not, entries that the hub has given no receipt for. */
+static void set_waiting(struct uplink *uplink, bool waits)
+{
+    int64_t since_ns = atomic_load(&uplink->node->untaken_ns);
+    if (since_ns != HUB_REFUSES && waits != (since_ns != 0)) {
+        atomic_store(&uplink->node->untaken_ns, waits ? now_ns(uplink) : 0);
+    }
+}
+
+/* What a push met: the hub will not, or it may again. */
+static void set_refused(struct uplink *uplink, bool refused)
+{
+    if (refused) {
+        atomic_store(&uplink->node->untaken_ns, HUB_REFUSES);
+    } else if (atomic_load(&uplink->node->untaken_ns) == HUB_REFUSES) {
+        atomic_store(&uplink->node->untaken_ns, now_ns(uplink));
+    }
+}
+
 /* The worse of the two lanes is told. */
 static void set_state(struct uplink *uplink, enum uplink_lane at, enum uplink_state state,
                       const char *sentence)
 {
     struct lane *lane = &uplink->lanes[at];
+    bool refused = state == UPLINK_REFUSED || state == UPLINK_DIVERGED;
+    if (at == UPLINK_UP && (refused || state == UPLINK_GOOD)) {
+        set_refused(uplink, refused);
+    }
     pthread_mutex_lock(&uplink->lock);
     lane->state = state;
     snprintf(lane->sentence, sizeof lane->sentence, "%s", sentence);
@@ -461,6 +484,7 @@ static void next_up(struct uplink *uplink, struct service *reader, struct arena 
     }
     uint64_t size = feed_head(reader->db, own.no).size;
     take_memory(reader->db, &memory);
+    set_waiting(uplink, memory.receipt_size < size);
     if (!uplink->asked && uplink->held == 0) {
         uplink->held = memory.receipt_size;
         uplink->known_size = memory.receipt_size;
@@ -518,6 +542,9 @@ static void pushed(struct uplink *uplink, const ProtobufCMessage *response)
     bool further = !uplink->asked || answer->size > uplink->held ||
                    answer->checkpoint_size != uplink->known_size;
     heard(uplink);
+    if (answer->size > uplink->held) {
+        set_waiting(uplink, false); /* it takes more: what is left waits from now on */
+    }
     uplink->asked = true;
     uplink->shown_ns = now_ns(uplink);
     uplink->held = answer->size;
@@ -569,6 +596,7 @@ static void answered_up(struct uplink *uplink, enum doing done, const ProtobufCM
         pushed(uplink, response);
         return;
     case DOING_RECEIPT:
+        set_waiting(uplink, false);
         drop_note(uplink);
         return;
     case DOING_SIGN:
