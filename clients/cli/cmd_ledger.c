@@ -115,14 +115,19 @@ int cmd_ledger_export(struct cli *cli, const struct command *command, int argc, 
         return cli_fail(CLI_FAILED, "%s exists already: name a new folder", argv[0]);
     }
     struct feeds feeds;
-    status = feed_id == NULL ? feeds_download(cli, &feeds)
-                             : feeds_download_one(cli, feed_id, &feeds);
+    status =
+        feed_id == NULL ? feeds_download(cli, &feeds) : feeds_download_one(cli, feed_id, &feeds);
     if (status == CLI_OK) {
         status = feeds_write(cli, argv[0], &feeds);
     }
     if (status == CLI_OK && feed_id != NULL && !cli->json) {
         printf("%llu entries of %s are in %s\n", (unsigned long long)feeds.all[0].count, feed_id,
                argv[0]);
+        if (feeds.all[0].first > 0) {
+            printf("This daemon began with a snapshot: they are those behind entry %llu, for a "
+                   "backup that holds all before.\n",
+                   (unsigned long long)feeds.all[0].first);
+        }
     } else if (status == CLI_OK && cli->json) {
         printf("{\"feeds\":%zu,\"documents\":%zu}\n", feeds.count, feeds.document_count);
     } else if (status == CLI_OK) {

@@ -89,6 +89,7 @@ static uint64_t size_of(struct view checkpoint)
     return text_u64(line, &size) == E_OK ? size : 0;
 }
 
+/* `left_out` says that the feed's beginning is not there; NULL: that is a failure. */
 static int download(struct cli *cli, struct feed_bytes *feed, bool *left_out)
 {
     int status = CLI_FAILED;
@@ -105,16 +106,23 @@ static int download(struct cli *cli, struct feed_bytes *feed, bool *left_out)
     Passerelle__V1__ReadEntriesRequest *range =
         wire_new(&cli->arena, &passerelle__v1__read_entries_request__descriptor);
     range->feed_id = ask->feed_id;
+    range->from_seq = feed->first + 1;
     range->to_seq = size_of(feed->checkpoint);
-    if (range->to_seq == 0) {
-        return CLI_OK;
+    if (range->to_seq <= feed->first) {
+        return feed->first == 0 ? CLI_OK
+                                : cli_fail(CLI_FAILED,
+                                           "this daemon began with a snapshot of %s and holds no "
+                                           "whole bundle of 256 entries behind it yet: ask the "
+                                           "daemon of another site",
+                                           feed->feed_id);
     }
     struct peer_error error = {0};
     enum code code =
         peer_stream(cli_peer(cli, &status), "passerelle.v1.LedgerService", "ReadEntries",
                     &range->base, &passerelle__v1__read_entries_response__descriptor, 0, take_batch,
                     feed, &cli->arena, &error);
-    if (code == CODE_OUT_OF_RANGE) { /* a site that began with a snapshot has no first entry */
+    if (code == CODE_OUT_OF_RANGE &&
+        left_out != NULL) { /* a site that began with a snapshot has no first entry */
         fprintf(stderr, "passerelle: %s is left out: %s\n", feed->feed_id, error.message);
         *left_out = true;
         return CLI_OK;
@@ -264,8 +272,20 @@ int feeds_download(struct cli *cli, struct feeds *out)
 
 int feeds_download_one(struct cli *cli, const char *feed_id, struct feeds *out)
 {
+    int status = CLI_FAILED;
     *out = (struct feeds){.all = ARENA_ARRAY(&cli->arena, 1, struct feed_bytes)};
-    return download_new(cli, out, feed_id);
+    const Passerelle__V1__ListFeedsResponse *list = feeds_list(cli, &status);
+    if (list == NULL) {
+        return status;
+    }
+    struct feed_bytes *feed = &out->all[out->count++];
+    *feed = (struct feed_bytes){.feed_id = feed_id};
+    for (size_t i = 0; i < list->n_feeds; i++) {
+        if (strcmp(list->feeds[i]->feed_id, feed_id) == 0 && list->feeds[i]->first_seq > 1) {
+            feed->first = (list->feeds[i]->first_seq - 1 + BUNDLE - 1) / BUNDLE * BUNDLE;
+        }
+    }
+    return download(cli, feed, NULL);
 }
 
 /* ---- the folder ---- */
@@ -326,8 +346,8 @@ static int write_feed(struct cli *cli, const char *dir, struct feed_bytes *feed)
             return cli_fail(CLI_FAILED, "feed %s: %s", feed->feed_id, fault.text);
         }
         if ((n + 1) % BUNDLE == 0 || n + 1 == feed->count) {
-            uint64_t width = n % BUNDLE + 1;
-            status = write_synced(bundle_path(cli, feed_dir, n / BUNDLE, width),
+            uint64_t index = (feed->first + n) / BUNDLE;
+            status = write_synced(bundle_path(cli, feed_dir, index, n % BUNDLE + 1),
                                   view_bytes(feed->entries.data + from, feed->at - from));
             from = feed->at;
         }

@@ -5,7 +5,9 @@
  *     DIR/<feed>/tile/entries/000      256 entries, each a u16 big-endian length and its bytes;
  *                            .../001.p/17   the last, of 17 entries
  *     DIR/settlement.2026-10.pb        what the close of 2026-10 says, as protobuf
- */
+ *
+ * What a daemon holds that began with a snapshot lacks its first bundles: it completes a backup,
+ * and nobody can verify it alone. */
 #ifndef CLIENTS_CLI_FEEDS_H
 #define CLIENTS_CLI_FEEDS_H
 
@@ -17,7 +19,8 @@ struct feed_bytes {
     const char *feed_id;
     struct view checkpoint;
     struct buf entries;
-    uint64_t count;
+    uint64_t first; /* how many lie before them, of whole bundles */
+    uint64_t count; /* of `entries` */
     size_t at; /* of the reader */
 };
 

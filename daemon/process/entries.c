@@ -20,8 +20,12 @@ enum {
 struct folder {
     const char *dir;
     char feed_id[FEED_NAME_MAX + 1];
-    uint64_t size; /* as its checkpoint says */
-    uint64_t next; /* leaf */
+    struct db *db; /* the backup */
+    int64_t feed_no;
+    uint64_t held;  /* entries that the backup has */
+    uint64_t size;  /* as its checkpoint says */
+    uint64_t first; /* leaf: those before are the backup's */
+    uint64_t next;  /* leaf */
     struct buf bundle;
     struct view rest; /* of the bundle */
 };
@@ -45,6 +49,27 @@ static int read_file(const char *path, size_t bytes_max, struct buf *out, struct
                : E_OK;
 }
 
+/* The bundle of `next`, as the backup has it. */
+static int read_held(struct folder *folder, struct fault *fault)
+{
+    struct feed_entry entry;
+    uint64_t end = folder->next + TREE_TILE_WIDTH;
+    if (folder->next != folder->first || end > folder->held) {
+        return fault_set(fault, E_NOT_FOUND,
+                         "%s lacks entries from %llu on of feed %s, and the backup has only %llu: "
+                         "take a later backup, or the export of another site's daemon",
+                         folder->dir, (unsigned long long)folder->next + 1, folder->feed_id,
+                         (unsigned long long)folder->held);
+    }
+    struct query *read = feed_read(folder->db, folder->feed_no, folder->next + 1, end);
+    while (feed_read_next(read, &entry)) {
+        buf_u16be(&folder->bundle, (uint16_t)entry.bytes.len);
+        buf_view(&folder->bundle, entry.bytes);
+    }
+    folder->first = end;
+    return db_error(folder->db, fault);
+}
+
 static int read_bundle(struct folder *folder, struct fault *fault)
 {
     struct buf path = BUF_INIT;
@@ -55,7 +80,9 @@ static int read_bundle(struct folder *folder, struct fault *fault)
     tile_path_format(&tile, &path);
     buf_byte(&path, '\0');
     buf_clear(&folder->bundle);
-    int err = read_file(path.data, BUNDLE_BYTES_MAX, &folder->bundle, fault);
+    int err = access(path.data, F_OK) != 0 && errno == ENOENT
+                  ? read_held(folder, fault)
+                  : read_file(path.data, BUNDLE_BYTES_MAX, &folder->bundle, fault);
     folder->rest = buf_content(&folder->bundle);
     buf_release(&path);
     return err;
@@ -107,7 +134,7 @@ static int audit_one(struct audit *audit, struct folder *folder, struct fault *f
                   : fault_set(fault, E_CORRUPT, "%s: feed %s: %s", folder->dir, wrong.feed_id,
                               wrong.what);
     }
-    folder->next = 0;
+    folder->next = folder->first;
     buf_release(&path);
     buf_release(&checkpoint);
     return err;
@@ -178,7 +205,8 @@ static int compare(struct taking *t, struct folder *folder, const struct feed *f
     struct feed_entry kept;
     struct audit_record told;
     uint64_t both = feed->size < folder->size ? feed->size : folder->size;
-    struct query *read = both == 0 ? NULL : feed_read(t->db, feed->id.no, 1, both);
+    struct query *read =
+        both <= folder->first ? NULL : feed_read(t->db, feed->id.no, folder->first + 1, both);
     int err = E_OK;
     while (read != NULL && err == E_OK && feed_read_next(read, &kept)) {
         int got = next_entry(folder, &told, fault);
@@ -273,6 +301,16 @@ static int take_all(struct db *db, struct folder *folders, size_t count, uint64_
     return err != E_OK ? err : ended;
 }
 
+static void find_held(struct db *db, struct folder *folder)
+{
+    struct feed_id feed;
+    folder->db = db;
+    if (feed_find(db, view_of(folder->feed_id), &feed) == E_OK) {
+        folder->feed_no = feed.no;
+        folder->held = feed_head(db, feed.no).size;
+    }
+}
+
 int entries_take(struct db *db, const char *dir, uint64_t seed, uint64_t *taken,
                  struct fault *fault)
 {
@@ -281,10 +319,14 @@ int entries_take(struct db *db, const char *dir, uint64_t seed, uint64_t *taken,
     struct audit *audit = audit_new(&options);
     size_t count = 0;
     int err = list_feeds(dir, folders, &count, fault);
+    err = err != E_OK ? err : db_begin_read(db, fault);
     for (size_t i = 0; err == E_OK && i < count; i++) {
+        find_held(db, &folders[i]);
         err = audit_one(audit, &folders[i], fault);
     }
     audit_free(audit);
+    int ended = db_end(db, err == E_OK ? fault : NULL);
+    err = err != E_OK ? err : ended;
     err = err != E_OK ? err : take_all(db, folders, count, taken, fault);
     for (size_t i = 0; i < count; i++) {
         buf_release(&folders[i].bundle);

@@ -5,7 +5,8 @@
  *     DIR/<feed>/tile/entries/000, 001.p/17, ...
  *
  * The folder is nobody's word: all of it is verified as an auditor would (numbers, times, bytes,
- * roots, signatures, sense), and must begin with exactly what the backup holds. */
+ * roots, signatures, sense), and must begin with exactly what the backup holds. The first bundles
+ * may be missing, as a daemon that began with a snapshot has none: the backup's stand for them. */
 #ifndef PROCESS_ENTRIES_H
 #define PROCESS_ENTRIES_H
 

@@ -76,6 +76,7 @@ static Passerelle__V1__Feed *describe(struct service *service, struct arena *are
         feed->site_id = feed->feed_id;
     }
     feed->size = feed_head(service->db, id->no).size;
+    feed->first_seq = feed_base(service->db, id->no) + 1;
     buf_release(&vkey);
     return feed;
 }

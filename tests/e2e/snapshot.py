@@ -2,7 +2,7 @@
 # tier: full
 """Sites that are far behind the network, as processes: a new one takes a snapshot, lets visitors in and pushes; one that was
 killed on the way goes on; one that slept for long catches up by a snapshot; one that gets a forged snapshot takes the
-entries; a rebuild of each gives the same tables."""
+entries; a rebuild of each gives the same tables; a hub that is restored gets back what one holds behind its snapshot."""
 import csv
 import glob
 import io
@@ -90,7 +90,10 @@ check(snapshots(sleeper.at) == 1, "a new site took no snapshot")
 check(sleeper.at.wait_line("event=snapshot_loaded") is not None, "the log does not say so")
 sleeper.end()
 known = feeds_of(hub)["net"]
-issued = csv.DictReader(io.StringIO(cli("--quiet", "pass", "issue").decode()))
+early = os.path.join(tmp, "early")
+command("backup", home, early)
+issued = list(csv.DictReader(io.StringIO(cli("--quiet", "pass", "issue").decode())))
+lost = [row["pass_id"] for row in issued if not row["card_token"]]
 cards = [row["number"] for row in issued if row["card_token"] and row["holder_id"] in lasting]
 check(feeds_of(hub)["net"] > 2 * known, f"the network did not grow much: {known} -> {feeds_of(hub)['net']}")
 sleeper.start()
@@ -133,6 +136,36 @@ deceived.end()
 
 problems = hub.call("LedgerService/ListProblems", {}, cert="operator-1")[1]
 check(problems == {}, f"the hub has found problems: {problems}")
+
+# ---- a hub that was restored gets back what a site holds behind its snapshot, when the backup has all before
+sleeper.start()
+cli("profile", "add", "sleeper", "--url", sleeper.at.url, "--ca", home + "/ca.crt",
+    "--cert", f"{home}/operator-1.crt", "--key", f"{home}/operator-1.key")
+until("the sleeper is caught up", sleeper.caught_up)
+part = os.path.join(tmp, "part")
+cli("ledger", "export", part, "--feed", "net", profile="sleeper", code=1, says="no whole bundle")
+check(not os.path.exists(part), "an export without entries leaves a folder")
+cli("pass", "revoke", *lost[:300], "--reason", "lost")
+until("the revocations", sleeper.caught_up)
+backup = os.path.join(tmp, "backup")
+command("backup", home, backup)
+cli("pass", "revoke", lost[300], "--reason", "lost")
+until("one more", sleeper.caught_up)
+size = feeds_of(hub)["net"]
 hub.end()
 command("check", home)
+cli("ledger", "export", part, "--feed", "net", profile="sleeper", says="for a backup that holds all before")
+cli("ledger", "verify", part, code=6, says="000 cannot be read")
+command("restore", early, os.path.join(tmp, "short"), "--entries", part, code=4, says="take a later backup")
+whole = os.path.join(tmp, "whole")
+command("restore", backup, whole, "--entries", part, says="entries made after the backup")
+for name in ("operator-1.crt", "operator-1.key"):
+    shutil.copy(os.path.join(home, name), whole)
+hub = Hub(whole)
+check(feeds_of(hub)["net"] >= size, f"of {size} entries of net {feeds_of(hub)['net']} are back")
+until("the sleeper follows again", sleeper.caught_up, 90)
+check(sleeper.state()["link"] == "good", f"the link: {sleeper.state()}")
+sleeper.end()
+hub.end()
+command("check", whole)
 over()
