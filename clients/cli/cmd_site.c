@@ -1,4 +1,4 @@
-/* A site gets a daemon of its own: the join code, as text and as a picture to scan. */
+/* A site gets a daemon of its own: the join code, as text and as a picture to scan; and back. */
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -93,4 +93,32 @@ int cmd_site_enrol(struct cli *cli, const struct command *command, int argc, cha
         }
     }
     return qr ? show_qr(response->join_code) : CLI_OK;
+}
+
+int cmd_site_host(struct cli *cli, const struct command *command, int argc, char **argv)
+{
+    int status = cli_options_end(command, argc, argv);
+    if (status != CLI_OK || argc != 1) {
+        return status != CLI_OK ? status : cli_usage(command, "give the id of one site");
+    }
+    Passerelle__V1__HostSiteRequest *request =
+        wire_new(&cli->arena, &passerelle__v1__host_site_request__descriptor);
+    request->request_id = cli_request_id(cli);
+    request->site_id = argv[0];
+    const Passerelle__V1__HostSiteResponse *response =
+        cli_call(cli, "NetworkService", "HostSite", &request->base,
+                 &passerelle__v1__host_site_response__descriptor, &status);
+    if (response == NULL) {
+        return status;
+    }
+    if (cli->json) {
+        cli_print_json(&response->base);
+        return CLI_OK;
+    }
+    printf("The hub keeps the ledger of %s from now on, behind the %llu entr%s that it holds.\n"
+           "Its daemon is cut off: what that box wrote and had not pushed does not count. The "
+           "site's desks call %s now.\n",
+           argv[0], (unsigned long long)response->size, response->size == 1 ? "y" : "ies",
+           cli->url);
+    return CLI_OK;
 }

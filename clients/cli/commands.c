@@ -168,7 +168,7 @@ const struct command commands[] = {
      "A join code, with which the site gets a daemon of its own", "site enrol s042 --qr",
      .run = cmd_site_enrol},
     {"site host", "SITE", "Brings a site's ledger back to the hub; its daemon is a stranger then",
-     "site host s042", CALLS("NetworkService", "HostSite", host_site), .positional = "site_id"},
+     "site host s042", .run = cmd_site_host},
     {"site stops", "SITE [FILE | --none] [--dry-run]",
      "The weekly stops of an itinerant site as CSV, or other ones from such a file",
      "site stops s005 stops.csv", .run = cmd_site_stops},

@@ -9,7 +9,7 @@
 command_run cmd_profile_add, cmd_profile_list;      /* cmd_profile.c */
 command_run cmd_network_import, cmd_network_export; /* cmd_network.c */
 command_run cmd_tariff_publish, cmd_tariff_show;    /* cmd_tables.c */
-command_run cmd_site_enrol;                             /* cmd_site.c */
+command_run cmd_site_enrol, cmd_site_host;          /* cmd_site.c */
 command_run cmd_site_stops;                         /* cmd_tables.c */
 command_run cmd_employer_policy_set;                /* cmd_employer.c */
 command_run cmd_visit_import, cmd_visit_watch;      /* cmd_visit.c */
