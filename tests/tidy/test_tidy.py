@@ -6,7 +6,10 @@ import sys
 import tempfile
 
 CLEAN = {
-    "meson.build": "subdir('daemon')\n",
+    "meson.build": "subdir('daemon')\nsubdir('tests')\n",
+    "tests/unit/meson.build": "files('base.c', 'day.c')\n",
+    "tests/unit/base.c": "int base(void);\n",
+    "tests/unit/day.c": "int day(void);\n",
     "daemon/meson.build": "files('base/a.c', 'core/day/day.c')\n",
     "daemon/base/a.h": "int a(void);\n",
     "daemon/base/a.c": '#include "base/a.h"\n',
@@ -31,6 +34,8 @@ BREACHES = [
     ("daemon/base/a.c", "/* " + 100 * "x" + " */\n", "columns"),
     ("daemon/base/dead.c", "x;\n", "no meson.build names"),
     ("daemon/base/dead.h", "x;\n", "nothing includes"),
+    ("daemon/core/money/m.c", "x;\n", "make tests/unit/money.c"),
+    ("daemon/transport/net/n.c", "x;\n", "make tests/transport/transport_test.py"),
     ("daemon/attic/x.c", "x;\n", "not in the table ROOMS"),
     ("clients/cli/x.c", '#include "store/s.h"\n', "goes through the services"),
     ("README.md", "see /ho" "me/me/notes\n", "path of one machine"),

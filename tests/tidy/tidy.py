@@ -47,6 +47,16 @@ ROOMS = [
 ]
 CLIENT_ROOMS = ["base", "crypt", "proto", "wire", "core", "transport", "service/method.h"]
 
+# Where the tests of a folder of daemon/ stand when they are not tests/unit/NAME.c.
+TESTED_BY = {
+    "process": "tests/unit/settings.c",
+    "service": "tests/unit/writer.c",
+    "service/identity": "tests/unit/access.c",
+    "service/pass": "tests/unit/passes.c",
+    "service/sync": "tests/unit/push.c",
+    "transport": "tests/transport/transport_test.py",
+}
+
 # System headers that are doors to the world, and the rooms that have the key.
 DOORS = [
     ("sqlite3.h", ["store"]),
@@ -252,6 +262,22 @@ def check_dead(paths, texts):
             problem(path, 1, "no meson.build names this file: enter it or remove it")
 
 
+def check_tested(paths):
+    """Each folder of daemon/ has a test of its own, named like it."""
+    said = set()
+    for path in paths:
+        folder = os.path.dirname(path)
+        if not path.startswith("daemon/") or not path.endswith(".c") or folder in said:
+            continue
+        said.add(folder)
+        below = folder.split("/", 1)[1]
+        test = f"tests/unit/{os.path.basename(folder)}.c"
+        whole = "transport" if within(below, "transport") else below  # a library under one test
+        test = TESTED_BY.get(whole, test)
+        if test not in paths:
+            problem(path, 1, f"its folder has no test: make {test}")
+
+
 def main():
     root = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.path.dirname(
         os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -274,6 +300,7 @@ def main():
         if path.endswith(".proto") and path.startswith("proto/"):
             check_proto(path, texts[path])
     check_dead(paths, texts)
+    check_tested(paths)
     for line in problems:
         print(line)
     print(f"{len(paths)} files, {len(problems)} breaches")

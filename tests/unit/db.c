@@ -5,7 +5,6 @@
 
 #include "base/arena.h"
 #include "store/db/db.h"
-#include "store/migrate/migrate.h"
 
 DB_SQL(sql_add, "INSERT INTO t (id, name, bytes) VALUES (:id, :name, :bytes)");
 DB_SQL(sql_all, "SELECT id, name, bytes FROM t ORDER BY id");
@@ -348,38 +347,6 @@ START_TEST(opening_refuses_with_a_sentence)
 }
 END_TEST
 
-START_TEST(migrations_are_applied_once)
-{
-    struct fault fault = FAULT_NONE;
-    struct db *db = open_as(DB_CREATE);
-    ck_assert_int_eq(migrate_check(db, NULL), E_CONFLICT);
-    ck_assert_msg(migrate_run(db, &fault) == E_OK, "%s", fault.text);
-    ck_assert_int_eq(migrate_run(db, NULL), E_OK);
-    ck_assert_int_eq(migrate_check(db, NULL), E_OK);
-    ck_assert_int_eq(db_begin(db, NULL), E_OK);
-    ck_assert_int_eq(db_application_id(db), MIGRATE_APPLICATION_ID);
-    ck_assert_int_eq(db_schema_version(db), (int64_t)migration_count);
-    db_set_schema_version(db, (int64_t)migration_count + 1);
-    ck_assert_int_eq(db_commit(db, NULL), E_OK);
-    ck_assert_int_eq(migrate_run(db, &fault), E_FOREIGN);
-    ck_assert_ptr_nonnull(strstr(fault.text, "newer"));
-
-    fault = FAULT_NONE;
-    ck_assert_int_eq(db_begin(db, NULL), E_OK);
-    db_set_schema_version(db, 0);
-    ck_assert_int_eq(db_commit(db, NULL), E_OK);
-    ck_assert_int_eq(migrate_run(db, &fault), E_CORRUPT);
-
-    fault = FAULT_NONE;
-    ck_assert_int_eq(db_begin(db, NULL), E_OK);
-    db_set_application_id(db, 42);
-    ck_assert_int_eq(db_commit(db, NULL), E_OK);
-    ck_assert_int_eq(migrate_run(db, &fault), E_FOREIGN);
-    ck_assert_ptr_nonnull(strstr(fault.text, "another program"));
-    db_free(db);
-}
-END_TEST
-
 START_TEST(damage_is_found)
 {
     struct fault fault = FAULT_NONE;
@@ -419,7 +386,6 @@ int main(void)
     tcase_add_test(tc, transactions_larger_than_the_cache);
     tcase_add_test(tc, a_second_writer_waits_then_is_told);
     tcase_add_test(tc, opening_refuses_with_a_sentence);
-    tcase_add_test(tc, migrations_are_applied_once);
     tcase_add_test(tc, damage_is_found);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -5,7 +5,6 @@
 #include "base/arena.h"
 #include "store/feed/feed.h"
 #include "store/migrate/migrate.h"
-#include "store/request/request.h"
 
 DB_SQL(sql_remove, "DELETE FROM entry WHERE entry_id = :entry_id");
 
@@ -425,48 +424,6 @@ START_TEST(verify_names_the_first_wrong_entry)
 }
 END_TEST
 
-START_TEST(answers_are_given_again)
-{
-    static const struct {
-        const char *caller;
-        const char *id;
-        const char *method;
-        const char *bytes;
-        enum request_state state;
-    } rows[] = {
-        {"desk-1", "r1", "CheckIn", "x", REQUEST_SAME},
-        {"desk-1", "r1", "CheckIn", "y", REQUEST_OTHER},
-        {"desk-1", "r1", "CheckOut", "x", REQUEST_OTHER},
-        {"desk-2", "r1", "CheckIn", "x", REQUEST_NEW},
-        {"desk-1", "r2", "CheckIn", "x", REQUEST_NEW},
-        {"desk-", "1r1", "CheckIn", "x", REQUEST_NEW},
-    };
-    struct arena arena = ARENA_INIT;
-    struct request_key key;
-    begin();
-    request_key_init(&key, view_of("desk-1"), view_of("r1"), view_of("CheckIn"), view_of("x"));
-    request_put(db, &key, view_of("welcome"), 1000);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct view answer = VIEW_NONE;
-        request_key_init(&key, view_of(rows[i].caller), view_of(rows[i].id),
-                         view_of(rows[i].method), view_of(rows[i].bytes));
-        ck_assert_msg(request_find(db, &key, &arena, &answer) == rows[i].state, "row %zu", i);
-        ck_assert(view_is(answer, rows[i].state == REQUEST_SAME ? "welcome" : ""));
-    }
-    for (int i = 0; i < 10; i++) {
-        char id[8];
-        snprintf(id, sizeof id, "n%d", i);
-        request_key_init(&key, view_of("desk-1"), view_of(id), view_of("CheckIn"), VIEW_NONE);
-        request_put(db, &key, VIEW_NONE, 2000 + i);
-    }
-    ck_assert_int_eq(request_forget(db, 2005, 4), 4); /* the first one and three of these */
-    ck_assert_int_eq(request_forget(db, 2005, 4), 2);
-    ck_assert_int_eq(request_forget(db, 2005, 4), 0);
-    commit();
-    arena_release(&arena);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("feed");
@@ -480,7 +437,6 @@ int main(void)
     tcase_add_test(tc, checkpoints_are_signed_once);
     tcase_add_test(tc, an_epoch_begins_and_is_undone);
     tcase_add_test(tc, verify_names_the_first_wrong_entry);
-    tcase_add_test(tc, answers_are_given_again);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
