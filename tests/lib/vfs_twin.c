@@ -55,6 +55,7 @@ struct vfs_twin {
     uint64_t fault_at;
     uint64_t operations;
     bool struck;
+    enum vfs_operation struck_at;
     size_t capacity;
 };
 
@@ -139,13 +140,14 @@ static void inode_free(struct inode *inode)
 /* ---- faults ---- */
 
 /* Counts the operation; true when it is to fail. */
-static bool strikes(struct handle *handle)
+static bool strikes(struct handle *handle, enum vfs_operation operation)
 {
     struct vfs_twin *twin = handle->twin;
     twin->operations++;
     bool now = twin->fault != VFS_FAULT_NONE && twin->operations == twin->fault_at;
     bool lasts = twin->struck && (twin->fault == VFS_FAULT_LASTING || twin->fault == VFS_FAULT_CUT);
     twin->struck |= now;
+    twin->struck_at = now ? operation : twin->struck_at;
     return now || lasts;
 }
 
@@ -170,6 +172,11 @@ bool vfs_twin_struck(const struct vfs_twin *twin)
 void vfs_twin_set_capacity(struct vfs_twin *twin, size_t bytes)
 {
     twin->capacity = bytes;
+}
+
+enum vfs_operation vfs_twin_struck_at(const struct vfs_twin *twin)
+{
+    return twin->struck_at;
 }
 
 size_t vfs_twin_used(const struct vfs_twin *twin)
@@ -209,7 +216,7 @@ static int file_read(sqlite3_file *file, void *out, int amount, sqlite3_int64 of
     const struct content *content = &handle->inode->now;
     size_t from = (size_t)offset;
     size_t len = (size_t)amount;
-    if (strikes(handle)) {
+    if (strikes(handle, VFS_READ)) {
         return SQLITE_IOERR_READ;
     }
     size_t have = from >= content->len ? 0 : content->len - from;
@@ -227,7 +234,7 @@ static int write_piece(struct handle *handle, const void *data, size_t len, size
 {
     struct vfs_twin *twin = handle->twin;
     size_t end = offset + len;
-    if (strikes(handle)) {
+    if (strikes(handle, VFS_WRITE)) {
         if (twin->fault == VFS_FAULT_ONCE || twin->operations == twin->fault_at) {
             note_change(handle->inode, data, len / 2, offset);
         }
@@ -256,7 +263,7 @@ static int file_write(sqlite3_file *file, const void *data, int amount, sqlite3_
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     struct handle *handle = (struct handle *)file;
-    if (strikes(handle)) {
+    if (strikes(handle, VFS_TRUNCATE)) {
         return SQLITE_IOERR_TRUNCATE;
     }
     note_change(handle->inode, NULL, 0, (size_t)size);
@@ -268,7 +275,7 @@ static int file_sync(sqlite3_file *file, int flags)
     struct handle *handle = (struct handle *)file;
     struct inode *inode = handle->inode;
     (void)flags;
-    if (strikes(handle)) {
+    if (strikes(handle, VFS_SYNC)) {
         return SQLITE_IOERR_FSYNC;
     }
     for (const struct change *change = inode->first; change != NULL; change = change->next) {

@@ -20,6 +20,8 @@ enum vfs_fault {
                           vfs_twin_power_cut() */
 };
 
+enum vfs_operation { VFS_READ, VFS_WRITE, VFS_TRUNCATE, VFS_SYNC };
+
 /* Registers the disk with SQLite under this name (db_options.vfs). */
 struct vfs_twin *vfs_twin_new(const char *name);
 /* All connections must be closed. */
@@ -31,6 +33,8 @@ void vfs_twin_plan(struct vfs_twin *twin, enum vfs_fault fault, uint64_t operati
 /* Operations since the last plan; whether the planned fault has happened. */
 uint64_t vfs_twin_operations(const struct vfs_twin *twin);
 bool vfs_twin_struck(const struct vfs_twin *twin);
+/* What the operation was that met it. */
+enum vfs_operation vfs_twin_struck_at(const struct vfs_twin *twin);
 /* Bytes that the disk holds; a write that needs more fails as "disk full". 0: no limit. */
 void vfs_twin_set_capacity(struct vfs_twin *twin, size_t bytes);
 size_t vfs_twin_used(const struct vfs_twin *twin);
