@@ -3,7 +3,7 @@
  * It makes certificates in DIR, prints "port N", and obeys lines on its standard input: "drain"
  * (answers "drained" or "late"), "revoke" (nobody is known any more), "counts", "reload", and
  * name=value for limits that change while it runs. It ends when the input does. Names are those of
- * struct limits, and threads, port, log. */
+ * struct limits, and threads, port, everywhere, log. */
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -358,6 +358,8 @@ static void set(struct transport_config *config, struct log *log, struct view na
         config->threads = (int)value;
     } else if (view_is(name, "port")) {
         config->port = (uint16_t)value;
+    } else if (view_is(name, "everywhere")) {
+        config->host = "0.0.0.0";
     } else if (view_is(name, "log")) {
         log->level = (enum log_level)value;
     } else if (view_is(name, "connections_max")) {

@@ -57,13 +57,13 @@ class Server:
 class Link:
     """One TLS connection and a very small HTTP reader."""
 
-    def __init__(self, server, cert=None, context=None, session=None):
+    def __init__(self, server, cert=None, context=None, session=None, address="127.0.0.1"):
         self.server = server
         if context is None:
             context = ssl.create_default_context(cafile=server.dir.name + "/ca.pem")
             if cert:
                 context.load_cert_chain(f"{server.dir.name}/{cert}.pem", f"{server.dir.name}/{cert}.key")
-        raw = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+        raw = socket.create_connection((address, server.port), timeout=20)
         self.socket = context.wrap_socket(raw, server_hostname="localhost", session=session)
         self.buffer = b""
 
@@ -700,6 +700,24 @@ class PerAddress(Base):
         links = [self.link() for _ in range(8)]
         time.sleep(0.2)
         self.assertEqual([link.is_closed(0.2) for link in links], [True] * 3 + [False] * 5)
+
+
+class FromOutside(Base):
+    settings = {"everywhere": 1}
+
+    def test_what_this_machine_may_read_others_may_not(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # nothing is sent: this asks for our own address
+            except OSError:
+                self.skipTest("this machine has no address but loopback")
+            outside = probe.getsockname()[0]
+        metrics = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+        self.check(metrics, 200)
+        self.check(metrics, 401, "unauthenticated", address=outside)
+        self.check(metrics, 403, "permission_denied", address=outside, cert="site")
+        self.check(metrics, 200, address=outside, cert="operator")
+        self.check("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200, address=outside)
 
 
 class Ends(unittest.TestCase):
