@@ -82,24 +82,28 @@ static const struct command *find_command(int argc, char **argv, int *taken)
     return NULL;
 }
 
+/* The first word of several commands, or of none. */
 static int unknown_command(int argc, char **argv)
 {
+    bool asked = argc > 1 && strcmp(argv[1], "--help") == 0;
+    FILE *out = asked ? stdout : stderr;
     bool group = false;
     for (size_t i = 0; i < command_count; i++) {
         size_t n = strlen(argv[0]);
         if (strncmp(commands[i].name, argv[0], n) == 0 && commands[i].name[n] == ' ') {
-            if (!group) {
-                fprintf(stderr, "passerelle %s: which one?\n", argv[0]);
+            if (!group && asked) {
+                fprintf(out, "usage: passerelle COMMAND ...\n\n");
+            } else if (!group) {
+                fprintf(out, "passerelle %s: which one?\n", argv[0]);
             }
             group = true;
-            fprintf(stderr, "  %-22s %s\n", commands[i].name, commands[i].summary);
+            fprintf(out, "  %-22s %s\n", commands[i].name, commands[i].summary);
         }
     }
     if (!group) {
         fprintf(stderr, "passerelle: there is no command '%s': see passerelle --help\n", argv[0]);
     }
-    (void)argc;
-    return CLI_USAGE;
+    return asked && group ? CLI_OK : CLI_USAGE;
 }
 
 static const char *default_config(struct cli *cli)

@@ -116,6 +116,53 @@ START_TEST(every_argument_has_a_field)
 }
 END_TEST
 
+/* A field of the record, or of a message in it: "account_iban". */
+static bool record_has(const ProtobufCMessageDescriptor *record, const char *name)
+{
+    for (unsigned i = 0; record != NULL && i < record->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &record->fields[i];
+        size_t len = strlen(field->name);
+        if (strcmp(field->name, name) == 0 ||
+            (field->type == PROTOBUF_C_TYPE_MESSAGE && strncmp(field->name, name, len) == 0 &&
+             name[len] == '_' && record_has(field->descriptor, name + len + 1))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The help of each command shows a line that can be typed: it is that command, with options that it
+ * has. */
+START_TEST(each_command_has_an_example)
+{
+    for (size_t i = 0; i < command_count; i++) {
+        const struct command *command = &commands[i];
+        size_t len = strlen(command->name);
+        const char *example = command->example;
+        ck_assert_msg(command->summary != NULL && command->summary[0] != '\0', "%s says nothing",
+                      command->name);
+        ck_assert_msg(example != NULL && strncmp(example, command->name, len) == 0 &&
+                          (example[len] == '\0' || example[len] == ' '),
+                      "%s has no example", command->name);
+        struct view rest = view_of(example);
+        struct view word;
+        while (rest.len > 0 && view_cut(&rest, ' ', &word)) {
+            char option[64];
+            if (!view_starts(word, "--") || view_is(word, "--json")) {
+                continue;
+            }
+            snprintf(option, sizeof option, "%.*s", VIEW_FMT(word));
+            bool has = strstr(command->arguments, option) != NULL;
+            for (char *c = option; *c != '\0'; c++) {
+                *c = *c == '-' ? '_' : *c;
+            }
+            has |= record_has(record_of(command), option + 2);
+            ck_assert_msg(has, "%s: %.*s", command->name, VIEW_FMT(word));
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cli");
@@ -123,6 +170,7 @@ int main(void)
     tcase_add_test(tc, columns_and_records_are_in_the_contract);
     tcase_add_test(tc, options_of_the_help_are_in_the_contract);
     tcase_add_test(tc, every_argument_has_a_field);
+    tcase_add_test(tc, each_command_has_an_example);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
