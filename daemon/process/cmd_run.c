@@ -51,14 +51,20 @@ static void reload(struct daemon *daemon, struct witnesses *witnesses, struct se
     buf_release(&ignored);
 }
 
-static void say_ready(const struct daemon *daemon, const struct settings *settings)
+/* Whatever level the settings ask for: programs wait for this line. */
+static void say_ready(const struct daemon *daemon, const struct settings *settings,
+                      const struct log *log)
 {
+    const struct log always = {.env = log->env, .fd = log->fd, .level = LOG_INFO};
     const char *address = settings->address;
     bool v6 = strchr(address, ':') != NULL;
-    fprintf(stderr, "level=info event=ready url=https://%s%s%s:%u network=%s demo=%s pid=%ld\n",
-            v6 ? "[" : "", address, v6 ? "]" : "", (unsigned)daemon_port(daemon),
-            daemon_node(daemon)->network_id, daemon_node(daemon)->demo ? "yes" : "no",
-            (long)getpid());
+    struct buf url = BUF_INIT;
+    buf_printf(&url, "https://%s%s%s:%u", v6 ? "[" : "", address, v6 ? "]" : "",
+               (unsigned)daemon_port(daemon));
+    log_event(&always, LOG_INFO, "ready", LOG_V("url", buf_content(&url)),
+              LOG_S("network", daemon_node(daemon)->network_id),
+              LOG_S("demo", daemon_node(daemon)->demo ? "yes" : "no"), LOG_N("pid", getpid()));
+    buf_release(&url);
 }
 
 static void serve(struct daemon *daemon, struct witnesses *witnesses, struct settings *settings,
@@ -114,7 +120,7 @@ static int run_daemon(struct state *state, struct settings *settings, struct log
     if (err == E_OK) {
         err = pages_verify(&pages, fault);
         lean_give_back();
-        say_ready(daemon, settings);
+        say_ready(daemon, settings, log);
         if (err == E_OK) {
             serve(daemon, witnesses, settings, log, target, &signals);
         }

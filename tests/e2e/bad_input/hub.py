@@ -15,6 +15,9 @@ import sys
 import threading
 import time
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import logs  # noqa: E402
+
 root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 reference = os.path.join(root, "config", "reference")
 passerelled, passerelle = os.environ["PASSERELLED"], os.environ["PASSERELLE"]
