@@ -555,7 +555,7 @@ const struct command command_join = {
             "  --host NAME       a DNS name or address for the certificate of its own listener,\n"
             "                    beside localhost and 127.0.0.1; it then listens on all addresses\n"
             "  --port N          7444 unless said\n\n"
-            "Example:\n"
+            "Examples:\n"
             "  passerelled join PJ1-3504T-6RMCE-... /var/lib/passerelle --host truck.example.org\n",
     .run = run,
 };

@@ -93,7 +93,7 @@ const struct command command_leave = {
     .help = "\n"
             "Stop the daemon first. Says what an operator does next; until then nothing has "
             "changed.\n\n"
-            "Example:\n"
+            "Examples:\n"
             "  passerelled leave /var/lib/passerelle\n",
     .run = run,
 };
