@@ -223,7 +223,9 @@ static int scan_field(struct scan *scan, const ProtobufCMessageDescriptor *descr
     if (wire != PROTOBUF_C_WIRE_TYPE_VARINT && wire != PROTOBUF_C_WIRE_TYPE_64BIT &&
         wire != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED && wire != PROTOBUF_C_WIRE_TYPE_32BIT) {
         return path_fault(up, scan->fault, E_INVALID,
-                          "field number %" PRIu32 " is a group or of an unknown kind", number);
+                          "field number %" PRIu32
+                          " is a group or of an unknown kind: is this protobuf?",
+                          number);
     }
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field(descriptor, number);
