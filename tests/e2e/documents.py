@@ -257,6 +257,12 @@ check(sorted(os.listdir(f"{own}/employers")) == ["e001"] and not glob.glob(f"{ow
 number = next(name[:-8] for name in os.listdir(f"{own}/employers/e001") if name.endswith(".cii.xml"))
 check(open(f"{own}/employers/e001/{number}.cii.xml", "rb").read() ==
       cli("invoice", "show", number, "--format", "cii", profile="ref-e001"), "invoice show gives the same bytes")
+with open(f"{own}/employers/e001/{number}.evidence.json", encoding="utf-8") as file:
+    told = next(line["check_ins"][0] for line in json.load(file)["lines"] if line["check_ins"])
+cli("dispute", "open", "--reference", told, "--reason", "nobody was away", profile="ref-e001")
+cli("dispute", "open", "--reference", told, "--reason", "again", profile="ref-e001", code=1, says="disputed already")
+cli("dispute", "open", "--reference", told, "--reason", "theirs", profile="ref-op", code=1, says="give the site")
+cli("dispute", "open", "s001", told, "--reason", "no id", profile="ref-e001", code=1, says="UUID")
 other = next(one["number"] for one in listed if one["buyerId"] == "e002")
 cli("invoice", "show", other, profile="ref-e001", code=1, says="no invoice")
 cli("documents", "export", "2026-10", f"{tmp}/theirs", "--party", "e002", profile="ref-e001", code=4)

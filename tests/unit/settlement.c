@@ -651,16 +651,69 @@ END_TEST
 
 /* ---- disputes ---- */
 
-static const struct call *dispute_open(struct network *network, struct principal who,
-                                       const char *visit_id)
+static const struct call *dispute_open_by(struct network *network, struct principal who,
+                                          const char *site_id, const char *visit_id,
+                                          const char *named)
 {
     Passerelle__V1__OpenDisputeRequest *request =
         network_new(network, &passerelle__v1__open_dispute_request__descriptor);
     request->request_id = network_request_id(network);
-    request->feed_id = arena_string(&network->arena, VIEW_LIT("s001"));
+    request->feed_id = arena_string(&network->arena, view_of(site_id));
     request->visit_id = arena_string(&network->arena, view_of(visit_id));
+    request->reference = arena_string(&network->arena, view_of(named));
     request->reason = arena_string(&network->arena, VIEW_LIT("she was ill that day"));
     return network_call(network, who, "SettlementService", "OpenDispute", &request->base);
+}
+
+static const struct call *dispute_open(struct network *network, struct principal who,
+                                       const char *visit_id)
+{
+    return dispute_open_by(network, who, "s001", visit_id, "");
+}
+
+/* The only reference beside the employer's invoices of October. */
+static const char *reference_of(struct network *network, struct principal employer)
+{
+    static const char before[] = "\"check_ins\": [\n    \"";
+    const Passerelle__V1__ListInvoicesResponse *own = invoices(network, employer, "2026-10", true);
+    const char *found = NULL;
+    for (size_t i = 0; i < own->n_invoices; i++) {
+        char *text = arena_string(&network->arena, wire_view(own->invoices[i]->files[4]->content));
+        const char *at = strstr(text, before);
+        ck_assert(at == NULL || found == NULL);
+        found = at == NULL ? found : arena_printf(&network->arena, "%.32s", at + strlen(before));
+    }
+    ck_assert_ptr_nonnull(found);
+    return found;
+}
+
+/* An employer knows neither site nor visit: the reference beside its invoice opens a dispute, for
+ * nobody else. */
+static const struct call *disputed_by_reference(struct network *network, struct principal employer)
+{
+    const char *named = reference_of(network, employer);
+    static const char other[] = "00112233445566778899aabbccddeeff";
+    const struct {
+        struct principal who;
+        const char *site_id, *visit_id, *named;
+        enum code code;
+    } wrong[] = {
+        {network_who(ROLE_EMPLOYER, "e002"), "", "", named, CODE_NOT_FOUND},
+        {employer, "", "", other, CODE_NOT_FOUND},
+        {employer, "", "", "00112233445566778899aabbccddeefg", CODE_NOT_FOUND},
+        {employer, "", "", named + 1, CODE_INVALID_ARGUMENT},
+        {employer, "s001", "", named, CODE_INVALID_ARGUMENT},
+        {employer, "", VISIT_A, named, CODE_INVALID_ARGUMENT},
+        {employer, "", "", "", CODE_INVALID_ARGUMENT},
+        {network_who(ROLE_MEMBER, "m001"), "", "", named, CODE_INVALID_ARGUMENT},
+        {olive, "", "", named, CODE_INVALID_ARGUMENT},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        const struct call *call = dispute_open_by(network, wrong[i].who, wrong[i].site_id,
+                                                  wrong[i].visit_id, wrong[i].named);
+        ck_assert_msg(call->error.code == wrong[i].code, "row %zu: %s", i, call->error.message);
+    }
+    return dispute_open_by(network, employer, "", "", named);
 }
 
 static const struct call *dispute_resolve(struct network *network, const char *dispute_id,
@@ -691,7 +744,7 @@ START_TEST(disputes)
                      CODE_NOT_FOUND);
     ck_assert_int_eq(dispute_open(&network, olive, VISIT_B)->error.code, CODE_NOT_FOUND);
     must_close(&network, "2026-10");
-    const struct call *call = dispute_open(&network, network_who(ROLE_EMPLOYER, "e001"), VISIT_A);
+    const struct call *call = disputed_by_reference(&network, network_who(ROLE_EMPLOYER, "e001"));
     ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
     const char *id = ((const Passerelle__V1__OpenDisputeResponse *)call->response)->dispute_id;
     ck_assert_int_eq(dispute_open(&network, network_who(ROLE_MEMBER, "m001"), VISIT_A)->error.code,

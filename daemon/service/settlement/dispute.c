@@ -2,6 +2,7 @@
  * its feed tells it; a ruling is applied when months are rated (load.c). */
 #include <assert.h>
 
+#include "base/text.h"
 #include "core/day/day.h"
 #include "core/ident/uuid.h"
 #include "service/journal.h"
@@ -54,21 +55,107 @@ static bool is_pending(struct db *db, const char *feed_id, struct view visit_id)
     return pending;
 }
 
+/* Which visit a dispute is about. */
+struct disputed {
+    const char *feed_id;
+    struct uuid visit_id;
+    bool found;
+};
+
+enum { REFERENCE_LEN = 16 };
+
+DB_SQL(select_by_reference,
+       "SELECT feed.name, visit.visit_id FROM holder "
+       "JOIN visit ON visit.holder_id = holder.holder_id "
+       "JOIN entry ON entry.entry_id = visit.visit_key "
+       "JOIN feed ON feed.feed_no = visit.feed_no "
+       "WHERE holder.employer_id = :employer_id AND substr(entry.nodes, 1, 16) = :reference");
+
+/* Among all visits of the employer's holders: what stands beside its invoices is less, and takes as
+ * long to look through. */
+static void find_by_reference(struct service *service, struct call *call, struct disputed *out)
+{
+    const Passerelle__V1__OpenDisputeRequest *request = (const void *)call->request;
+    uint8_t reference[REFERENCE_LEN];
+    *out = (struct disputed){0};
+    if (text_from_hex(view_of(request->reference), reference, sizeof reference) != E_OK) {
+        return;
+    }
+    struct query *query = db_query(service->db, &select_by_reference);
+    query_bind_text(query, "employer_id", view_of(call->who.party));
+    query_bind_blob(query, "reference", view_bytes(reference, sizeof reference));
+    if (query_next(query)) {
+        struct view id = query_blob(query, 1);
+        assert(id.len == sizeof out->visit_id.bytes);
+        out->feed_id = arena_string(call->arena, query_text(query, 0));
+        memcpy(out->visit_id.bytes, id.data, sizeof out->visit_id.bytes);
+        out->found = true;
+        query_end(query);
+    }
+}
+
+void dispute_open_precompute(struct service *service, struct call *call)
+{
+    const Passerelle__V1__OpenDisputeRequest *request = (const void *)call->request;
+    if (request->reference[0] != '\0' && call->who.role == ROLE_EMPLOYER) {
+        struct disputed *found = ARENA_NEW(call->arena, struct disputed);
+        find_by_reference(service, call, found);
+        call->prepared = found;
+    }
+}
+
+static int disputed_find(struct service *service, struct call *call, struct disputed *out)
+{
+    const Passerelle__V1__OpenDisputeRequest *request = (const void *)call->request;
+    if (request->reference[0] == '\0') {
+        *out = (struct disputed){.feed_id = request->feed_id, .found = true};
+        return uuid_parse(view_of(request->visit_id), &out->visit_id) == E_OK
+                   ? 0
+                   : call_violation(call, "visit_id",
+                                    "write the visit's id as a UUID in lower case");
+    }
+    if (request->feed_id[0] != '\0' || request->visit_id[0] != '\0') {
+        return call_violation(call, "reference",
+                              "a reference names the visit by itself: give it alone");
+    }
+    if (call->who.role != ROLE_EMPLOYER) {
+        return call_violation(call, "reference",
+                              "references are for the employer on whose invoice they stand: give "
+                              "the site and the visit's id");
+    }
+    if (strlen(request->reference) != 2 * REFERENCE_LEN) {
+        return call_violation(call, "reference",
+                              "write the %d digits and letters that the list beside your invoice "
+                              "has",
+                              2 * REFERENCE_LEN);
+    }
+    if (call->prepared != NULL) {
+        *out = *(const struct disputed *)call->prepared;
+    } else {
+        find_by_reference(service, call, out);
+    }
+    return 0;
+}
+
 int dispute_open_decide(struct service *service, struct call *call)
 {
     const Passerelle__V1__OpenDisputeRequest *request = (const void *)call->request;
-    struct uuid visit_id;
-    if (reason_check(call, request->reason, true) != 0) {
+    struct disputed *disputed = ARENA_NEW(call->arena, struct disputed);
+    if (reason_check(call, request->reason, true) != 0 ||
+        disputed_find(service, call, disputed) != 0) {
         return -1;
     }
-    if (uuid_parse(view_of(request->visit_id), &visit_id) != E_OK) {
-        return call_violation(call, "visit_id", "write the visit's id as a UUID in lower case");
+    if (!disputed->found) {
+        return call_fail(call, CODE_NOT_FOUND,
+                         "no visit of yours has the reference %s: copy it from the list beside "
+                         "your invoice",
+                         request->reference);
     }
     struct visit_row visit;
-    struct view id = view_bytes(visit_id.bytes, sizeof visit_id.bytes);
-    int64_t feed_no = journal_feed_no(service->db, view_of(request->feed_id));
+    struct view id = view_bytes(disputed->visit_id.bytes, sizeof disputed->visit_id.bytes);
+    int64_t feed_no = journal_feed_no(service->db, view_of(disputed->feed_id));
     if (feed_no == 0 || !visits_by_id(service->db, call->arena, feed_no, id, &visit) ||
-        !concerns(service, call, view_of(request->feed_id), visit.holder_id)) {
+        !concerns(service, call, view_of(disputed->feed_id), visit.holder_id)) {
         return call_fail(call, CODE_NOT_FOUND,
                          "there is no such visit among yours: check the site and the visit's id");
     }
@@ -76,13 +163,11 @@ int dispute_open_decide(struct service *service, struct call *call)
         return call_fail(call, CODE_FAILED_PRECONDITION,
                          "only a visit that has ended and still stands can be disputed");
     }
-    if (is_pending(service->db, request->feed_id, id)) {
+    if (is_pending(service->db, disputed->feed_id, id)) {
         return call_fail(call, CODE_FAILED_PRECONDITION,
                          "this visit is disputed already: wait until the operator resolves it");
     }
-    struct uuid *decision = ARENA_NEW(call->arena, struct uuid);
-    *decision = visit_id;
-    call->decision = decision;
+    call->decision = disputed;
     return 0;
 }
 
@@ -90,14 +175,15 @@ int dispute_open_apply(struct service *service, struct call *call)
 {
     const Passerelle__V1__OpenDisputeRequest *request = (const void *)call->request;
     Passerelle__V1__OpenDisputeResponse *response = call_respond(call);
-    struct uuid *visit_id = call->decision;
+    const struct disputed *disputed = call->decision;
+    struct uuid visit_id = disputed->visit_id;
     struct uuid dispute_id;
     int err = uuid_parse(view_of(request->request_id), &dispute_id);
     assert(err == E_OK); /* checked before any decision */
     Passerelle__V1__DisputeOpened opened = PASSERELLE__V1__DISPUTE_OPENED__INIT;
     opened.dispute_id = (ProtobufCBinaryData){sizeof dispute_id.bytes, dispute_id.bytes};
-    opened.feed_id = request->feed_id;
-    opened.visit_id = (ProtobufCBinaryData){sizeof visit_id->bytes, visit_id->bytes};
+    opened.feed_id = (char *)(uintptr_t)disputed->feed_id;
+    opened.visit_id = (ProtobufCBinaryData){sizeof visit_id.bytes, visit_id.bytes};
     opened.reason_hash = wire_bytes(journal_reason(service, call, request->reason));
     journal_append(service, view_of(call->who.author), VIEW_LIT(FEED_BOOKS),
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_DISPUTE_OPENED, &opened.base);

@@ -333,7 +333,8 @@ const struct method settlement_methods[] = {
           OFFICE | ROLE_BIT(ROLE_MEMBER), accounts_get, 300000, true),
     {WRITES("OpenDispute", open_dispute_request, open_dispute_response,
             ROLE_BIT(ROLE_OPERATOR) | ROLE_BIT(ROLE_MEMBER) | ROLE_BIT(ROLE_EMPLOYER),
-            dispute_open_decide, dispute_open_apply, 10000)},
+            dispute_open_decide, dispute_open_apply, 300000),
+     .precompute = dispute_open_precompute},
     {WRITES("ResolveDispute", resolve_dispute_request, resolve_dispute_response,
             ROLE_BIT(ROLE_OPERATOR), dispute_resolve_decide, dispute_resolve_apply, 10000)},
 };

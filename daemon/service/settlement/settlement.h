@@ -39,6 +39,7 @@ int chart_get(struct service *service, struct call *call);
 int chart_put_decide(struct service *service, struct call *call);
 int chart_put_apply(struct service *service, struct call *call);
 int accounts_get(struct service *service, struct call *call);
+void dispute_open_precompute(struct service *service, struct call *call);
 int dispute_open_decide(struct service *service, struct call *call);
 int dispute_open_apply(struct service *service, struct call *call);
 int dispute_resolve_decide(struct service *service, struct call *call);
