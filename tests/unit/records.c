@@ -88,6 +88,9 @@ static void changed_line(Passerelle__V1__Table number, struct view header, const
     arena_release(&arena);
 }
 
+#define TEXT_50 "12345678901234567890123456789012345678901234567890"
+#define TEXT_100 TEXT_50 TEXT_50
+
 static const struct {
     Passerelle__V1__Table table;
     const char *changes;
@@ -159,6 +162,11 @@ static const struct {
     {TABLE(EMPLOYERS), "vat_id=~service_code=SERV005~engagement=ENG-1", NULL},
     {TABLE(EMPLOYERS), "mandate_id=", "mandate_id: a SEPA mandate has an IBAN, a reference and"},
     {TABLE(EMPLOYERS), "mandate_date=", "mandate_id: "},
+    {TABLE(EMPLOYERS), "mandate_id=RUM é", "mandate_id: the mandate reference \"RUM é\" is wrong"},
+    {TABLE(EMPLOYERS), "country=UK", "country: the country \"UK\" is wrong"},
+    {TABLE(EMPLOYERS), "service_code=" TEXT_100, NULL},
+    {TABLE(EMPLOYERS), "service_code=" TEXT_100 "x", "service_code: Chorus Pro takes 100"},
+    {TABLE(EMPLOYERS), "engagement=" TEXT_50 "x", "engagement: Chorus Pro takes 50"},
     {TABLE(EMPLOYERS), "mandate_date=21/06/2026", "mandate_date: "},
     {TABLE(EMPLOYERS), "issuer_member_id=", "issuer_member_id: it is empty"},
     {TABLE(PLANS), "", NULL},

@@ -297,6 +297,50 @@ int ident_insee(struct view text, struct fault *fault)
     return E_OK;
 }
 
+/* ISO 3166-1, as of 2026. */
+static const char countries[] =
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN "
+    "BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ "
+    "DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL "
+    "GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM "
+    "JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME "
+    "MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP "
+    "NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD "
+    "SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO "
+    "TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+
+int ident_country(struct view text, struct fault *fault)
+{
+    struct view rest = view_of(countries);
+    struct view country;
+    while (view_cut(&rest, ' ', &country)) {
+        if (view_equal(country, text)) {
+            return E_OK;
+        }
+    }
+    return refuse(fault, "country", text,
+                  "give the two capital letters of ISO 3166-1, as FR (the United Kingdom is GB, "
+                  "Greece GR)");
+}
+
+int ident_mandate(struct view text, struct fault *fault)
+{
+    bool ok = text.len >= 1 && text.len <= IDENT_MANDATE_MAX && text.data[0] != '/' &&
+              text.data[text.len - 1] != '/';
+    for (size_t i = 0; ok && i < text.len; i++) {
+        char c = text.data[i];
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || is_digit(c);
+        bool sign = c != '\0' && strchr("+?/-:().,' ", c) != NULL;
+        ok = (letter || sign) && (c != '/' || i == 0 || text.data[i - 1] != '/');
+    }
+    if (!ok) {
+        return refuse(fault, "mandate reference", text,
+                      "SEPA takes 1 to 35 of A-Z, a-z, 0-9, space and + ? / - : ( ) . , ', with no "
+                      "/ at its ends and no //");
+    }
+    return E_OK;
+}
+
 int ident_slug(struct view text, struct fault *fault)
 {
     bool ok = text.len >= 1 && text.len <= IDENT_SLUG_MAX && text.data[0] != '-';

@@ -8,7 +8,7 @@
 
 #include "base/view.h"
 
-enum { IDENT_SLUG_MAX = 40 };
+enum { IDENT_SLUG_MAX = 40, IDENT_MANDATE_MAX = 35 };
 
 /* SIREN: 9 digits, Luhn (INSEE). */
 must_check int ident_siren(struct view text, struct fault *fault);
@@ -24,6 +24,13 @@ must_check int ident_bic(struct view text, struct fault *fault);
 /* SEPA creditor identifier (EPC262-08): the country, two check digits, three characters of the
  * creditor's own choice that do not count in them, and a national number; 13 in all in France. */
 must_check int ident_creditor(struct view text, struct fault *fault);
+
+/* Reference of a SEPA mandate (RUM): 1-35 of the letters that every bank takes (EPC217-08), no '/'
+ * at its ends and no "//". */
+must_check int ident_mandate(struct view text, struct fault *fault);
+
+/* A country by its two letters (ISO 3166-1): EN 16931 takes no other. */
+must_check int ident_country(struct view text, struct fault *fault);
 
 /* VAT number of the EU or Northern Ireland. French ones: "FR", a key of two digits, which is
  * (12 + 3 * (SIREN mod 97)) mod 97, and the SIREN (Monaco has "000......" there, without Luhn).

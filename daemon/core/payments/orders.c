@@ -11,7 +11,9 @@ static const char *const left_texts[] = {
     [LEFT_NO_IBAN_PAYEE] =
         "who is paid has no IBAN on record: enter it (member put --account-iban)",
     [LEFT_NO_CREDITOR_ID] = "the issuer has no SEPA creditor id: enter it, or ask for a transfer",
-    [LEFT_NO_MANDATE] = "the employer has no mandate with an IBAN: ask for one, or for a transfer",
+    [LEFT_NO_MANDATE] =
+        "the employer has no mandate with an IBAN and a reference that SEPA takes: ask "
+        "for one, or for a transfer",
     [LEFT_NO_NAME] = "its name has no letter that SEPA takes: give it one in Latin letters",
     [LEFT_TOO_LARGE] = "SEPA carries at most 999,999,999.99 EUR at once: pay it in parts",
     [LEFT_CREDIT] = "the credit note is above what the employer owes: pay the rest back",
@@ -258,8 +260,7 @@ static int take_claim(struct gathering *g, const struct orders_claim *claim, int
         reason = LEFT_NO_IBAN_PAYEE;
     } else if (issuer.creditor_id.len == 0) {
         reason = LEFT_NO_CREDITOR_ID;
-    } else if (claim->mandate.len == 0 || claim->mandate.len > PAIN_ID_MAX ||
-               claim->employer.iban.len == 0) {
+    } else if (ident_mandate(claim->mandate, NULL) != E_OK || claim->employer.iban.len == 0) {
         reason = LEFT_NO_MANDATE;
     } else if (fits(g, &issuer, &payment, &reason)) {
         payment.first = !used_before(g, claim);

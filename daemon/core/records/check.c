@@ -1,6 +1,7 @@
 /* What the columns alone do not say. */
 #include <assert.h>
 
+#include "base/text.h"
 #include "core/day/opening_hours.h"
 #include "core/ident/ident.h"
 #include "core/records/columns.h"
@@ -107,6 +108,7 @@ int member_rules(const void *record, struct fault *fault)
 
 int employer_rules(const void *record, struct fault *fault)
 {
+    enum { SERVICE_CODE_MAX = 100, ENGAGEMENT_MAX = 50 };
     const struct record_employer *r = record;
     const Passerelle__V1__Employer *e = &r->employer;
     struct legal legal = {e->siren, e->siret, e->vat_id, e->postcode, e->country};
@@ -121,6 +123,18 @@ int employer_rules(const void *record, struct fault *fault)
         return fault_set(fault, E_INVALID,
                          "mandate_id: a SEPA mandate has an IBAN, a reference "
                          "and a date: give all three or none");
+    }
+    if (text_length(view_of(e->service_code)) > SERVICE_CODE_MAX) {
+        return fault_set(fault, E_INVALID,
+                         "service_code: Chorus Pro takes %d characters: give the code of its "
+                         "directory",
+                         SERVICE_CODE_MAX);
+    }
+    if (text_length(view_of(e->engagement)) > ENGAGEMENT_MAX) {
+        return fault_set(fault, E_INVALID,
+                         "engagement: Chorus Pro takes %d characters: give the number that the "
+                         "buyer gave",
+                         ENGAGEMENT_MAX);
     }
     return 0;
 }

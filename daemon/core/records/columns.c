@@ -103,18 +103,6 @@ static bool without_subscription(const void *record)
 
 /* ---- shapes that core/ident has no word for ---- */
 
-static int country_shape(struct view text, struct fault *fault)
-{
-    if (text.len != 2 || text.data[0] < 'A' || text.data[0] > 'Z' || text.data[1] < 'A' ||
-        text.data[1] > 'Z') {
-        return fault_set(fault, E_INVALID,
-                         "\"%.*s\" is no country: give its two capital letters "
-                         "(ISO 3166-1), as FR",
-                         VIEW_FMT(text));
-    }
-    return 0;
-}
-
 static int email_shape(struct view text, struct fault *fault)
 {
     size_t at = view_find(text, '@');
@@ -223,7 +211,7 @@ static const struct record_column member_columns[] = {
     TEXT("address", member.address),
     TEXT("postcode", member.postcode),
     TEXT("city", member.city),
-    IDENT("country", member.country, country_shape),
+    IDENT("country", member.country, ident_country),
     IDENT_OR_NONE("iban", account.iban, ident_iban),
     IDENT_OR_NONE("bic", account.bic, ident_bic),
     FLAG("is_operator", member.is_operator),
@@ -281,13 +269,13 @@ static const struct record_column employer_columns[] = {
     TEXT("address", employer.address),
     TEXT("postcode", employer.postcode),
     TEXT("city", employer.city),
-    IDENT("country", employer.country, country_shape),
+    IDENT("country", employer.country, ident_country),
     TEXT_OR_NONE("buyer_reference", employer.buyer_reference),
     TEXT_OR_NONE("service_code", employer.service_code),
     TEXT_OR_NONE("engagement", employer.engagement),
     IDENT_OR_NONE("iban", mandate.iban, ident_iban),
     IDENT_OR_NONE("bic", mandate.bic, ident_bic),
-    TEXT_OR_NONE("mandate_id", mandate.mandate_id),
+    IDENT_OR_NONE("mandate_id", mandate.mandate_id, ident_mandate),
     DAY_OR_NONE("mandate_date", mandate.signed_on),
 };
 #undef ROW
