@@ -690,6 +690,9 @@ END_TEST
 #define AN(n, debit, credit)                                                                       \
     LINE("AN", "A nouveaux", n, "20260101", "512000", debit, credit, "20260101")
 #define VT(n, a, debit, credit, v) LINE("VT", "Ventes", n, "20260131", a, debit, credit, v)
+#define LABEL(text)                                                                                \
+    "VT\tVentes\t1\t20260131\t411\tClients\t\t\tP1\t20260131\t" text                               \
+    "\t0,00\t0,00\t\t\t20260131\t\t\r\n"
 #define OPENED AN("1", "10,00", "0,00") AN("1", "0,00", "10,00")
 #define SOLD(n, v) VT(n, "411000", "12,00", "0,00", v) VT(n, "706000", "0,00", "12,00", v)
 #define BOUGHT(n, v)                                                                               \
@@ -717,6 +720,11 @@ START_TEST(rules)
         {NAME, "", 0, FEC_RULE_HEADER},
         {NAME, "\xEF\xBB\xBF" HEADER OPENED, 1, FEC_RULE_ENCODING},
         {NAME, HEADER VT("1", "411\x01", "0,00", "0,00", "20260101"), 2, FEC_RULE_ENCODING},
+        {NAME, HEADER LABEL("Caf\xE9 \xA4 \xBD"), 0, -1},                 /* ISO 8859-15 */
+        {NAME, HEADER LABEL("Caf\xC3\xA9 \xE2\x82\xAC \xC5\x93"), 0, -1}, /* UTF-8 */
+        {NAME, HEADER LABEL("Caf\xE9 \x80 \x9C"), 2, FEC_RULE_ENCODING},  /* Windows-1252 */
+        {NAME, HEADER LABEL("Caf\xC3\xA9 \xC2\x85"), 2, FEC_RULE_ENCODING},
+        {NAME, HEADER LABEL("Centralisation des ventes"), 2, FEC_RULE_CENTRAL},
         {NAME, "JournalCode;JournalLib\r\n", 1, FEC_RULE_HEADER},
         {NAME, "journalcode\tJournalLib\r\n", 1, FEC_RULE_HEADER},
         {NAME, HEADER "AN\tA nouveaux\r\n", 2, FEC_RULE_FIELDS},

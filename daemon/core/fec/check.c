@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/text.h"
 #include "core/ident/ident.h"
 
 enum column {
@@ -62,8 +63,8 @@ static const char *const rule_names[] = {
     [FEC_RULE_SIDES] = "sides",     [FEC_RULE_PAIR] = "pair",
     [FEC_RULE_JOURNAL] = "journal", [FEC_RULE_NUMBER] = "number",
     [FEC_RULE_ORDER] = "order",     [FEC_RULE_OPENING] = "opening",
-    [FEC_RULE_CLOSING] = "closing", [FEC_RULE_ENTRY] = "entry",
-    [FEC_RULE_BALANCE] = "balance",
+    [FEC_RULE_CLOSING] = "closing", [FEC_RULE_CENTRAL] = "centralisation",
+    [FEC_RULE_ENTRY] = "entry",     [FEC_RULE_BALANCE] = "balance",
 };
 
 const char *fec_rule_name(enum fec_rule rule)
@@ -94,6 +95,7 @@ struct checking {
     struct fec_report report;
     size_t line;
     char separator;
+    bool utf8;
     bool has_close;
     struct day close, earliest;
     struct run numbers, order;
@@ -319,17 +321,21 @@ static void run_end(struct checking *c, const struct run *run, enum fec_rule rul
 
 /* ---- lines ---- */
 
-static bool is_opening(struct view code, struct view label)
+static bool has_word(struct view text, const char *word)
 {
-    if (view_is_nocase(code, "AN") || view_is_nocase(code, "RAN") || view_is_nocase(code, "ANO")) {
-        return true;
-    }
-    for (size_t i = 0; i + 7 <= label.len; i++) {
-        if (view_is_nocase(view_slice(label, i, i + 7), "nouveau")) {
+    size_t len = strlen(word);
+    for (size_t i = 0; i + len <= text.len; i++) {
+        if (view_is_nocase(view_slice(text, i, i + len), word)) {
             return true;
         }
     }
     return false;
+}
+
+static bool is_opening(struct view code, struct view label)
+{
+    return view_is_nocase(code, "AN") || view_is_nocase(code, "RAN") ||
+           view_is_nocase(code, "ANO") || has_word(label, "nouveau");
 }
 
 static struct journal *check_journal(struct checking *c, const struct view *fields)
@@ -371,6 +377,13 @@ static void check_entry(struct checking *c, const struct view *fields, struct jo
              "first");
     }
     c->past_opening = c->past_opening || !opening;
+    if (c->entry_line == c->line && (has_word(fields[COLUMN_JOURNAL_LABEL], "centralis") ||
+                                     has_word(fields[COLUMN_LABEL], "centralis"))) {
+        tell(c, c->line, FEC_RULE_CENTRAL,
+             "entry %s of journal %s centralises others by its label: the file holds the entries "
+             "themselves",
+             show(fields[COLUMN_NUMBER]).text, show(fields[COLUMN_JOURNAL]).text);
+    }
 }
 
 static void check_account(struct checking *c, struct view account)
@@ -503,11 +516,21 @@ static bool check_header(struct checking *c, struct view line)
     return count == COLUMNS;
 }
 
+/* Bytes 80 to 9F are letters in Windows' own encoding only. */
 static void check_bytes(struct checking *c, struct view line)
 {
     for (size_t i = 0; i < line.len; i++) {
         unsigned char byte = (unsigned char)line.data[i];
-        if (byte == 0x7F || (byte < ' ' && byte != '\t')) {
+        bool upper = byte >= 0x80 && byte < 0xA0;
+        if (upper && !c->utf8) {
+            tell(c, c->line, FEC_RULE_ENCODING,
+                 "the byte %02X is none of ISO 8859-15, and the file is no UTF-8: is it "
+                 "Windows-1252?",
+                 byte);
+            return;
+        }
+        if (byte == 0x7F || (byte < ' ' && byte != '\t') ||
+            (upper && (unsigned char)line.data[i - 1] == 0xC2)) {
             tell(c, c->line, FEC_RULE_ENCODING, "the character %02X stands in the text", byte);
             return;
         }
@@ -581,6 +604,7 @@ void fec_check(struct view file, struct view name,
         tell(&c, 1, FEC_RULE_ENCODING, "the file begins with a byte order mark: leave it out");
         file = view_slice(file, 3, file.len);
     }
+    c.utf8 = text_is_utf8(file);
     if (file.len == 0) {
         tell(&c, 0, FEC_RULE_HEADER, "the file is empty");
     }

@@ -24,10 +24,11 @@ enum fec_rule {
     FEC_RULE_ORDER,    /* by ValidDate, likewise */
     FEC_RULE_OPENING,  /* opening balances first, without classes 6 and 7 */
     FEC_RULE_CLOSING,  /* classes 6 and 7 are not closed by entries */
+    FEC_RULE_CENTRAL,  /* no entries that centralise those of other journals, by their labels */
     FEC_RULE_ENTRY,    /* each entry balances */
     FEC_RULE_BALANCE,  /* and the whole */
 };
-enum { FEC_RULE_COUNT = 19 };
+enum { FEC_RULE_COUNT = 20 };
 /* "amount"; for reports. */
 const char *fec_rule_name(enum fec_rule rule);
 
