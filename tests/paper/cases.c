@@ -213,6 +213,9 @@ static const struct row mixed[] = {
 };
 static const struct row carnets_only[] = {{LINE(CARNET), 2, 16403, "2026-10", 0, 0},
                                           {LINE(CARNET), 1, 33, "2026-10", 0, 0}};
+/* Nothing is left to pay, but it holds more than carnets: S1. */
+static const struct row carnets_and_zeros[] = {{LINE(CARNET), 2, 16403, "2026-10", 0, 0},
+                                               {LINE(CHARGE), 4, 0, "2026-10", DESK, HALF}};
 static const struct row hosted[] = {{LINE(HOST), 5, 733, "2026-10", DESK, HALF},
                                     {LINE(HOST), 1, 1211, "2026-10", DESK, WHOLE}};
 static const struct row fees[] = {{LINE(FEE), 125, 60, "2026-10", 0, 0},
@@ -269,6 +272,12 @@ static void payments(case_fn each, void *context)
     world_init(&w, each, context);
     EMIT("carnets-only", EMPLOYER_INVOICE, false, "2026-11-03", carnets_only);
     EMIT("carnets-credit", EMPLOYER_INVOICE, true, "2026-11-03", carnets_only);
+    EMIT("carnets-and-zeros", EMPLOYER_INVOICE, false, "2026-11-03", carnets_and_zeros);
+    w.employer.country = TEXT("RE");
+    EMIT("overseas", EMPLOYER_INVOICE, false, "2026-11-03", mixed);
+    w.employer.country = TEXT("BE");
+    EMIT("abroad", EMPLOYER_INVOICE, false, "2026-11-03", mixed);
+    w.employer.country = TEXT("FR");
     EMIT("zeros", EMPLOYER_INVOICE, false, "2026-11-03", zeros);
     EMIT("free-carnet", EMPLOYER_INVOICE, false, "2026-11-03", free_carnet);
     w.debit.iban = TEXT("FR7699999688931376360266582");

@@ -307,6 +307,15 @@ static void look(void *context, const char *name, bool employer, const struct in
         ck_assert_int_eq(day_compare(invoice->due, day("2026-10-20")), 0);
         ck_assert_int_eq(invoice->payment.means, PAYMENT_NONE);
         wanted->seen++;
+    } else if (strcmp(name, "carnets-and-zeros") == 0) {
+        ck_assert_str_eq(invoice->process, "S1");
+        ck_assert_int_eq(invoice->paid.cents, invoice->gross.cents);
+        ck_assert_int_eq(day_compare(invoice->due, day("2026-12-03")), 0);
+        wanted->seen++;
+    } else if (strcmp(name, "overseas") == 0 || strcmp(name, "abroad") == 0) {
+        ck_assert_str_eq(invoice->notes[3].subject, "BAR");
+        ck_assert(view_is(invoice->notes[3].text, name[0] == 'o' ? "B2B" : "B2BINT"));
+        wanted->seen++;
     } else if (strcmp(name, "employer-standard") == 0) {
         /* RULES 14: carnets count with half_up of their VAT: 492.09 + 98.42 */
         ck_assert_str_eq(invoice->process, "S1");
@@ -361,7 +370,7 @@ START_TEST(what_cases_say)
 {
     struct wanted wanted = {0};
     cases_each(look, &wanted);
-    ck_assert_int_eq(wanted.seen, 9);
+    ck_assert_int_eq(wanted.seen, 12);
 }
 END_TEST
 

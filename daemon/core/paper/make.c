@@ -418,6 +418,18 @@ static void note(struct making *m, const char *subject, const char *text)
     out->notes[out->note_count++] = (struct invoice_note){subject, view_of(text)};
 }
 
+/* Where French VAT holds: the mainland, Guadeloupe, Martinique and La Réunion. */
+static bool is_domestic(struct view country)
+{
+    static const char *const codes[] = {"FR", "GP", "MQ", "RE"};
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        if (view_is(country, codes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void annotate(struct making *m)
 {
     struct invoice *out = m->out;
@@ -427,7 +439,7 @@ static void annotate(struct making *m)
     note(m, "PMT", legal_mention_of(MENTION_RECOVERY, issued));
     note(m, "PMD", legal_mention_of(public_buyer ? MENTION_LATE_PUBLIC : MENTION_LATE, issued));
     note(m, "AAB", legal_mention_of(MENTION_DISCOUNT, issued));
-    note(m, "BAR", view_is(out->buyer.country, "FR") ? "B2B" : "B2BINT");
+    note(m, "BAR", is_domestic(out->buyer.country) ? "B2B" : "B2BINT");
     if (out->pro_forma) {
         note(m, NULL, legal_mention_of(MENTION_PRO_FORMA, issued));
     } else if (invoice_is_self_billed(out)) {
