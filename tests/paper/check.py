@@ -295,8 +295,7 @@ def main():
                 pdf(folder, row, again)
         letters(folder)
         factur_x_kit(folder, rows, root)
-        broken = run(sys.executable, f"{root}/tests/paper/test_rules.py",
-                     f"{folder}/cii/case-employer-standard.xml")
+        broken = run(sys.executable, f"{root}/tests/paper/test_rules.py", folder)
         print(broken.stdout.decode().strip())
         if broken.returncode != 0:
             say("test_rules.py", broken.stderr.decode()[-500:] or "a rule cannot fail")
