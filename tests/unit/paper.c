@@ -337,6 +337,9 @@ static void look(void *context, const char *name, bool employer, const struct in
         has(&bytes, "VATEX-EU-O", name);
         ck_assert_ptr_null(strstr(bytes.data, "schemeID=\"VA\""));
         ck_assert_ptr_null(strstr(bytes.data, "RateApplicablePercent"));
+        /* netted: whoever reads an account here would pay it again */
+        ck_assert_int_eq(invoice->payment.means, PAYMENT_CLEARING);
+        ck_assert_ptr_null(strstr(bytes.data, "IBANID"));
         wanted->seen++;
     } else if (strcmp(name, "public-buyer") == 0) {
         ck_assert(view_is(invoice->buyer_reference, "SERV005"));

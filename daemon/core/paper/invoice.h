@@ -45,7 +45,7 @@ enum payment_means {                        /* BT-81, UNTDID 4461 */
                      PAYMENT_UNDEFINED = 1, /* the seller has no account on record */
                      PAYMENT_SEPA_TRANSFER = 58,
                      PAYMENT_SEPA_DEBIT = 59,
-                     PAYMENT_CLEARING = 97, /* a credit note: taken off what is owed */
+                     PAYMENT_CLEARING = 97, /* netted between members; a credit note: taken off */
 };
 
 struct invoice_payment {      /* BG-16 */

@@ -382,15 +382,15 @@ static void pay(struct making *m, struct day paid_on)
         payment->terms = VIEW_LIT("Rien ne reste à payer");
         return;
     }
-    payment->terms =
-        m->employer == NULL
-            ? VIEW_LIT("Réglé par compensation dans le règlement mensuel du réseau")
-            : view_of(arena_printf(m->arena, "Paiement à %d jours", m->terms->due_days));
+    if (m->employer == NULL) { /* an account here would get it paid twice */
+        payment->means = PAYMENT_CLEARING;
+        payment->terms = VIEW_LIT("Réglé par compensation dans le règlement mensuel du réseau");
+        return;
+    }
+    payment->terms = view_of(arena_printf(m->arena, "Paiement à %d jours", m->terms->due_days));
     if (invoice_is_credit(out)) {
         payment->means = PAYMENT_CLEARING;
-        if (m->employer != NULL) {
-            payment->terms = VIEW_LIT("À déduire de ce qui est dû, ou à rembourser");
-        }
+        payment->terms = VIEW_LIT("À déduire de ce qui est dû, ou à rembourser");
         return;
     }
     if (mandate != NULL && mandate->iban[0] != '\0' && mandate->mandate_id[0] != '\0' &&
