@@ -271,7 +271,8 @@ static void usage_adds_up(struct network *network, bool closed)
             continue;
         }
         ck_assert_msg(usage_of_employer(network->service.db, i, view_of(invoice->buyer_id),
-                                        month("2026-10"), &network->arena, &usage, &fault) == E_OK,
+                                        month("2026-10"), (struct day){INT32_MAX},
+                                        &network->arena, &usage, &fault) == E_OK,
                       "%s", fault.text);
         ck_assert_int_eq(usage.closed, closed);
         for (size_t k = 0; k < usage.count; k++) {
@@ -552,6 +553,34 @@ static void append_one(struct network *network, const char *id, const char *in, 
 #define VISIT_B "01a0f609-b58e-7e4d-8286-6d5370d0be9f"
 #define VISIT_C "01a0f609-b58e-7e4d-8286-6d5370d0bea0"
 
+static size_t users(struct network *network, struct principal who)
+{
+    Passerelle__V1__GetUsageRequest *request =
+        network_new(network, &passerelle__v1__get_usage_request__descriptor);
+    request->employer_id = arena_string(&network->arena, VIEW_LIT("e001"));
+    request->month = arena_string(&network->arena, VIEW_LIT("2026-11"));
+    const Passerelle__V1__GetUsageResponse *response =
+        network_must(network, who, "EmployerService", "GetUsage", &request->base);
+    return response->n_holders;
+}
+
+/* A figure that moves when somebody checks out would tell the employer when that was. */
+START_TEST(today_is_not_told)
+{
+    static struct network network;
+    const struct principal employer = network_who(ROLE_EMPLOYER, "e001");
+    network_init(&network, true, 13);
+    recorded_network(&network, REFERENCE_DIR);
+    append_one(&network, VISIT_A, "2026-11-03T06:00:00.000Z", "2026-11-03T06:45:00.000Z");
+    ck_assert_uint_eq(users(&network, employer), 0);
+    ck_assert_uint_eq(users(&network, olive), 1);
+    network.clock.now_utc_ms += 86400000;
+    ck_assert_uint_eq(users(&network, employer), 1);
+    network_check(&network);
+    network_release(&network);
+}
+END_TEST
+
 START_TEST(refusals)
 {
     static struct network network;
@@ -797,6 +826,7 @@ int main(void)
     tcase_add_test(tcase, reference);
     tcase_add_test(tcase, shuffled);
     tcase_add_test(tcase, a_year_of_invoices);
+    tcase_add_test(tcase, today_is_not_told);
     tcase_add_test(tcase, refusals);
     tcase_add_test(tcase, between_the_halves);
     tcase_add_test(tcase, disputes);

@@ -136,8 +136,9 @@ int get_usage(struct service *service, struct call *call)
     struct usage usage;
     struct fault fault = FAULT_NONE;
     env_random(service->node->env, &seed, sizeof seed);
-    if (usage_of_employer(service->db, seed, view_of(request->employer_id), month, call->arena,
-                          &usage, &fault) != E_OK) {
+    if (usage_of_employer(service->db, seed, view_of(request->employer_id), month,
+                          usage_untold_from(service, call), call->arena, &usage,
+                          &fault) != E_OK) {
         return call_fail(call, CODE_FAILED_PRECONDITION, "%s", fault.text);
     }
     Passerelle__V1__GetUsageResponse *response = call_respond(call);

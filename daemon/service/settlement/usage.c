@@ -40,8 +40,19 @@ static int items_sum(const struct roster *roster, const struct rating *rating,
     return error;
 }
 
-static int month_rate(struct loaded *loaded, struct month month, bool closed, struct rating *rating,
-                      struct fault *fault)
+static void stays_before(struct stays *stays, struct day day)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < stays->count; i++) {
+        if (day_compare(day_of_instant(stays->all[i].in_utc_ms), day) < 0) {
+            stays->all[kept++] = stays->all[i];
+        }
+    }
+    stays->count = kept;
+}
+
+static int month_rate(struct loaded *loaded, struct month month, bool closed,
+                      struct day untold_from, struct rating *rating, struct fault *fault)
 {
     struct stays stays = STAYS_INIT;
     struct close_history history = {.partial = true};
@@ -51,6 +62,9 @@ static int month_rate(struct loaded *loaded, struct month month, bool closed, st
     int error = 0;
     for (uint32_t i = 0; i < roster->holder_ids.count && error == 0; i++) {
         error = loaded_holder(loaded, roster->holder_ids.ids[i], month, closed, &stays, fault);
+    }
+    if (!closed) {
+        stays_before(&stays, untold_from);
     }
     if (error == 0) {
         error = settlement_history(loaded, after_all, &history, fault);
@@ -69,8 +83,15 @@ static int month_rate(struct loaded *loaded, struct month month, bool closed, st
     return error;
 }
 
+struct day usage_untold_from(const struct service *service, const struct call *call)
+{
+    return call->who.role == ROLE_EMPLOYER ? day_of_instant(service_now(service))
+                                           : (struct day){INT32_MAX};
+}
+
 int usage_of_employer(struct db *db, uint64_t seed, struct view employer_id, struct month month,
-                      struct arena *arena, struct usage *out, struct fault *fault)
+                      struct day untold_from, struct arena *arena, struct usage *out,
+                      struct fault *fault)
 {
     struct loaded loaded;
     struct rating rating = RATING_INIT;
@@ -80,7 +101,7 @@ int usage_of_employer(struct db *db, uint64_t seed, struct view employer_id, str
         usage.closed = usage.closed || loaded.due.closed[i].number == month.number;
     }
     if (error == 0) {
-        error = month_rate(&loaded, month, usage.closed, &rating, fault);
+        error = month_rate(&loaded, month, usage.closed, untold_from, &rating, fault);
     }
     if (error == 0) {
         uint32_t count = loaded.roster.holder_ids.count;

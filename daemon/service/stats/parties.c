@@ -393,8 +393,8 @@ int employer_load(struct service *service, struct call *call, const char *employ
         .issuer = party_name(&naming, employer->issuer_member_id, false, false),
         .month = month};
     env_random(service->node->env, &seed, sizeof seed);
-    if (usage_of_employer(service->db, seed, view_of(employer_id), month, call->arena, &usage,
-                          &fault) != 0) {
+    if (usage_of_employer(service->db, seed, view_of(employer_id), month,
+                          usage_untold_from(service, call), call->arena, &usage, &fault) != 0) {
         return call_fail_with(call, &fault);
     }
     out->provisional = !usage.closed;
