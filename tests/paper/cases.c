@@ -291,7 +291,7 @@ static void payments(case_fn each, void *context)
     w.employer.engagement = TEXT("ENG-554686");
     w.employer.vat_id = TEXT("");
     EMIT("public-buyer", EMPLOYER_INVOICE, false, "2026-11-03", mixed);
-    w.employer.buyer_reference = TEXT("#ABC# & <X#Y>");
+    w.employer.buyer_reference = TEXT("#ABC# & <X#Y> #PMT#B2C#BAR#");
     EMIT("public-hostile", EMPLOYER_INVOICE, false, "2026-11-03", mixed);
     w.account_known = false;
     w.carnet_count = 0;
@@ -319,6 +319,7 @@ static void extremes(case_fn each, void *context)
     w.employer.buyer_reference = TEXT("<&>\"'");
     EMIT("hostile", EMPLOYER_INVOICE, false, "2026-11-03", mixed);
     w.site.name = TEXT("]]><script>alert('1')</script><!-- ");
+    w.buyer.legal_name = TEXT("C# #BAR#B2C #AAB#");
     EMIT("hostile-host", HOST_INVOICE, false, "2026-11-03", hosted);
     w.seller.legal_name =
         TEXT("Établissement public de coopération intercommunale des hautes vallées "

@@ -226,10 +226,12 @@ def french(i, no):
     seller, buyer = i["seller"], i["buyer"]
     subjects = [subject for subject, _ in i["notes"]]
     bar = [value for subject, value in i["notes"] if subject == "BAR"]
+    marks = "#".join(f"#{subject}#{value}" for subject, value in i["notes"])
     no("BR-FR-04_BT-3", i["type"] in TYPES)
     for subject in ("PMT", "PMD", "AAB"):
         no(f"BR-FR-05_BT-22_{subject}", subject in subjects)
         no(f"BR-FR-06_BT-21_{subject}", subjects.count(subject) <= 1)
+        no(f"BR-FR-06_BT-21_{subject}", i["syntax"] != "ubl" or marks.count(f"#{subject}#") <= 1)
     no("BR-FR-06_BT-21_TXD", subjects.count("TXD") <= 1)
     no("BR-FR-08_BT-23", i["process"] in PROCESSES)
     for name, party in (("BT-29", seller), ("BT-46", buyer)):
@@ -256,7 +258,7 @@ def french(i, no):
         no("BR-FR-DEC-04_BT-152", line["rate"] is None or re.fullmatch(r"\d{1,4}(\.\d{1,2})?", line["rate"])
            and len(line["rate"].replace(".", "")) <= 4)
     no("BR-FR-20_BT-21", all(value in BAR for value in bar))
-    no("BR-FR-31_BT-21", len(bar) <= 1)
+    no("BR-FR-31_BT-21", len(bar) <= 1 and (i["syntax"] != "ubl" or marks.count("#BAR#") <= 1))
     for rule, name, party, self_billed in (("BR-FR-21_BT-49", "BT-49", buyer, False),
                                            ("BR-FR-22_BT-34", "BT-34", seller, True)):
         end, siren = party["endpoint"] or ("", ""), (party["legal_id"] or ("", ""))[1]

@@ -120,6 +120,8 @@ OTHERS = {
     "ubl/case-employer-standard.xml": [
         ("BR-CL-01", lambda i: i.update(root="CreditNote")),
         ("BR-CL-08", lambda i: i["notes"].append((None, "#ABC#"))),
+        ("BR-FR-06_BT-21_PMT", lambda i: i["notes"].append(("AAI", "of #PMT# mine"))),
+        ("BR-FR-31_BT-21", lambda i: i["notes"].append(("AAI", "#BAR#B2C"))),
     ],
     "cii/case-employer-credit-standard.xml": [
         ("BR-55", lambda i: i.update(preceding=[(None, "2026-10-03")])),
