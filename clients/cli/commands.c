@@ -302,6 +302,10 @@ const struct command commands[] = {
      "invoice record PF-996853115-998836464-2026-10 F2026-31 --issued-on 2026-11-05 "
      "--gross-cents 12000",
      CALLS("SettlementService", "RecordInvoice", record_invoice), .positional = "pro_forma number"},
+    {"invoice credit", "NUMBER [--line N ...] [--reference ID ...] --reason TEXT [--dry-run]",
+     "Credits an invoice, lines or visits of it: the next close takes back what they cost",
+     "invoice credit FA-998836464-2026-000001 --line 2 --reason 'the site was closed'",
+     .run = cmd_invoice_credit},
     {"documents export", "MONTH DIR [--party PARTY]",
      "Writes every invoice of a close in every form into a new folder; goes on when it was stopped",
      "documents export 2026-10 october", .run = cmd_documents_export},

@@ -14,7 +14,8 @@ command_run cmd_site_stops;                         /* cmd_tables.c */
 command_run cmd_employer_policy_set;                /* cmd_employer.c */
 command_run cmd_visit_import, cmd_visit_watch;      /* cmd_visit.c */
 command_run cmd_period_show;                        /* cmd_period.c */
-command_run cmd_documents_export, cmd_invoice_show; /* cmd_documents.c, cmd_invoice.c */
+command_run cmd_documents_export;                   /* cmd_documents.c */
+command_run cmd_invoice_show, cmd_invoice_credit;   /* cmd_invoice.c */
 command_run cmd_statement;                          /* cmd_statement.c */
 command_run cmd_payment_export, cmd_payment_import; /* cmd_payment.c */
 command_run cmd_payment_match, cmd_payment_remind;  /* cmd_payment.c */

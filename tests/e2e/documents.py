@@ -332,7 +332,48 @@ imports("later-august", august[-60:])
 for stay in august[40:60] + september[:40]:
     voids(stay)
 imports("october", stays[1800:2700])
+
+# Credited by command: an invoice whole, and one visit of a host. The close writes what was said before.
+listed = cli_json("invoice", "list", "2026-09", profile="late-op")["invoices"]
+
+
+def evidence(number):
+    return json.loads(cli("invoice", "show", number, "--format", "evidence", profile="late-op"))["lines"]
+
+
+def invoice_where(kind, wanted):
+    return next(one for one in listed if one["kind"].endswith(kind) and not one.get("creditNote") and
+                not one.get("proForma") and wanted(evidence(one["number"])))
+
+
+whole = invoice_where("EMPLOYER_INVOICE", lambda lines: len(lines) > 1 and all(line["check_ins"] for line in lines))
+sold = invoice_where("EMPLOYER_INVOICE", lambda lines: any(not line["check_ins"] for line in lines))
+host = invoice_where("HOST_INVOICE", lambda lines: lines[0]["month"] == "2026-09" and len(lines[0]["visits"]) > 2)
+visit = next(one for one in evidence(host["number"])[0]["visits"]
+             if one not in {stay["visit_id"] for stay in september[:40]})
+why = ("--reason", "the heating was out")
+cli("invoice", "credit", "FA-1", *why, profile="late-op", code=1, says="no invoice FA-1")
+cli("invoice", "credit", whole["number"], profile="late-op", code=1, says="say in a sentence")
+cli("invoice", "credit", whole["number"], "--line", "two", *why, profile="late-op", code=2, says="count from 1")
+cli("invoice", "credit", sold["number"], *why, profile="late-op", code=1, says="Name the other lines")
+before = cli_json("invoice", "credit", whole["number"], "--dry-run", *why, profile="late-op")
+cli("invoice", "credit", whole["number"], *why, profile="late-op", says=f"credited of {whole['number']}")
+cli("invoice", "credit", whole["number"], *why, profile="late-op", code=1, says="credited already")
+said = cli_json("invoice", "credit", host["number"], "--reference", visit, *why, profile="late-op")
+check(said["visits"] == 1 and said["month"] == "2026-10", said)
+said = {(one["kind"], one["sellerMemberId"], one["buyerId"]): one
+        for answer in (before, said) for one in answer["documents"] if one.get("creditNote")}
 cli("period", "close", "2026-10", profile="late-op")
+notes = {(one["kind"], one["sellerMemberId"], one["buyerId"]): one
+         for one in cli_json("invoice", "list", "2026-10", profile="late-op")["invoices"] if one.get("creditNote")}
+for key, one in said.items():
+    if not key[0].endswith("SUBSIDY_STATEMENT"):
+        check([-int(one[name]) for name in ("netCents", "vatCents", "grossCents") if name in one] ==
+              [int(notes[key][name]) for name in ("netCents", "vatCents", "grossCents") if name in one],
+              f"{key}: the close writes {notes[key]}, and {one} was said")
+for one, type_code in ((whole, 381), (host, 261)):
+    note = notes[one["kind"], one["sellerMemberId"], one["buyerId"]]
+    check(note["typeCode"] == type_code and one["number"] in note["preceding"], f"{note} does not name {one['number']}")
 all_numbers, issued = {}, {}
 for month in ("2026-08", "2026-09", "2026-10"):
     folder = export("late", "late-" + month, "late-op", month=month)

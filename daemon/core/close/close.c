@@ -461,7 +461,7 @@ static int months_rate(struct close_result *result, const struct roster *roster,
         uses.all[i] = input->carnet_uses[i];
     }
     int error = corrections_rate(result, &lines, &uses, roster, input, fault);
-    if (error == 0) {
+    if (error == 0 && !input->late_only) {
         error = month_rate(&result->rating, &lines, &uses, roster, input->month, input->stays,
                            input->stay_count, fault);
     }

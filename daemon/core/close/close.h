@@ -74,6 +74,7 @@ struct close_correction {
 
 struct close_input {
     struct month month;
+    bool late_only; /* what the corrections give, without the month itself */
     const struct stay *stays; /* all of the month; what begins in another month is E_INVALID */
     size_t stay_count;
     const struct close_correction *corrections; /* any order; each month earlier and once */

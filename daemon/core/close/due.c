@@ -19,34 +19,45 @@ static int rulings_compare(const void *left, const void *right)
 {
     const struct ruling *a = left;
     const struct ruling *b = right;
-    return a->visit_key < b->visit_key ? -1 : a->visit_key > b->visit_key;
+    int order = a->visit_key < b->visit_key ? -1 : a->visit_key > b->visit_key;
+    return order != 0 ? order : (a->order > b->order) - (a->order < b->order);
 }
 
 void due_ruling_put(struct due *due, struct ruling ruling)
 {
-    for (size_t i = 0; i < due->ruling_count; i++) {
-        if (due->rulings[i].visit_key == ruling.visit_key) {
-            ruling.late = ruling.late || due->rulings[i].late;
-            due->rulings[i] = ruling;
-            return;
-        }
-    }
+    ruling.order = due->rulings_put++;
     due->rulings[due->ruling_count++] = ruling;
 }
 
 void due_rulings_sort(struct due *due)
 {
+    size_t kept = 0;
     if (due->ruling_count > 0) {
         qsort(due->rulings, due->ruling_count, sizeof *due->rulings, rulings_compare);
     }
+    for (size_t i = 0; i < due->ruling_count; i++) {
+        struct ruling ruling = due->rulings[i];
+        if (kept > 0 && due->rulings[kept - 1].visit_key == ruling.visit_key) {
+            kept--;
+            ruling.late = ruling.late || due->rulings[kept].late;
+        }
+        due->rulings[kept++] = ruling;
+    }
+    due->ruling_count = kept;
+}
+
+static int ruling_find(const void *key, const void *ruling)
+{
+    int64_t visit_key = *(const int64_t *)key;
+    int64_t of = ((const struct ruling *)ruling)->visit_key;
+    return visit_key < of ? -1 : visit_key > of;
 }
 
 static const struct ruling *ruling_of(const struct due *due, int64_t visit_key)
 {
-    struct ruling wanted = {.visit_key = visit_key};
     return due->ruling_count == 0 ? NULL
-                                  : bsearch(&wanted, due->rulings, due->ruling_count,
-                                            sizeof *due->rulings, rulings_compare);
+                                  : bsearch(&visit_key, due->rulings, due->ruling_count,
+                                            sizeof *due->rulings, ruling_find);
 }
 
 void due_touch(struct due *due, struct month month)
@@ -141,8 +152,9 @@ int due_close(const struct due *due, const struct roster *roster, struct month m
             policy != NULL && policy->netting == PASSERELLE__V1__NETTING_MODE__NETTING_MODE_DIRECT;
         struct close_input input = {
             .month = month,
-            .stays = stays->all,
-            .stay_count = stays->count,
+            .late_only = stays == NULL,
+            .stays = stays == NULL ? NULL : stays->all,
+            .stay_count = stays == NULL ? 0 : stays->count,
             .corrections = revision.corrections,
             .correction_count = revision.count,
             .carnet_uses = history.uses,

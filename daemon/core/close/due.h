@@ -26,6 +26,7 @@ struct ruling {
     bool late;          /* past the last cut */
     int64_t in_utc_ms;  /* 0: as told */
     int64_t out_utc_ms; /* 0: as told */
+    uint32_t order;     /* due_ruling_put() fills it in */
 };
 
 struct due {
@@ -34,12 +35,13 @@ struct due {
     size_t closed_count;
     struct ruling *rulings; /* by visit_key once sorted, one for each visit */
     size_t ruling_count;
+    uint32_t rulings_put;
 };
 
 /* In the order in which they were made: the last ruling on a visit counts; one that upholds changes
  * nothing and is not put. There is room for it. */
 void due_ruling_put(struct due *due, struct ruling ruling);
-/* Before the first stay is taken. */
+/* Before the first stay is taken, and again when more were put since. */
 void due_rulings_sort(struct due *due);
 
 /* Entries past the last cut are about this month: if it is closed, it is rated again. */
@@ -61,8 +63,9 @@ struct due_source {
     void *context;
 };
 
-/* Rates the month and every touched one before it, and closes. `policy` NULL: the defaults. Errors
- * are those of close_run() and the source; release the result in every case. */
+/* Rates the month and every touched one before it, and closes. `stays` NULL: what is late alone,
+ * and nothing of the month itself. `policy` NULL: the defaults. Errors are those of close_run() and
+ * the source; release the result in every case. */
 must_check int due_close(const struct due *due, const struct roster *roster, struct month month,
                          const struct stays *stays, const struct due_source *source,
                          const Passerelle__V1__NetworkPolicy *policy, struct close_result *result,

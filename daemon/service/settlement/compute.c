@@ -197,3 +197,43 @@ int settlement_prepare(struct db *db, uint64_t seed, struct month month, struct 
 {
     return compute(db, seed, month, true, arena, out, fault);
 }
+
+static int late_compute(struct loaded *loaded, struct month month, struct arena *arena,
+                        Passerelle__V1__SettlementDocument **out, struct fault *fault)
+{
+    struct close_result result = CLOSE_RESULT_INIT;
+    struct computing computing = {loaded, month};
+    struct due_source source = {stays_again, history_take, &computing};
+    int error = due_close(&loaded->due, &loaded->roster, month, NULL, &source,
+                          registry_policy(loaded->db, arena), &result, fault);
+    if (error == 0) {
+        *out = document_of_result(&result, &loaded->roster, arena);
+    }
+    close_result_release(&result);
+    return error;
+}
+
+int settlement_late(struct db *db, uint64_t seed, struct month month, const struct ruling *voided,
+                    size_t count, struct arena *arena, Passerelle__V1__SettlementDocument **before,
+                    Passerelle__V1__SettlementDocument **after, struct fault *fault)
+{
+    struct loaded loaded;
+    struct stays stays = STAYS_INIT;
+    int error = loaded_open(&loaded, db, seed, VIEW_NONE, fault);
+    if (error == 0) { /* for the months that it finds touched */
+        error = loaded_month(&loaded, month, &stays, fault);
+    }
+    stays_release(&stays);
+    if (error == 0) {
+        error = late_compute(&loaded, month, arena, before, fault);
+    }
+    if (error == 0) {
+        loaded_rule(&loaded, voided, count);
+        error = late_compute(&loaded, month, arena, after, fault);
+    }
+    if (error == 0) {
+        error = db_error(db, fault);
+    }
+    loaded_release(&loaded);
+    return error;
+}

@@ -33,6 +33,14 @@ must_check int settlement_compute(struct db *db, uint64_t seed, struct month mon
 must_check int settlement_prepare(struct db *db, uint64_t seed, struct month month,
                                   struct arena *arena, struct settlement *out, struct fault *fault);
 
+/* What the close of `month` will take back and bill of earlier months, as things stand, and once
+ * these visits never were. Nothing of the month itself is in either document. Inside a transaction,
+ * on any thread; seconds for millions of stays. `voided` are rulings, filled but for `order`. */
+must_check int settlement_late(struct db *db, uint64_t seed, struct month month,
+                               const struct ruling *voided, size_t count, struct arena *arena,
+                               Passerelle__V1__SettlementDocument **before,
+                               Passerelle__V1__SettlementDocument **after, struct fault *fault);
+
 /* The document of a closed month, in the arena; NULL when there is none (or it is damaged, which
  * sticks in `db`). */
 Passerelle__V1__SettlementDocument *settlement_stored(struct db *db, struct month month,

@@ -14,10 +14,10 @@
 
 enum { REASON_BYTES_MAX = 2000 };
 
-static int reason_check(struct call *call, const char *reason, bool needed)
+int dispute_reason_check(struct call *call, const char *reason, bool needed)
 {
     if (needed && reason[0] == '\0') {
-        return call_violation(call, "reason", "say in a sentence what is wrong with the visit");
+        return call_violation(call, "reason", "say in a sentence what is wrong");
     }
     if (strlen(reason) > REASON_BYTES_MAX) {
         return call_violation(call, "reason", "at most %d bytes", REASON_BYTES_MAX);
@@ -141,7 +141,7 @@ int dispute_open_decide(struct service *service, struct call *call)
 {
     const Passerelle__V1__OpenDisputeRequest *request = (const void *)call->request;
     struct disputed *disputed = ARENA_NEW(call->arena, struct disputed);
-    if (reason_check(call, request->reason, true) != 0 ||
+    if (dispute_reason_check(call, request->reason, true) != 0 ||
         disputed_find(service, call, disputed) != 0) {
         return -1;
     }
@@ -240,7 +240,7 @@ int dispute_resolve_decide(struct service *service, struct call *call)
     if (!corrected && (request->in_utc_ms != 0 || request->out_utc_ms != 0)) {
         return call_violation(call, "in_utc_ms", "times are for the outcome CORRECTED only");
     }
-    if (reason_check(call, request->reason, false) != 0) {
+    if (dispute_reason_check(call, request->reason, false) != 0) {
         return -1;
     }
     struct query *query = db_query(service->db, &select_dispute);

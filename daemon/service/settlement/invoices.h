@@ -19,6 +19,22 @@ must_check int invoices_number(struct service *service, struct arena *arena,
 void invoices_record(struct service *service, struct call *call,
                      const struct settlement *settlement);
 
+/* An invoice, and the keys of the entries that began the visits behind each of its lines. */
+struct invoice_visits {
+    struct month month; /* of the close */
+    const Passerelle__V1__Document *document;
+    struct {
+        uint64_t *keys;
+        size_t count;
+    } * lines; /* in the order of the document */
+};
+/* Returns 0, or -1 after it failed the call: also when the caller may not see it. */
+must_check int invoice_visits(struct service *service, struct call *call, const char *number,
+                              struct invoice_visits *out);
+/* How evidence names a visit, by its key: to an employer by the first half of the leaf's hash, to
+ * others by its id. */
+bool invoice_visit_id(struct db *db, uint64_t key, bool employer, uint8_t out[static 16]);
+
 /* What an invoice of a close leaves to pay. */
 struct payable {
     const Passerelle__V1__Document *document;

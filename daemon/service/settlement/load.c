@@ -248,6 +248,21 @@ static void rulings_load(struct loaded *loaded)
     due_rulings_sort(&loaded->due);
 }
 
+void loaded_rule(struct loaded *loaded, const struct ruling *more, size_t count)
+{
+    struct due *due = &loaded->due;
+    struct ruling *all = ARENA_ARRAY(&loaded->arena, due->ruling_count + count, struct ruling);
+    if (due->ruling_count > 0) {
+        memcpy(all, due->rulings, due->ruling_count * sizeof *all);
+    }
+    due->rulings = all;
+    for (size_t i = 0; i < count; i++) {
+        due_ruling_put(due, more[i]);
+    }
+    due_rulings_sort(due);
+    due_touch_rulings(due);
+}
+
 int loaded_open(struct loaded *loaded, struct db *db, uint64_t seed, struct view employer_id,
                 struct fault *fault)
 {

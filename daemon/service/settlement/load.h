@@ -25,9 +25,9 @@ struct loaded {
     struct loaded_feed *feeds; /* by feed_no */
     size_t feed_count;
     int64_t books_cut_key;
-    struct due due; /* the closes so far, what loaded_month() found to touch them, rulings */
-    bool keeps_keys;     /* the caller wants, of the stays of one list that it takes, by place: */
-    int64_t *keys;       /* the entries that began their visits */
+    struct due due;  /* the closes so far, what loaded_month() found to touch them, rulings */
+    bool keeps_keys; /* the caller wants, of the stays of one list that it takes, by place: */
+    int64_t *keys;   /* the entries that began their visits */
     size_t keys_alloc;
 };
 
@@ -36,6 +36,9 @@ struct loaded {
 must_check int loaded_open(struct loaded *loaded, struct db *db, uint64_t seed,
                            struct view employer_id, struct fault *fault);
 void loaded_release(struct loaded *loaded);
+
+/* As if these rulings had been made since, too. */
+void loaded_rule(struct loaded *loaded, const struct ruling *more, size_t count);
 
 /* The stays of a month that is to be closed, and which closed months entries past the last cut
  * touch: visits, rulings, carnets. Visits that are open, void or replaced do not count. One pass in

@@ -14,6 +14,9 @@ int invoices_list(struct service *service, struct call *call);
 int invoice_get(struct service *service, struct call *call);
 int invoice_record_decide(struct service *service, struct call *call);
 int invoice_record_apply(struct service *service, struct call *call);
+void credit_precompute(struct service *service, struct call *call);
+int credit_decide(struct service *service, struct call *call);
+int credit_apply(struct service *service, struct call *call);
 int payments_list(struct service *service, struct call *call);
 int export_payments_decide(struct service *service, struct call *call);
 int export_payments_apply(struct service *service, struct call *call);
@@ -40,6 +43,8 @@ int chart_put_decide(struct service *service, struct call *call);
 int chart_put_apply(struct service *service, struct call *call);
 int accounts_get(struct service *service, struct call *call);
 void dispute_open_precompute(struct service *service, struct call *call);
+/* Fails the call when the reason is too long, or is needed and not given. */
+must_check int dispute_reason_check(struct call *call, const char *reason, bool needed);
 int dispute_open_decide(struct service *service, struct call *call);
 int dispute_open_apply(struct service *service, struct call *call);
 int dispute_resolve_decide(struct service *service, struct call *call);

@@ -163,9 +163,7 @@ static const struct kept *kept_of(const struct shelf *shelf,
 DB_SQL(select_keys, "SELECT keys FROM invoice_evidence WHERE month = :month AND place = :place");
 DB_SQL(select_visit, "SELECT visit_id FROM visit WHERE visit_key = :key");
 
-/* What is told of the entry that began a visit: the visit's id, or to an employer the first half of
- * the leaf's hash. */
-static bool id_of_key(struct db *db, uint64_t key, bool employer, uint8_t out[EVIDENCE_LEN])
+bool invoice_visit_id(struct db *db, uint64_t key, bool employer, uint8_t out[static EVIDENCE_LEN])
 {
     bool found = false;
     if (employer) {
@@ -207,27 +205,50 @@ static uint64_t number_take(struct view *rest, size_t bytes)
     return number;
 }
 
-static int evidence_load(struct shelf *shelf, size_t place, const struct invoice *invoice,
-                         bool employer, struct evidence *lines)
+static int visits_load(struct shelf *shelf, size_t place, struct invoice_visits *out)
 {
     enum { KEY_LEN = 8 };
-    struct db *db = shelf->service->db;
     struct arena *arena = shelf->call->arena;
-    struct query *query = db_query(db, &select_keys);
+    const Passerelle__V1__Document *document = shelf->document->documents[place];
+    struct query *query = db_query(shelf->service->db, &select_keys);
     query_bind_int(query, "month", shelf->month.number);
     query_bind_int(query, "place", (int64_t)place);
     struct view rest = query_next(query) ? arena_copy(arena, query_blob(query, 0)) : VIEW_NONE;
     query_end(query);
-    for (size_t i = 0; i < invoice->line_count; i++) {
+    *out = (struct invoice_visits){
+        .month = shelf->month,
+        .document = document,
+        .lines = arena_array(arena, document->n_lines, sizeof *out->lines),
+    };
+    for (size_t i = 0; i < document->n_lines; i++) {
         size_t count = (size_t)number_take(&rest, 4);
-        uint8_t(*ids)[EVIDENCE_LEN];
         if (count > rest.len / KEY_LEN) {
             return damaged(shelf->call, "the evidence of an invoice is cut off");
         }
-        ids = arena_array(arena, count, sizeof *ids);
+        out->lines[i].keys = ARENA_ARRAY(arena, count, uint64_t);
+        out->lines[i].count = count;
+        for (size_t k = 0; k < count; k++) {
+            out->lines[i].keys[k] = number_take(&rest, KEY_LEN);
+        }
+    }
+    return 0;
+}
+
+static int evidence_load(struct shelf *shelf, size_t place, const struct invoice *invoice,
+                         bool employer, struct evidence *lines)
+{
+    struct invoice_visits visits;
+    if (visits_load(shelf, place, &visits) != 0) {
+        return -1;
+    }
+    assert(visits.document->n_lines == invoice->line_count);
+    for (size_t i = 0; i < invoice->line_count; i++) {
+        size_t count = visits.lines[i].count;
+        uint8_t(*ids)[EVIDENCE_LEN] = arena_array(shelf->call->arena, count, sizeof *ids);
         size_t found = 0;
         for (size_t k = 0; k < count; k++) {
-            found += id_of_key(db, number_take(&rest, KEY_LEN), employer, ids[found]);
+            found +=
+                invoice_visit_id(shelf->service->db, visits.lines[i].keys[k], employer, ids[found]);
         }
         if (found > 0) {
             qsort(ids, found, sizeof *ids, ids_compare);
@@ -508,6 +529,14 @@ static int find(struct service *service, struct call *call, const char *number, 
                      "there is no invoice %s among yours: `passerelle invoice list MONTH` names "
                      "them",
                      number);
+}
+
+int invoice_visits(struct service *service, struct call *call, const char *number,
+                   struct invoice_visits *out)
+{
+    struct shelf shelf;
+    size_t place;
+    return find(service, call, number, &shelf, &place) == 0 ? visits_load(&shelf, place, out) : -1;
 }
 
 int invoice_get(struct service *service, struct call *call)
