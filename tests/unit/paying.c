@@ -602,6 +602,20 @@ static void parties_see_their_own(struct network *network, const struct debits *
                      CODE_PERMISSION_DENIED);
 }
 
+/* Nothing is to be paid, so the close itself says that all is. */
+START_TEST(nothing_to_pay)
+{
+    static struct network network;
+    network_init(&network, false, 20);
+    recorded_network(&network, REFERENCE_DIR);
+    close_month(&network, "2020-01"); /* before any contract */
+    ck_assert_uint_eq(payments(&network, olive, "")->n_payments, 0);
+    ck_assert_int_eq(period_state(&network), PASSERELLE__V1__PERIOD_STATE__PERIOD_STATE_PAID);
+    network_check(&network);
+    network_release(&network);
+}
+END_TEST
+
 START_TEST(until_paid)
 {
     static struct network network;
@@ -1129,6 +1143,7 @@ int main(void)
     Suite *suite = suite_create("paying");
     TCase *tcase = tcase_create("paying");
     tcase_set_timeout(tcase, 300);
+    tcase_add_test(tcase, nothing_to_pay);
     tcase_add_test(tcase, until_paid);
     tcase_add_test(tcase, another_account);
     tcase_add_test(tcase, another_debited_account);

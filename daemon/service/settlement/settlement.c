@@ -9,7 +9,7 @@
 #include "passerelle/v1/errors.pb-c.h"
 #include "service/journal.h"
 #include "service/settlement/compute.h"
-#include "service/settlement/invoices.h"
+#include "service/settlement/payments.h"
 #include "service/settlement/period.h"
 #include "service/sync/padded.h"
 #include "store/view/registry.h"
@@ -235,6 +235,7 @@ static int close_apply(struct service *service, struct call *call)
     char *month = ((const Passerelle__V1__ClosePeriodRequest *)call->request)->month;
     Passerelle__V1__ClosePeriodResponse *response = call_respond(call);
     const char *approved_by;
+    bool paid;
     const char *waits = approval_ask(service, call, period_digest(call->arena, settlement->month),
                                      close_summary(call->arena, closing, month), &approved_by);
     padded_note(service, call->arena, &closing->padded);
@@ -243,6 +244,11 @@ static int close_apply(struct service *service, struct call *call)
     } else {
         cut_record(service, call, settlement, month);
         close_record(service, call, settlement, month, approved_by);
+        /* one that leaves nothing to pay would wait for ever for a booking */
+        if (settlement->document->n_transfers == 0 &&
+            payments_period(service, call, settlement->month, &paid) != 0) {
+            return -1;
+        }
     }
     response->period = period_message(service, call->arena, settlement->month);
     padded_warn(call->arena, &closing->padded, response->period);
