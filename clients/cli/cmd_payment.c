@@ -252,7 +252,8 @@ static void matches_print(struct cli *cli, Passerelle__V1__PaymentBooking *const
     for (size_t i = 0; i < count; i++) {
         char text[32];
         cents_format(CENTS(matches[i]->cents), text);
-        printf("%s %s %s EUR: %s\n", matches[i]->payment_id, matches[i]->month, text,
+        printf("%s %s %s EUR%s: %s\n", matches[i]->payment_id, matches[i]->month, text,
+               matches[i]->part ? ", a part" : "",
                table_enum_word(&cli->arena, states,
                                (int32_t)(undone ? matches[i]->before : matches[i]->after)));
     }
@@ -332,6 +333,7 @@ int cmd_payment_match(struct cli *cli, const struct command *command, int argc, 
 {
     const char *undone = NULL;
     bool none = cli_option(&argc, argv, "--none", NULL);
+    bool part = cli_option(&argc, argv, "--part", NULL);
     cli_option(&argc, argv, "--undo", &undone);
     int status = cli_options_end(command, argc, argv);
     if (status != CLI_OK) {
@@ -355,6 +357,7 @@ int cmd_payment_match(struct cli *cli, const struct command *command, int argc, 
     request->payment_ids = argv + 1;
     request->n_payment_ids = (size_t)argc - 1;
     request->none = none;
+    request->part = part;
     const Passerelle__V1__MatchBookingResponse *response =
         cli_call(cli, "SettlementService", "MatchBooking", &request->base,
                  &passerelle__v1__match_booking_response__descriptor, &status);

@@ -314,8 +314,8 @@ const struct command commands[] = {
      "transfer|invoice|refund|netted]",
      "Transfers and invoices, where each stands, and the bank's reference", "payment list 2026-10",
      CALLS("SettlementService", "ListPayments", list_payments), .positional = "[month [party_id",
-     .columns = "payment_id month kind from_id to_id cents due_on state booked_on bank_reference "
-                "return_reason"},
+     .columns = "payment_id month kind from_id to_id cents paid_cents due_on state booked_on "
+                "bank_reference return_reason"},
     {"payment export",
      "MONTH --out FILE|DIR [--party MEMBER] [--debits] [--version 09|08|03|02] [--wanted-on DAY] "
      "[--b2b] [--addresses] [--again]",
@@ -324,9 +324,14 @@ const struct command commands[] = {
     {"payment import", "FILE",
      "Reads a bank's statement (camt.053, camt.054) and matches it with payments",
      "payment import statement.xml", .run = cmd_payment_import},
-    {"payment match", "[BOOKING PAYMENT...] [BOOKING --none] [--undo BOOKING]",
+    {"payment match", "[BOOKING PAYMENT... [--part]] [BOOKING --none] [--undo BOOKING]",
      "What is left over of statements; says what a booking pays, or takes that back",
      "payment match --undo 5e2f1c0a9b8d7e6f5a4b3c2d1e0f9a8b", .run = cmd_payment_match},
+    {"payment record", "PAYMENT --booked-on DAY [--cents N] [--reference TEXT]",
+     "Books what was seen on paper, a cheque or a transfer: all that is left to pay, or a part",
+     "payment record FA-998836464-2026-000001 --booked-on 2026-11-05 --cents 12000 --reference "
+     "'CHQ 0001234'",
+     CALLS("SettlementService", "RecordPayment", record_payment), .positional = "payment_id"},
     {"payment overdue", "[PARTY]",
      "Invoices of employers that are past their day, with the reminders sent", "payment overdue",
      CALLS("SettlementService", "ListOverdue", list_overdue), .positional = "[party_id",

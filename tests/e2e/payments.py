@@ -308,7 +308,23 @@ check({row["state"] for row in passes} == {"PASS_STATE_SUSPENDED"}, "passes of a
 told = next(row for row in cli_json("payment", "overdue", employer)["invoices"])
 check(told.get("suspended") and told["reminders"] == 1, told)
 issuer = one["toId"]
-cli("payment", "import", statement("paid", ibans[issuer], (int(one["cents"]), number, None, None)), says="1 matched")
+
+# A cheque pays a part of it, and is taken back and booked again: what is left is asked for.
+cheque = ("payment", "record", number, "--booked-on", one["dueOn"], "--cents", 100, "--reference", "CHQ 0001")
+booked = cli_json(*cheque)
+check(booked["leftCents"] == str(int(one["cents"]) - 100) and booked["booked"]["part"], booked)
+cli("payment", "match", "--undo", booked["booked"]["bookingId"], says="a part: to_pay")
+cli(*cheque, says="left: ")
+cli("payment", "record", number, "--booked-on", one["dueOn"], "--cents", one["cents"], code=1, says="are left to pay")
+told = next(row for row in payments(month="2026-08") if row["paymentId"] == number)
+check(told["paidCents"] == "100" and told["state"] == "PAYMENT_STATE_TO_PAY", told)
+check(cli_json("payment", "overdue", employer)["invoices"][0]["cents"] == booked["leftCents"], "what is left is overdue")
+hub.end()
+command("rebuild", folder)
+hub = start()
+check(told in payments(month="2026-08"), "a part that was paid, after a rebuild")
+rest = statement("paid", ibans[issuer], (int(one["cents"]), number, None, None), (int(one["cents"]) - 100, number, None, None))
+cli("payment", "import", rest, says="1 matched, 0 known before, 0 not final yet, 1 left over")
 cli("payment", "follow-up", says="changed")
 passes = cli_json("pass", "list", employer)["passes"]
 check("PASS_STATE_SUSPENDED" not in {row["state"] for row in passes}, "passes of an employer that has paid")

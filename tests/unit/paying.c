@@ -616,6 +616,199 @@ START_TEST(nothing_to_pay)
 }
 END_TEST
 
+/* ---- seen on paper; in parts ---- */
+
+static Passerelle__V1__RecordPaymentRequest *paper_of(struct network *network, const char *id,
+                                                      int64_t cents)
+{
+    Passerelle__V1__RecordPaymentRequest *request =
+        network_new(network, &passerelle__v1__record_payment_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->payment_id = text_of(network, id);
+    request->cents = cents;
+    request->booked_on = text_of(network, "2026-11-03");
+    request->reference = text_of(network, "CHQ 0001");
+    return request;
+}
+
+static const struct call *record(struct network *network, struct principal who,
+                                 Passerelle__V1__RecordPaymentRequest *request)
+{
+    return network_call(network, who, "SettlementService", "RecordPayment", &request->base);
+}
+
+static void paper_refused(struct network *network, struct principal who,
+                          Passerelle__V1__RecordPaymentRequest *request, enum code code,
+                          const char *says)
+{
+    uint64_t before = books_size(network);
+    const struct call *call = record(network, who, request);
+    ck_assert_int_eq(call->error.code, code);
+    ck_assert_msg(strstr(call->error.message, says) != NULL, "%s", call->error.message);
+    ck_assert_uint_eq(books_size(network), before);
+}
+
+static void stands(struct network *network, const char *id, int state, int64_t paid_cents)
+{
+    const Passerelle__V1__Payment *told = payment(network, id);
+    ck_assert_int_eq(told->state, state);
+    ck_assert_int_eq(told->paid_cents, paid_cents);
+}
+
+static void paper_refusals(struct network *network, const Passerelle__V1__Payment *owed)
+{
+    const Passerelle__V1__ListPaymentsResponse *all = payments(network, olive, "");
+    const char *netted = NULL;
+    for (size_t i = 0; i < all->n_payments; i++) {
+        netted = all->payments[i]->kind == KIND(NETTED) ? all->payments[i]->payment_id : netted;
+    }
+    ck_assert_ptr_nonnull(netted);
+    paper_refused(network, olive, paper_of(network, netted, 100), CODE_FAILED_PRECONDITION,
+                  "transfers of its month");
+    paper_refused(network, olive, paper_of(network, "FA-1", 100), CODE_NOT_FOUND,
+                  "no payment FA-1");
+    paper_refused(network, network_who(ROLE_MEMBER, "m999"),
+                  paper_of(network, owed->payment_id, 100), CODE_NOT_FOUND, "no payment FA-");
+    paper_refused(network, olive, paper_of(network, owed->payment_id, owed->cents + 1),
+                  CODE_INVALID_ARGUMENT, "are left to pay");
+    paper_refused(network, olive, paper_of(network, owed->payment_id, -1), CODE_INVALID_ARGUMENT,
+                  "above 0");
+    Passerelle__V1__RecordPaymentRequest *request = paper_of(network, owed->payment_id, 100);
+    request->booked_on = text_of(network, "2026-11-04");
+    paper_refused(network, olive, request, CODE_INVALID_ARGUMENT, "up to today");
+    request = paper_of(network, owed->payment_id, 100);
+    request->reference = text_of(network, "chèque de Jeanne");
+    paper_refused(network, olive, request, CODE_INVALID_ARGUMENT, "without accents");
+}
+
+static enum code match_part(struct network *network, const char *booking, char *payment_id)
+{
+    Passerelle__V1__MatchBookingRequest *request =
+        network_new(network, &passerelle__v1__match_booking_request__descriptor);
+    request->request_id = network_request_id(network);
+    request->booking_id = text_of(network, booking);
+    request->payment_ids = &payment_id;
+    request->n_payment_ids = 1;
+    request->part = true;
+    return network_call(network, olive, "SettlementService", "MatchBooking", &request->base)
+        ->error.code;
+}
+
+static bool accounts_hold(struct network *network, const char *member_id, const char *part)
+{
+    Passerelle__V1__GetAccountsRequest *request =
+        network_new(network, &passerelle__v1__get_accounts_request__descriptor);
+    request->member_id = text_of(network, member_id);
+    request->from = text_of(network, "2026-01-01");
+    request->to = text_of(network, "2026-12-31");
+    const Passerelle__V1__GetAccountsResponse *response =
+        network_must(network, olive, "SettlementService", "GetAccounts", &request->base);
+    return memmem(response->content.data, response->content.len, part, strlen(part)) != NULL;
+}
+
+static int64_t overdue_cents(struct network *network, const char *id)
+{
+    Passerelle__V1__ListOverdueRequest *request =
+        network_new(network, &passerelle__v1__list_overdue_request__descriptor);
+    const Passerelle__V1__ListOverdueResponse *response =
+        network_must(network, olive, "SettlementService", "ListOverdue", &request->base);
+    for (size_t i = 0; i < response->n_invoices; i++) {
+        if (strcmp(response->invoices[i]->payment_id, id) == 0) {
+            return response->invoices[i]->cents;
+        }
+    }
+    return 0;
+}
+
+/* A cheque pays a part; the debit asks for the rest; a transfer pays another part; then the rest
+ * comes. Each is undone, the last first. */
+START_TEST(in_parts)
+{
+    static struct network network;
+    struct buf xml = BUF_INIT;
+    const Passerelle__V1__Payment *owed = NULL;
+    char amount[64];
+    begin(&network, 39, true);
+    const Passerelle__V1__ListPaymentsResponse *all = payments(&network, olive, "");
+    for (size_t i = 0; i < all->n_payments; i++) {
+        const Passerelle__V1__Payment *one = all->payments[i];
+        owed = one->kind == KIND(INVOICE) && one->debited && one->cents > 5000 ? one : owed;
+    }
+    ck_assert_ptr_nonnull(owed);
+    paper_refusals(&network, owed);
+    Passerelle__V1__RecordPaymentRequest *cheque = paper_of(&network, owed->payment_id, 1234);
+    const struct call *call = record(&network, network_who(ROLE_MEMBER, owed->to_id), cheque);
+    ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+    const Passerelle__V1__RecordPaymentResponse *done = (const void *)call->response;
+    ck_assert_int_eq(done->left_cents, owed->cents - 1234);
+    ck_assert(done->booked->part);
+    record(&network, network_who(ROLE_MEMBER, owed->to_id), cheque); /* once */
+    stands(&network, owed->payment_id, STATE(TO_PAY), 1234);
+    ck_assert(accounts_hold(&network, owed->to_id, "CHQ 0001\t20261103"));
+    ck_assert(accounts_hold(&network, owed->to_id, "\t12,34\t0,00\t"));
+    ck_assert(accounts_hold(&network, owed->to_id, "\t0,00\t12,34\t"));
+
+    ck_assert_int_eq(member_put(&network, olive, owed->to_id, "FR72ZZZ123456", NULL)->error.code,
+                     CODE_OK);
+    const struct call *files = export_call(&network, olive, KIND(INVOICE), false, 0, owed->to_id);
+    const Passerelle__V1__ExportPaymentsResponse *made = (const void *)files->response;
+    ck_assert_uint_eq(made->n_files, 1);
+    snprintf(amount, sizeof amount, ">%lld.%02lld</InstdAmt>",
+             (long long)(owed->cents - 1234) / 100, (long long)(owed->cents - 1234) % 100);
+    ck_assert(holds(made->files[0], amount));
+    stands(&network, owed->payment_id, STATE(SENT), 1234);
+
+    /* too much, and too little: listed, and the second matched by hand */
+    statement_begin(&xml, iban_of(&network, owed->to_id));
+    statement_line(&xml, (struct line){.cents = owed->cents, .end_to_end = owed->payment_id});
+    statement_line(&xml, (struct line){.cents = 766, .end_to_end = owed->payment_id});
+    statement_end(&xml);
+    const Passerelle__V1__ImportStatementResponse *told = import(&network, olive, &xml);
+    ck_assert_uint_eq(told->n_matched, 0);
+    ck_assert_uint_eq(told->n_left_over, 2);
+    const char *much = told->left_over[0]->booking_id;
+    const char *little = told->left_over[1]->booking_id;
+    ck_assert_int_eq(match_code(&network, much, owed->payment_id, NULL), CODE_FAILED_PRECONDITION);
+    ck_assert_int_eq(match_part(&network, much, owed->payment_id), CODE_FAILED_PRECONDITION);
+    ck_assert_int_eq(match_code(&network, little, owed->payment_id, NULL),
+                     CODE_FAILED_PRECONDITION);
+    ck_assert_int_eq(match_part(&network, little, owed->payment_id), CODE_OK);
+    stands(&network, owed->payment_id, STATE(SENT), 2000);
+    network.clock.now_utc_ms += INT64_C(60) * 86400000;
+    ck_assert_int_eq(overdue_cents(&network, owed->payment_id), owed->cents - 2000);
+
+    statement_begin(&xml, iban_of(&network, owed->to_id));
+    statement_line(&xml,
+                   (struct line){.cents = owed->cents - 2000, .end_to_end = owed->payment_id});
+    statement_end(&xml);
+    told = import(&network, olive, &xml);
+    ck_assert_uint_eq(told->n_matched, 1);
+    ck_assert_int_eq(told->matched[0]->cents, owed->cents - 2000);
+    stands(&network, owed->payment_id, STATE(CONFIRMED), owed->cents);
+    paper_refused(&network, olive, paper_of(&network, owed->payment_id, 1),
+                  CODE_FAILED_PRECONDITION, "cannot be booked");
+    network_check(&network);
+
+    ck_assert_int_eq(undo_code(&network, cheque->request_id), CODE_FAILED_PRECONDITION);
+    ck_assert_int_eq(undo_code(&network, told->matched[0]->booking_id), CODE_OK);
+    stands(&network, owed->payment_id, STATE(SENT), 2000);
+    ck_assert_str_eq(payment(&network, owed->payment_id)->bank_reference, "");
+    size_t left = left_over(&network, olive);
+    ck_assert_int_eq(undo_code(&network, cheque->request_id), CODE_OK);
+    stands(&network, owed->payment_id, STATE(SENT), 766);
+    ck_assert(!accounts_hold(&network, owed->to_id, "CHQ 0001"));
+    ck_assert_uint_eq(left_over(&network, olive), left); /* no bank told it: it is forgotten */
+    ck_assert_int_eq(undo_code(&network, cheque->request_id), CODE_NOT_FOUND);
+    cheque = paper_of(&network, owed->payment_id, 0);
+    ck_assert_int_eq(record(&network, olive, cheque)->error.code, CODE_OK);
+    stands(&network, owed->payment_id, STATE(CONFIRMED), owed->cents);
+    ck_assert_int_eq(undo_code(&network, little), CODE_FAILED_PRECONDITION);
+    network_check(&network);
+    buf_release(&xml);
+    network_release(&network);
+}
+END_TEST
+
 START_TEST(until_paid)
 {
     static struct network network;
@@ -1144,6 +1337,7 @@ int main(void)
     TCase *tcase = tcase_create("paying");
     tcase_set_timeout(tcase, 300);
     tcase_add_test(tcase, nothing_to_pay);
+    tcase_add_test(tcase, in_parts);
     tcase_add_test(tcase, until_paid);
     tcase_add_test(tcase, another_account);
     tcase_add_test(tcase, another_debited_account);

@@ -157,7 +157,8 @@ DB_SQL(select_bookings, "SELECT record FROM payment_booking WHERE payment_id = :
 static void booking_take(struct reading *r, const Passerelle__V1__PaymentBooking *told,
                          const struct fec_payment *payment, bool incoming)
 {
-    bool moved = told->after == PAYMENT_STATE(CONFIRMED) && told->before != told->after;
+    bool moved = told->part ||
+                 (told->after == PAYMENT_STATE(CONFIRMED) && told->before != told->after);
     bool back = told->after == PAYMENT_STATE(RETURNED) && told->before == PAYMENT_STATE(CONFIRMED);
     struct fec_payment taken = *payment;
     if ((!moved && !back) || day_parse(view_of(told->booked_on), &taken.booked) != E_OK) {

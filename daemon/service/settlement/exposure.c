@@ -62,7 +62,7 @@ static int closed_add(struct service *service, struct call *call,
             const Passerelle__V1__Payment *told = payments.all[i].told;
             Passerelle__V1__Exposure *issuer = find(issuers, count, told->from_id);
             if (issuer != NULL && told->state != PAYMENT_STATE(CONFIRMED)) {
-                issuer->closed_cents += told->cents;
+                issuer->closed_cents += payments.all[i].left;
             }
         }
     }

@@ -105,7 +105,7 @@ int overdue_list(struct service *service, struct call *call)
             out->from_name = all[i].payment.employer->legal_name;
         }
         out->to_id = told->to_id;
-        out->cents = told->cents;
+        out->cents = all[i].payment.left;
         out->due_on = told->due_on;
         out->days_late = (uint32_t)all[i].days_late;
         out->state = told->state;
@@ -164,7 +164,7 @@ static int letter_make(struct service *service, struct call *call, struct remind
     letter->to = (struct letter_party){view_of(employer->legal_name), view_of(employer->address),
                                        view_of(employer->postcode), view_of(employer->city)};
     letter->number = view_of(told->payment_id);
-    letter->amount = CENTS(told->cents);
+    letter->amount = CENTS(overdue->payment.left);
     letter->iban = view_of(iban);
     letter->debit_failed = told->state == PAYMENT_STATE(RETURNED);
     return 0;

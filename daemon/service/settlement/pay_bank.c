@@ -238,7 +238,7 @@ static void side_make(struct statement *s, const struct camt *camt,
                     .end_to_end = view_of(payment->told->payment_id),
                     .group = payment->group_id,
                     .iban = other_iban(&s->ledger, payment, incoming),
-                    .amount = CENTS(payment->told->cents),
+                    .amount = CENTS(payment->left),
                     .incoming = incoming,
                     .state = state_of(payment->told->state),
                 };
@@ -285,7 +285,7 @@ static void matched_add(struct statement *s, const struct side *side, const stru
     out->rule = (Passerelle__V1__PaymentRule)(match->rule + 1);
     out->bank_reference = clipped(arena, entry->bank_reference);
     out->booked_on = day_text(arena, entry->booked);
-    out->cents = payment->told->cents;
+    out->cents = payment->left;
     out->return_reason = match->after == PAYMENT_RETURNED ? clipped(arena, entry->return_reason)
                                                           : wire_string(arena, VIEW_NONE);
     out->told_by_payee = side->items[match->item].incoming;
@@ -624,7 +624,7 @@ static int by_hand_one(struct ledger *ledger, const Passerelle__V1__Booking *boo
     made->rule = PASSERELLE__V1__PAYMENT_RULE__PAYMENT_RULE_BY_HAND;
     made->bank_reference = booking->bank_reference;
     made->booked_on = booking->booked_on;
-    made->cents = payment->told->cents;
+    made->cents = payment->left;
     made->told_by_payee = incoming;
     payment->told->state = made->after; /* named twice: it cannot follow itself */
     if (__builtin_add_overflow(*sum, made->cents, sum)) {
@@ -632,6 +632,18 @@ static int by_hand_one(struct ledger *ledger, const Passerelle__V1__Booking *boo
     }
     *out = made;
     return 0;
+}
+
+/* The last payment gets what is left of the booking; true when that pays a part of it. */
+static bool part_make(Passerelle__V1__PaymentBooking *last, int64_t lacking)
+{
+    bool part = lacking > 0 && lacking < last->cents && last->after == PAYMENT_STATE(CONFIRMED);
+    if (part) {
+        last->cents -= lacking;
+        last->after = last->before;
+        last->part = true;
+    }
+    return part;
 }
 
 static int by_hand(struct ledger *ledger, const Passerelle__V1__Booking *booking,
@@ -649,15 +661,20 @@ static int by_hand(struct ledger *ledger, const Passerelle__V1__Booking *booking
         }
         response->n_matched++;
     }
-    if (sum != booking->cents) {
+    if (sum != booking->cents &&
+        !(request->part &&
+          part_make(response->matched[response->n_matched - 1], sum - booking->cents))) {
         char made[32];
         char told[32];
         cents_format(CENTS(sum), made);
         cents_format(CENTS(booking->cents), told);
         return call_fail(call, CODE_FAILED_PRECONDITION,
                          "these payments make %s EUR, and the booking is of %s EUR: name all that "
-                         "it pays",
-                         made, told);
+                         "it pays%s",
+                         made, told,
+                         sum > booking->cents && !request->part
+                             ? ", or say that it pays the last in part (--part)"
+                             : "");
     }
     return 0;
 }
@@ -738,7 +755,132 @@ int match_booking_apply(struct service *service, struct call *call)
     return periods_follow(service, call, response->matched, response->n_matched, NULL, NULL);
 }
 
+/* ---- seen on paper ---- */
+
+/* It goes into `books`: no free text. */
+static bool can_be_reference(const char *text)
+{
+    enum { PAPER_REFERENCE_MAX = 35 };
+    static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "/-?:().,'+ ";
+    size_t len = strlen(text);
+    return len <= PAPER_REFERENCE_MAX && strspn(text, allowed) == len;
+}
+
+/* A booking that no bank told. */
+static bool is_paper(const Passerelle__V1__Booking *booking)
+{
+    return booking->account_iban[0] == '\0';
+}
+
+static int paper_take(struct ledger *ledger, const struct payment *payment)
+{
+    struct call *call = ledger->call;
+    const Passerelle__V1__RecordPaymentRequest *request = (const void *)call->request;
+    const Passerelle__V1__Payment *told = payment->told;
+    Passerelle__V1__RecordPaymentResponse *response = call_respond(call);
+    int64_t sum = 0;
+    bool incoming;
+    const char *member_id = !scope_is_operator(call)             ? call->who.party
+                            : told->kind == PAYMENT_KIND(REFUND) ? told->from_id
+                                                                 : told->to_id;
+    Passerelle__V1__Booking *booking = wire_new(call->arena, &passerelle__v1__booking__descriptor);
+    booking->booking_id = request->request_id;
+    booking->member_id = arena_string(call->arena, view_of(member_id));
+    booking->booked_on = request->booked_on;
+    booking->bank_reference = request->reference;
+    booking->credit = is_side(payment, member_id, &incoming) && incoming;
+    booking->cents = request->cents != 0 ? request->cents : payment->left;
+    int64_t lacking = payment->left - booking->cents;
+    if (by_hand_one(ledger, booking, request->payment_id, &sum, &response->booked) != 0) {
+        return -1;
+    }
+    if (lacking != 0 && !part_make(response->booked, lacking)) {
+        char left[32];
+        cents_format(CENTS(payment->left), left);
+        return call_violation(call, "cents",
+                              "%s EUR are left to pay of %s: book so much at most, and pay the "
+                              "rest back",
+                              left, request->payment_id);
+    }
+    response->left_cents = lacking;
+    call->decision = booking;
+    return 0;
+}
+
+int record_payment_decide(struct service *service, struct call *call)
+{
+    const Passerelle__V1__RecordPaymentRequest *request = (const void *)call->request;
+    struct ledger ledger;
+    struct wanted wanted;
+    struct day booked;
+    if (wanted_of(call, "", &wanted) != 0) {
+        return -1;
+    }
+    if (request->cents < 0) {
+        return call_violation(call, "cents", "write what was paid as cents above 0");
+    }
+    if (!can_be_reference(request->reference)) {
+        return call_violation(call, "reference",
+                              "write a cheque's number or a bank's reference in at most 35 letters "
+                              "without accents, digits and -/?:().,'+");
+    }
+    int error = ledger_load(service, call, &ledger);
+    const struct payment *payment = error == 0 ? ledger_find(&ledger, request->payment_id) : NULL;
+    if (error == 0 && (payment == NULL || !payments_is_wanted(&wanted, payment->told))) {
+        error =
+            call_fail(call, CODE_NOT_FOUND,
+                      "there is no payment %s among yours: `passerelle payment list` names them",
+                      request->payment_id);
+    } else if (error == 0 && payment->told->kind == PAYMENT_KIND(NETTED)) {
+        error = call_fail(call, CODE_FAILED_PRECONDITION,
+                          "%s is paid by the transfers of its month: `passerelle payment list %s "
+                          "--kind transfer` names them",
+                          request->payment_id, payment->told->month);
+    } else if (error == 0 && (day_parse(view_of(request->booked_on), &booked) != E_OK ||
+                              day_compare(booked, day_of_instant(service_now(service))) > 0)) {
+        error = call_violation(call, "booked_on",
+                               "write the day on which the money came or went as 2026-11-05, up to "
+                               "today");
+    } else if (error == 0) {
+        error = paper_take(&ledger, payment);
+    }
+    ledger_release(&ledger);
+    return error;
+}
+
+int record_payment_apply(struct service *service, struct call *call)
+{
+    Passerelle__V1__RecordPaymentResponse *response = (void *)call->response;
+    booking_keep(service, call, call->decision);
+    bookings_append(service, call, &response->booked, 1);
+    return periods_follow(service, call, &response->booked, 1, NULL, NULL);
+}
+
 /* ---- undone ---- */
+
+DB_SQL(select_later, "SELECT later.record FROM payment_booking one JOIN payment_booking later "
+                     "ON later.payment_id = one.payment_id WHERE one.booking_id = :booking_id "
+                     "AND one.payment_id = :payment_id AND later.undone = 0 "
+                     "AND later.entry_key > one.entry_key");
+
+/* What settles a payment, or takes it back, is as large as the parts before it left; parts do not
+ * look at each other. */
+static bool is_counted(struct service *service, struct call *call,
+                       const Passerelle__V1__PaymentBooking *one)
+{
+    bool counted = false;
+    struct query *query = db_query(service->db, &select_later);
+    query_bind_text(query, "booking_id", view_of(one->booking_id));
+    query_bind_text(query, "payment_id", view_of(one->payment_id));
+    while (query_next(query)) {
+        const Passerelle__V1__PaymentBooking *later = wire_unpack_trusted(
+            &passerelle__v1__payment_booking__descriptor, query_blob(query, 0), call->arena);
+        counted = counted || (later != NULL && later->part != one->part);
+    }
+    query_end(query);
+    return counted;
+}
 
 DB_SQL(select_state, "SELECT state FROM payment WHERE payment_id = :payment_id");
 
@@ -761,8 +903,8 @@ int undo_booking_decide(struct service *service, struct call *call)
         return -1;
     }
     Passerelle__V1__UndoBookingResponse *response = call_respond(call);
+    call->decision = (void *)(uintptr_t)booking;
     if (is_none(service, request->booking_id)) {
-        call->decision = (void *)(uintptr_t)booking;
         return 0;
     }
     response->n_undone = booking_matches(service, call, request->booking_id, &response->undone);
@@ -776,18 +918,25 @@ int undo_booking_decide(struct service *service, struct call *call)
         struct match match = {.before = state_of(one->before), .after = state_of(one->after)};
         enum payment_state state = state_now(service, one->payment_id);
         struct fault fault = FAULT_NONE;
-        if (match_undo(&match, &state, &fault) != E_OK) {
+        if (is_counted(service, call, one)) {
+            return call_fail(call, CODE_FAILED_PRECONDITION,
+                             "%s was booked again since: undo what came later first",
+                             one->payment_id);
+        }
+        if (!one->part && match_undo(&match, &state, &fault) != E_OK) {
             return call_fail(call, CODE_FAILED_PRECONDITION, "%s: %s", one->payment_id, fault.text);
         }
     }
     return 0;
 }
 
+DB_SQL(forget_paper, "DELETE FROM bank_booking WHERE booking_id = :booking_id");
+
 int undo_booking_apply(struct service *service, struct call *call)
 {
     const Passerelle__V1__UndoBookingRequest *request = (const void *)call->request;
     Passerelle__V1__UndoBookingResponse *response = (void *)call->response;
-    if (call->decision != NULL) {
+    if (response->n_undone == 0) {
         none_set(service, call, call->decision, false);
         return 0;
     }
@@ -795,5 +944,10 @@ int undo_booking_apply(struct service *service, struct call *call)
     undone.booking_id = request->booking_id;
     journal_append(service, view_of(call->who.author), VIEW_LIT(FEED_BOOKS),
                    PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_BOOKING_UNDONE, &undone.base);
+    if (is_paper(call->decision)) {
+        struct query *query = db_query(service->db, &forget_paper);
+        query_bind_text(query, "booking_id", view_of(request->booking_id));
+        query_run(query);
+    }
     return periods_follow(service, call, response->undone, response->n_undone, NULL, NULL);
 }

@@ -325,7 +325,7 @@ static struct orders_claim claim_of(struct export *e, const struct payment *paym
         .issuer_id = told->to_id,
         .employer_id = view_of(told->from_id),
         .number = view_of(told->payment_id),
-        .amount = CENTS(told->cents),
+        .amount = CENTS(payment->left),
     };
     if (employer != NULL) {
         claim.employer = (struct pain_party){.name = view_of(employer->legal_name),
@@ -390,8 +390,10 @@ static int run_make(struct export *e, const char *party_id, unsigned run)
             continue;
         }
         if (payment->transfer != NULL) {
-            part.transfers[part.n_transfers++] =
-                (Passerelle__V1__Transfer *)(uintptr_t)payment->transfer;
+            Passerelle__V1__Transfer *transfer = ARENA_NEW(arena, Passerelle__V1__Transfer);
+            *transfer = *payment->transfer;
+            transfer->cents = payment->left;
+            part.transfers[part.n_transfers++] = transfer;
         } else {
             claims[count++] = claim_of(e, payment);
         }

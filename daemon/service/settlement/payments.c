@@ -145,7 +145,7 @@ static void invoices_take(struct call *call, struct payments *payments,
 
 DB_SQL(select_payments,
        "SELECT payment_id, state, message_id, group_id, sent_iban, bank_reference, booked_on, "
-       "return_reason, told_by_payee FROM payment WHERE month = :month");
+       "return_reason, told_by_payee, part_cents FROM payment WHERE month = :month");
 
 static void states_take(struct service *service, struct call *call, struct payments *payments)
 {
@@ -169,6 +169,7 @@ static void states_take(struct service *service, struct call *call, struct payme
         payment->told->booked_on = wire_string(call->arena, query_text(query, 6));
         payment->told->return_reason = wire_string(call->arena, query_text(query, 7));
         payment->told_by_payee = query_int(query, 8) != 0;
+        payment->told->paid_cents = query_int(query, 9);
     }
     query_end(query);
     map_release(&by_id);
@@ -242,6 +243,11 @@ int payments_load(struct service *service, struct call *call, struct month month
     invoices_take(call, out, &payables);
     states_take(service, call, out);
     netted_follow(out);
+    for (size_t i = 0; i < out->count; i++) {
+        Passerelle__V1__Payment *told = out->all[i].told;
+        out->all[i].left = told->cents - told->paid_cents;
+        told->paid_cents = told->state == PAYMENT_STATE(CONFIRMED) ? told->cents : told->paid_cents;
+    }
     return 0;
 }
 

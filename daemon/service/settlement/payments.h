@@ -19,6 +19,7 @@ struct payment {
         *employer;         /* of the invoice, as at the close; NULL: a transfer */
     struct view group_id;  /* of the file in which it was sent last */
     struct view sent_iban; /* of the other side, in that file */
+    int64_t left;          /* without what was paid in part: what one more booking pays */
     bool told_by_payee;    /* its last booking */
 };
 struct payments {

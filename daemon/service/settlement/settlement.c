@@ -312,6 +312,8 @@ const struct method settlement_methods[] = {
           10000, false),
     {WRITES("MatchBooking", match_booking_request, match_booking_response, TREASURERS,
             match_booking_decide, match_booking_apply, 60000)},
+    {WRITES("RecordPayment", record_payment_request, record_payment_response, TREASURERS,
+            record_payment_decide, record_payment_apply, 60000)},
     {WRITES("UndoBooking", undo_booking_request, undo_booking_response, TREASURERS,
             undo_booking_decide, undo_booking_apply, 60000)},
     READS("ListOverdue", list_overdue_request, list_overdue_response, PARTIES, overdue_list, 60000,

@@ -26,6 +26,8 @@ int import_statement_apply(struct service *service, struct call *call);
 int bookings_list(struct service *service, struct call *call);
 int match_booking_decide(struct service *service, struct call *call);
 int match_booking_apply(struct service *service, struct call *call);
+int record_payment_decide(struct service *service, struct call *call);
+int record_payment_apply(struct service *service, struct call *call);
 int undo_booking_decide(struct service *service, struct call *call);
 int undo_booking_apply(struct service *service, struct call *call);
 int overdue_list(struct service *service, struct call *call);

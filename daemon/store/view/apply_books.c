@@ -309,6 +309,23 @@ static void payment_set(const struct application *a, const char *payment_id, str
     query_run(query);
 }
 
+DB_SQL(put_part,
+       "INSERT INTO payment (payment_id, month, state, message_id, group_id, sent_iban, "
+       "bank_reference, booked_on, return_reason, told_by_payee, part_cents) VALUES (:id, "
+       ":month, :state, '', '', '', '', '', '', 0, :cents) ON CONFLICT (payment_id) DO "
+       "UPDATE SET part_cents = payment.part_cents + excluded.part_cents");
+
+static void part_add(const struct application *a, const Passerelle__V1__PaymentBooking *booking,
+                     struct month month, int64_t cents)
+{
+    struct query *query = db_query(a->db, &put_part);
+    bind_id(query, "id", booking->payment_id);
+    query_bind_int(query, "month", month.number);
+    query_bind_int(query, "state", booking->before);
+    query_bind_int(query, "cents", cents);
+    query_run(query);
+}
+
 static void payments_booked(const struct application *a, const ProtobufCMessage *message)
 {
     const Passerelle__V1__PaymentsBooked *m = (const void *)message;
@@ -329,7 +346,11 @@ static void payments_booked(const struct application *a, const ProtobufCMessage 
         query_bind_int(query, "place", (int64_t)i);
         query_bind_blob(query, "record", buf_content(&record));
         query_run(query);
-        payment_set(a, booking->payment_id, month, booking->after, booking);
+        if (booking->part) {
+            part_add(a, booking, month, booking->cents);
+        } else {
+            payment_set(a, booking->payment_id, month, booking->after, booking);
+        }
     }
     buf_release(&record);
 }
@@ -340,7 +361,7 @@ DB_SQL(select_undone, "SELECT record FROM payment_booking WHERE booking_id = :bo
                       "AND undone = 0 ORDER BY payment_id");
 DB_SQL(select_told,
        "SELECT record FROM payment_booking WHERE payment_id = :payment_id AND undone = 0 "
-       "AND booking_id <> :booking_id ORDER BY entry_key DESC, place DESC LIMIT 1");
+       "AND booking_id <> :booking_id ORDER BY entry_key DESC, place DESC");
 
 /* A payment says again what the booking before said of it. */
 static void payment_undo(const struct application *a, const Passerelle__V1__PaymentBooking *undone,
@@ -351,14 +372,19 @@ static void payment_undo(const struct application *a, const Passerelle__V1__Paym
     if (undone == NULL || month_parse(view_of(undone->month), &month) != E_OK) {
         return;
     }
+    if (undone->part) {
+        part_add(a, undone, month, -undone->cents);
+        return;
+    }
     struct query *query = db_query(a->db, &select_told);
     bind_id(query, "payment_id", undone->payment_id);
     bind_id(query, "booking_id", undone->booking_id);
-    if (query_next(query)) {
+    while ((told == NULL || told->part) && query_next(query)) { /* a part says nothing of it */
         told = wire_unpack_trusted(&passerelle__v1__payment_booking__descriptor,
                                    query_blob(query, 0), arena);
     }
     query_end(query);
+    told = told != NULL && told->part ? NULL : told;
     /* sent again since that booking: it says nothing of the new file */
     told = told != NULL && told->after != undone->before ? NULL : told;
     payment_set(a, undone->payment_id, month, undone->before, told);
