@@ -99,6 +99,17 @@ for member in members:
     check(accounts.get("467000", 0) == expected["positions"].get(member, 0), f"{member}: position")
     check(sum(accounts.values()) == 0, f"{member}: balances do not add up to 0")
 
+# Carnets of October were paid on the days on which they were bought.
+bought = {(row["carnet_id"], row["bought_on"].replace("-", ""))
+          for row in csv.DictReader(read(os.path.join(reference, "carnets.csv")).splitlines())
+          if row["bought_on"].startswith("2026-10")}
+booked = set()
+for path in glob.glob(f"{tmp}/of-*/*FEC*.txt"):
+    for row in (line.split("\t") for line in read(path, "iso-8859-15").split("\r\n")[1:-1]):
+        if row[0] == "BQ" and row[10].startswith("Carnets pay"):
+            booked.add((row[8], row[3]))
+check(len(bought) > 5 and booked == bought, f"carnets: {booked ^ bought}")
+
 # A member fetches its own and nobody else's; an employer none.
 first = export("m001", "own", profile="m001")
 for name in os.listdir(first):

@@ -283,7 +283,11 @@ static void month_make(struct world *w, size_t i, struct month month)
         numbers[k] = k == 7 ? VIEW_NONE : view_of(arena_printf(&w->arena, "FA-%s-%zu", code, k));
     }
     struct day last = month_last(month);
-    w->closes[i] = (struct fec_close){close, numbers, last, day_plus(last, 3), day_plus(last, 5)};
+    w->closes[i] = (struct fec_close){.document = close,
+                                      .numbers = numbers,
+                                      .booked = last,
+                                      .issued = day_plus(last, 3),
+                                      .validated = day_plus(last, 5)};
     w->payments[w->payment_count++] =
         (struct fec_payment){.booked = day_plus(last, 10),
                              .reference = view_of(arena_printf(&w->arena, "BK%zu", i)),
@@ -639,7 +643,7 @@ START_TEST(carnets_of_before)
 }
 END_TEST
 
-/* What carnets cost stands on the bank's account with their invoice, and is owed by nobody. */
+/* What carnets cost stands on the bank's account, and is owed by nobody. */
 START_TEST(carnets_are_paid)
 {
     struct world w;
@@ -652,6 +656,53 @@ START_TEST(carnets_are_paid)
     ck_assert_int_eq(fec_balance(&fec, VIEW_LIT("512000"), VIEW_NONE).cents, 1700 + 1000);
     ck_assert_int_eq(fec_balance(&fec, VIEW_LIT("411000"), VIEW_LIT("e1")).cents,
                      invoice->gross_cents + credit->gross_cents - 1000);
+    arena_release(&w.arena);
+}
+END_TEST
+
+static struct cents banked_on(const struct fec *fec, const char *when, const char *piece)
+{
+    struct cents sum = CENTS(0);
+    for (size_t i = 0; i < fec->line_count; i++) {
+        const struct fec_line *line = &fec->lines[i];
+        if (view_is(line->account, "512000") && day_compare(line->day, day(when)) == 0 &&
+            view_is(line->piece, piece)) {
+            ck_assert_int_eq(line->journal, JOURNAL_BANK);
+            ck_assert_int_eq(cents_accumulate(&sum, line->amount), E_OK);
+        }
+    }
+    return sum;
+}
+
+/* Each on the day on which it was bought, with its part of the VAT of all; what was told late with
+ * the invoice. In a year that begins after that day, with its first day. */
+START_TEST(carnets_are_paid_on_their_day)
+{
+    static const struct fec_carnet sold[] = {
+        {"a", "e1", {333}, 10, {0}, {0}},
+        {"b", "e1", {333}, 10, {0}, {0}},
+        {"other", "e2", {333}, 10, {0}, {0}},
+    };
+    struct fec_carnet bought[ARRAY_LEN(sold)];
+    struct world w;
+    struct fec fec;
+    world_make(&w, 7);
+    w.payment_count = 0;
+    memcpy(bought, sold, sizeof sold);
+    bought[0].bought_on = day("2026-11-02");
+    bought[1].bought_on = bought[2].bought_on = day("2026-11-27");
+    w.closes[0].sold = bought;
+    w.closes[0].sold_count = ARRAY_LEN(bought);
+    Passerelle__V1__Document *invoice = w.closes[0].document->documents[0];
+    invoice->vat_basis_points = 2000;
+    year_holds(&w, "2026-01-01", "2026-11-30", &fec);
+    ck_assert_int_eq(banked_on(&fec, "2026-11-02", "a").cents, 333 + 67);
+    ck_assert_int_eq(banked_on(&fec, "2026-11-27", "b").cents, 333 + 66);
+    ck_assert_int_eq(banked_on(&fec, "2026-11-27", "other").cents, 0);
+    ck_assert_int_eq(banked_on(&fec, "2026-11-30", "FA-2026-11-0").cents, 334 + 67);
+    ck_assert_int_eq(fec_balance(&fec, VIEW_LIT("512000"), VIEW_NONE).cents, 1700 + 1200);
+    year_holds(&w, "2026-11-10", "2026-12-31", &fec);
+    ck_assert_int_eq(banked_on(&fec, "2026-11-10", "a").cents, 333 + 67);
     arena_release(&w.arena);
 }
 END_TEST
@@ -853,6 +904,7 @@ int main(void)
     tcase_add_test(cases, opening_balances);
     tcase_add_test(cases, carnets_of_before);
     tcase_add_test(cases, carnets_are_paid);
+    tcase_add_test(cases, carnets_are_paid_on_their_day);
     tcase_add_test(cases, chart_to_start_from);
     tcase_add_test(cases, rules);
     tcase_add_test(cases, other_forms);

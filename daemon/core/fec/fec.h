@@ -2,8 +2,8 @@
  * made of the closes and payments that the network knows, in the member's own chart of accounts,
  * and from the same lines a ledger and a trial balance, which therefore add up to it.
  *
- * Carnets are paid when they are bought: that money is booked with their invoice. All else that
- * moved is handed in as payments.
+ * Carnets are paid when they are bought: that money is booked on that day, once their month is
+ * closed. All else that moved is handed in as payments.
  *
  * Everything up to the end of the year is handed in. What was booked before the year's first day
  * becomes its opening balances, with the results of earlier years in one account; accounts of
@@ -27,6 +27,16 @@ struct fec_party {
     struct view name;
 };
 
+/* A carnet that the member sold, whenever that was. */
+struct fec_carnet {
+    const char *carnet_id;
+    const char *employer_id;
+    struct cents price; /* net */
+    uint32_t units;     /* at least 1 */
+    struct day last_day;
+    struct day bought_on;
+};
+
 /* One close. */
 struct fec_close {
     const Passerelle__V1__SettlementDocument *document;
@@ -36,6 +46,10 @@ struct fec_close {
     struct day booked; /* EcritureDate: the last day of the month, unless policy says otherwise */
     struct day issued; /* PieceDate: the day of issue of its documents */
     struct day validated; /* ValidDate: the day of the close; not before `booked` */
+    /* Carnets of its own month that it bills, in the order in which they were bought. What it bills
+     * beside them was told late, and is booked as its invoice is. */
+    const struct fec_carnet *sold;
+    size_t sold_count;
 };
 
 /* Money that moved, of state confirmed; not what carnets cost. */
@@ -46,16 +60,6 @@ struct fec_payment {
     const char *party_id;   /* a member, or an employer */
     bool employer;
     struct cents amount; /* above 0: the member got it; below 0: it paid, or it came back */
-};
-
-/* A carnet that the member sold, whenever that was. */
-struct fec_carnet {
-    const char *carnet_id;
-    const char *employer_id;
-    struct cents price; /* net */
-    uint32_t units;     /* at least 1 */
-    struct day last_day;
-    struct day bought_on; /* for opening.h alone */
 };
 
 /* What stood on an account before all of that; debit above 0. They add up to 0. Units of carnets

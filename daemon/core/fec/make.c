@@ -167,28 +167,57 @@ static void owe(struct making *m, enum fec_key key, const struct fec_party *part
     m->owed[m->owed_count++] = (struct owed){key, *party, cents};
 }
 
+/* Money for carnets: up to `net` of them since `*paid`, which is gross. The VAT of an invoice is
+ * that of its sum, so each takes what it adds to the sum of those before it. */
+static void book_carnets_money(struct making *m, const struct booking *b,
+                               const Passerelle__V1__Document *document,
+                               const struct fec_party *buyer, struct view piece, struct day day,
+                               struct day piece_day, int64_t net, int64_t *paid)
+{
+    struct vat_rate rate = {(int32_t)document->vat_basis_points};
+    struct cents vat;
+    if (m->error != E_OK) {
+        return;
+    }
+    if (cents_vat(CENTS(net), rate, &vat) != E_OK) {
+        wrong(m, E_CORRUPT, "the VAT of a document of the close is out of range");
+        return;
+    }
+    const char *label = arena_printf(m->arena, "Carnets payés à l'achat, %.*s, %.*s",
+                                     VIEW_FMT(piece), VIEW_FMT(buyer->name));
+    entry_begin(m, JOURNAL_BANK, day, b->close->validated, piece, piece_day, label);
+    debit(m, FEC_CARNETS_PAID, NULL, net + vat.cents - *paid);
+    debit(m, FEC_EMPLOYERS, buyer, *paid - net - vat.cents);
+    entry_end(m);
+    *paid = net + vat.cents;
+}
+
 /* What carnets cost was paid when they were bought (BT-113 of the invoice); a credit note gives
  * nothing back by itself. */
 static void book_carnets_paid(struct making *m, const struct booking *b,
                               const Passerelle__V1__Document *document,
                               const struct fec_party *buyer, struct view piece, int64_t carnets)
 {
-    struct vat_rate rate = {(int32_t)document->vat_basis_points};
-    struct cents vat;
-    if (carnets <= 0 || m->error != E_OK) {
-        return;
+    const struct fec_close *close = b->close;
+    int64_t net = 0;
+    int64_t paid = 0;
+    for (size_t i = 0; i < close->sold_count && carnets > 0; i++) {
+        const struct fec_carnet *sold = &close->sold[i];
+        if (strcmp(sold->employer_id, document->buyer_id) != 0 ||
+            sold->price.cents > carnets - net) {
+            continue;
+        }
+        /* a year that begins within the month has the whole close */
+        bool before = day_compare(sold->bought_on, m->input->from) < 0 &&
+                      day_compare(close->booked, m->input->from) >= 0;
+        net += sold->price.cents;
+        book_carnets_money(m, b, document, buyer, view_of(sold->carnet_id),
+                           before ? m->input->from : sold->bought_on, sold->bought_on, net, &paid);
     }
-    if (cents_vat(CENTS(carnets), rate, &vat) != E_OK) {
-        wrong(m, E_CORRUPT, "the VAT of a document of the close is out of range");
-        return;
+    if (carnets > net) {
+        book_carnets_money(m, b, document, buyer, piece, close->booked, close->issued, carnets,
+                           &paid);
     }
-    const char *label = arena_printf(m->arena, "Carnets payés à l'achat, %.*s, %.*s",
-                                     VIEW_FMT(piece), VIEW_FMT(buyer->name));
-    entry_begin(m, JOURNAL_BANK, b->close->booked, b->close->validated, piece, b->close->issued,
-                label);
-    debit(m, FEC_CARNETS_PAID, NULL, carnets + vat.cents);
-    debit(m, FEC_EMPLOYERS, buyer, -(carnets + vat.cents));
-    entry_end(m);
 }
 
 /* Amounts of credit notes are below 0 in the document: debits become credits by themselves. */

@@ -126,6 +126,47 @@ document_take(struct reading *r, const Passerelle__V1__SettlementDocument *whole
     return (const void *)copy;
 }
 
+DB_SQL(select_terms, "SELECT terms FROM invoice_terms WHERE month = :month");
+
+static int carnet_compare(const void *left, const void *right)
+{
+    const struct fec_carnet *a = left;
+    const struct fec_carnet *b = right;
+    int by_day = day_compare(a->bought_on, b->bought_on);
+    return by_day != 0 ? by_day : strcmp(a->carnet_id, b->carnet_id);
+}
+
+/* The member's carnets that a close bills for its own month, as its cut has them. */
+static void sold_take(struct reading *r, struct month month, struct fec_close *close)
+{
+    struct arena scratch = ARENA_INIT;
+    struct map wanted;
+    struct fec_carnet *sold = ARENA_ARRAY(r->arena, r->carnet_count, struct fec_carnet);
+    map_init(&wanted, 0);
+    struct query *query = db_query(r->db, &select_terms);
+    query_bind_int(query, "month", month.number);
+    const Passerelle__V1__InvoiceTerms *terms =
+        query_next(query) ? wire_unpack_trusted(&passerelle__v1__invoice_terms__descriptor,
+                                                query_blob(query, 0), &scratch)
+                          : NULL;
+    query_end(query);
+    for (size_t i = 0; terms != NULL && i < terms->n_carnets; i++) {
+        map_put(&wanted, view_of(terms->carnets[i]->carnet_id), r);
+    }
+    for (size_t i = 0; i < r->carnet_count; i++) {
+        if (month_of(r->carnets[i].bought_on).number == month.number &&
+            map_get(&wanted, view_of(r->carnets[i].carnet_id)) != NULL) {
+            sold[close->sold_count++] = r->carnets[i];
+        }
+    }
+    if (close->sold_count > 0) {
+        qsort(sold, close->sold_count, sizeof *sold, carnet_compare);
+    }
+    close->sold = sold;
+    map_release(&wanted);
+    arena_release(&scratch);
+}
+
 DB_SQL(select_number, "SELECT number, sequence, recorded_number FROM invoice WHERE month = :month "
                       "AND kind = :kind AND seller_member_id = :seller AND buyer_id = :buyer "
                       "AND credit_note = :credit_note");
@@ -157,8 +198,8 @@ DB_SQL(select_bookings, "SELECT record FROM payment_booking WHERE payment_id = :
 static void booking_take(struct reading *r, const Passerelle__V1__PaymentBooking *told,
                          const struct fec_payment *payment, bool incoming)
 {
-    bool moved = told->part ||
-                 (told->after == PAYMENT_STATE(CONFIRMED) && told->before != told->after);
+    bool moved =
+        told->part || (told->after == PAYMENT_STATE(CONFIRMED) && told->before != told->after);
     bool back = told->after == PAYMENT_STATE(RETURNED) && told->before == PAYMENT_STATE(CONFIRMED);
     struct fec_payment taken = *payment;
     if ((!moved && !back) || day_parse(view_of(told->booked_on), &taken.booked) != E_OK) {
@@ -265,6 +306,7 @@ static size_t closes_take(struct reading *r, struct day to, struct fec_close **o
         }
         close.numbers = numbers;
         payments_take(r, month, whole, &close);
+        sold_take(r, month, &close);
         arena_release(&scratch);
         if (count == alloc) {
             alloc = alloc == 0 ? 16 : alloc * 2;
