@@ -83,10 +83,18 @@ void buf_byte(struct buf *buf, char byte)
 void buf_printf(struct buf *buf, const char *fmt, ...)
 {
     va_list args;
+    size_t spare = buf->data == NULL || buf->error != E_OK ? 0 : buf->alloc - buf->len;
     va_start(args, fmt);
-    int len = vsnprintf(NULL, 0, fmt, args);
+    int len = vsnprintf(spare == 0 ? NULL : buf->data + buf->len, spare, fmt, args);
     va_end(args);
     assert(len >= 0);
+    if (spare > 0 && (size_t)len < spare && (buf->max == 0 || buf->len + (size_t)len <= buf->max)) {
+        buf->len += (size_t)len; /* it fitted at once, as it mostly does */
+        return;
+    }
+    if (spare > 0) {
+        buf->data[buf->len] = '\0';
+    }
     char *to = buf_reserve(buf, (size_t)len);
     if (to != NULL) {
         va_start(args, fmt);

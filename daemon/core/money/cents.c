@@ -74,7 +74,21 @@ int cents_parse(struct view text, struct cents *out)
 
 void cents_format(struct cents a, char text[static 32])
 {
-    uint64_t magnitude = a.cents < 0 ? 0 - (uint64_t)a.cents : (uint64_t)a.cents;
-    snprintf(text, 32, "%s%llu.%02u", a.cents < 0 ? "-" : "",
-             (unsigned long long)(magnitude / 100), (unsigned)(magnitude % 100));
+    uint64_t left = a.cents < 0 ? 0 - (uint64_t)a.cents : (uint64_t)a.cents;
+    char digits[32]; /* from the last on; by hand, since an invoice is full of them */
+    size_t count = 0;
+    while (left > 0 || count < 4) {
+        if (count == 2) {
+            digits[count++] = '.';
+        }
+        digits[count++] = (char)('0' + left % 10);
+        left /= 10;
+    }
+    if (a.cents < 0) {
+        digits[count++] = '-';
+    }
+    for (size_t i = 0; i < count; i++) {
+        text[i] = digits[count - 1 - i];
+    }
+    text[count] = '\0';
 }

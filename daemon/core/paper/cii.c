@@ -6,12 +6,10 @@
 
 static void date(struct xml *xml, const char *name, const char *inner, struct day day)
 {
-    int year;
-    int month;
-    int number;
-    char text[16];
-    day_split(day, &year, &month, &number);
-    snprintf(text, sizeof text, "%04d%02d%02d", year, month, number);
+    char text[11];
+    day_format(day, text); /* without its hyphens */
+    memmove(text + 4, text + 5, 2);
+    memmove(text + 6, text + 8, 3);
     xml_open(xml, name);
     xml_leaf_with(xml, inner, "format", "102", view_of(text));
     xml_close(xml);

@@ -27,7 +27,9 @@ static void ids(struct buf *out, bool employer, const struct evidence *evidence)
             memcpy(uuid.bytes, evidence->ids[i], EVIDENCE_LEN);
             uuid_format(uuid, text);
         }
-        buf_printf(out, "%s\n    \"%s\"", i == 0 ? "" : ",", text);
+        buf_text(out, i == 0 ? "\n    \"" : ",\n    \"");
+        buf_text(out, text);
+        buf_byte(out, '"');
     }
 }
 

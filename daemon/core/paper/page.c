@@ -1,8 +1,5 @@
 #include "core/paper/page.h"
 
-#include <assert.h>
-#include <inttypes.h>
-
 #include "core/paper/letters.h"
 
 void pages_release(struct pages *pages)
@@ -29,12 +26,33 @@ bool pages_room(const struct pages *pages, int64_t height)
     return pages->y - height >= PAGE_FOOT;
 }
 
-/* A length as PDF has it: "12.345". */
+/* A length as PDF has it: "12.345 ". By hand, since pages are made of them. */
 static void length(struct buf *out, int64_t value)
 {
-    const char *sign = value < 0 ? "-" : "";
-    int64_t size = value < 0 ? -value : value;
-    buf_printf(out, "%s%" PRId64 ".%03d ", sign, size / 1000, (int)(size % 1000));
+    enum { DIGITS_MAX = 32, PART = 3 };
+    char text[DIGITS_MAX];
+    char *at = text + sizeof text;
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    *--at = ' ';
+    for (int i = 0; left > 0 || i <= PART; i++, left /= 10) {
+        if (i == PART) {
+            *--at = '.';
+        }
+        *--at = (char)('0' + left % 10);
+    }
+    if (value < 0) {
+        *--at = '-';
+    }
+    buf_add(out, at, (size_t)(text + sizeof text - at));
+}
+
+/* "0A1F" */
+static void glyph(struct buf *out, uint16_t number)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char text[4] = {digits[number >> 12], digits[number >> 8 & 15], digits[number >> 4 & 15],
+                    digits[number & 15]};
+    buf_add(out, text, sizeof text);
 }
 
 static void colour(struct buf *out, uint32_t rgb, const char *operator)
@@ -42,7 +60,8 @@ static void colour(struct buf *out, uint32_t rgb, const char *operator)
     for (int shift = 16; shift >= 0; shift -= 8) {
         length(out, (int64_t)(rgb >> shift & 0xFF) * 1000 / 255);
     }
-    buf_printf(out, "%s\n", operator);
+    buf_text(out, operator);
+    buf_byte(out, '\n');
 }
 
 int64_t ink_width(struct ink ink, struct view text)
@@ -67,8 +86,7 @@ void page_text(struct pages *pages, size_t page, int64_t x, int64_t y, struct in
     length(out, y);
     buf_text(out, "Td <");
     while (text.len > 0) {
-        buf_printf(out, "%04X",
-                   (unsigned)font_use(&pages->font, font_glyph_of(letters_next(&text))));
+        glyph(out, font_use(&pages->font, font_glyph_of(letters_next(&text))));
     }
     buf_text(out, "> Tj ET\n");
     if (ink.strong) {
