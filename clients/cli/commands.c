@@ -306,7 +306,7 @@ const struct command commands[] = {
      "Credits an invoice, lines or visits of it: the next close takes back what they cost",
      "invoice credit FA-998836464-2026-000001 --line 2 --reason 'the site was closed'",
      .run = cmd_invoice_credit},
-    {"documents export", "MONTH DIR [--party PARTY]",
+    {"documents export", "MONTH DIR [--party PARTY] [--forms pdf,html,cii,ubl,evidence]",
      "Writes every invoice of a close in every form into a new folder; goes on when it was stopped",
      "documents export 2026-10 october", .run = cmd_documents_export},
     {"payment list",

@@ -30,6 +30,7 @@ int folder_begin(struct folder *folder, struct cli *cli, const char *dir)
 void folder_release(struct folder *folder)
 {
     buf_release(&folder->text);
+    free(folder->written);
 }
 
 char *folder_path(struct folder *folder, const char *fmt, ...)
@@ -50,24 +51,71 @@ int folder_cannot(const struct folder *folder, const char *path, int why)
                     path, strerror(why), folder->part);
 }
 
-int folder_write(struct folder *folder, const char *path, struct view content)
+int folder_file_begin(struct folder *folder, const char *path, struct folder_file *out)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool whole = fd >= 0;
+    *out = (struct folder_file){.folder = folder, .path = path};
+    out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    sha256_init(&out->sha);
+    return out->fd >= 0 ? CLI_OK : folder_cannot(folder, path, errno);
+}
+
+int folder_file_add(struct folder_file *file, struct view content)
+{
+    bool whole = true;
     for (size_t at = 0; whole && at < content.len;) {
-        ssize_t put = write(fd, content.data + at, content.len - at);
+        ssize_t put = write(file->fd, content.data + at, content.len - at);
         whole = put > 0;
         at += whole ? (size_t)put : 0;
     }
     int why = errno;
-    if (fd >= 0 && close(fd) != 0 && whole) {
-        whole = false;
-        why = errno;
+    sha256_add(&file->sha, content.data, content.len);
+    return whole ? CLI_OK : folder_cannot(file->folder, file->path, why);
+}
+
+int folder_file_flush(struct folder_file *file, bool all)
+{
+    enum { FLUSH_BYTES = 1 << 16 };
+    struct buf *text = &file->folder->text;
+    if (text->len < FLUSH_BYTES && !all) {
+        return CLI_OK;
     }
-    if (!whole) {
-        unlink(path);
+    int status = folder_file_add(file, buf_content(text));
+    buf_clear(text);
+    return status;
+}
+
+static struct folder_written *written_new(struct folder *folder)
+{
+    if (folder->written_count == folder->written_alloc) {
+        folder->written_alloc = folder->written_alloc == 0 ? 256 : folder->written_alloc * 2;
+        folder->written = xrealloc(folder->written, folder->written_alloc, sizeof *folder->written);
     }
-    return whole ? CLI_OK : folder_cannot(folder, path, why);
+    struct folder_written *one = &folder->written[folder->written_count];
+    *one = (struct folder_written){.order = folder->written_count++};
+    return one;
+}
+
+int folder_file_end(struct folder_file *file, int status)
+{
+    struct stat about;
+    struct folder_written *one = written_new(file->folder);
+    sha256_end(&file->sha, one->hash);
+    one->inode = file->fd >= 0 && fstat(file->fd, &about) == 0 ? about.st_ino : 0;
+    if (file->fd >= 0 && close(file->fd) != 0 && status == CLI_OK) {
+        status = folder_cannot(file->folder, file->path, errno);
+    }
+    if (status != CLI_OK) {
+        unlink(file->path);
+    }
+    return status;
+}
+
+int folder_write(struct folder *folder, const char *path, struct view content)
+{
+    struct folder_file file;
+    int status = folder_file_begin(folder, path, &file);
+    status = status == CLI_OK ? folder_file_add(&file, content) : status;
+    return folder_file_end(&file, status);
 }
 
 int folder_make(struct folder *folder, const char *path)
@@ -107,22 +155,43 @@ bool folder_is_name(const char *text)
 
 /* ---- the end ---- */
 
+struct file_name {
+    char *name;
+    ino_t inode; /* a file with two names is read once */
+    uint8_t hash[SHA256_LEN];
+};
+
 struct file_names {
-    char **all;
+    struct file_name *all;
     size_t count, alloc;
 };
 
 static int names_compare(const void *left, const void *right)
 {
-    return strcmp(*(char *const *)left, *(char *const *)right);
+    return strcmp(((const struct file_name *)left)->name, ((const struct file_name *)right)->name);
+}
+
+static int inodes_compare(const void *left, const void *right)
+{
+    ino_t a = ((const struct file_name *)left)->inode;
+    ino_t b = ((const struct file_name *)right)->inode;
+    return (a > b) - (a < b);
+}
+
+static void name_add(struct file_names *names, char *name, ino_t inode)
+{
+    if (names->count == names->alloc) {
+        names->alloc = names->alloc == 0 ? 256 : names->alloc * 2;
+        names->all = xrealloc(names->all, names->alloc, sizeof *names->all);
+    }
+    names->all[names->count++] = (struct file_name){.name = name, .inode = inode};
 }
 
 /* Names of all files below a folder, behind its own. */
 static int names_take(struct folder *f, const char *below, struct file_names *out)
 {
     struct arena *arena = &f->cli->arena;
-    char *path =
-        below[0] == '\0' ? arena_string(arena, view_of(f->part)) : folder_path(f, "%s", below);
+    const char *path = below[0] == '\0' ? f->part : folder_path(f, "%s", below);
     DIR *listing = opendir(path);
     if (listing == NULL) {
         return folder_cannot(f, path, errno);
@@ -136,30 +205,24 @@ static int names_take(struct folder *f, const char *below, struct file_names *ou
         }
         char *name = below[0] == '\0' ? arena_string(arena, view_of(item->d_name))
                                       : arena_printf(arena, "%s/%s", below, item->d_name);
-        if (stat(folder_path(f, "%s", name), &about) != 0) {
+        if (fstatat(dirfd(listing), item->d_name, &about, 0) != 0) {
             status = folder_cannot(f, name, errno);
         } else if (S_ISDIR(about.st_mode)) {
             status = names_take(f, name, out);
         } else if (strcmp(name, FOLDER_RESUME) != 0 && strcmp(name, "SHA256SUMS") != 0) {
-            if (out->count == out->alloc) {
-                out->alloc = out->alloc == 0 ? 256 : out->alloc * 2;
-                out->all = xrealloc(out->all, out->alloc, sizeof *out->all);
-            }
-            out->all[out->count++] = name;
+            name_add(out, name, about.st_ino);
         }
     }
     closedir(listing);
     return status;
 }
 
-static int file_hash(struct folder *f, const char *name, char hex[static SHA256_LEN * 2 + 1])
+static int file_hash(struct folder *f, int part, struct file_name *one)
 {
     static char block[1 << 16];
-    char *path = folder_path(f, "%s", name);
-    uint8_t hash[SHA256_LEN];
     struct sha256 sha;
     sha256_init(&sha);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = openat(part, one->name, O_RDONLY | O_CLOEXEC);
     ssize_t got = fd < 0 ? -1 : 0;
     while (fd >= 0 && (got = read(fd, block, sizeof block)) > 0) {
         sha256_add(&sha, block, (size_t)got);
@@ -168,30 +231,75 @@ static int file_hash(struct folder *f, const char *name, char hex[static SHA256_
     if (fd >= 0) {
         close(fd);
     }
-    sha256_end(&sha, hash);
-    text_to_hex(hash, sizeof hash, hex);
-    return got < 0 ? cli_fail(CLI_FAILED, "%s cannot be read: %s", path, strerror(why)) : CLI_OK;
+    sha256_end(&sha, one->hash);
+    return got < 0
+               ? cli_fail(CLI_FAILED, "%s/%s cannot be read: %s", f->part, one->name, strerror(why))
+               : CLI_OK;
+}
+
+/* The number of an inode is given again when its file is gone: the last one counts. */
+static int written_compare(const void *left, const void *right)
+{
+    const struct folder_written *a = left;
+    const struct folder_written *b = right;
+    int order = (a->inode > b->inode) - (a->inode < b->inode);
+    return order != 0 ? order : (a->order > b->order) - (a->order < b->order);
+}
+
+/* What this run wrote it knows; the rest is read. */
+static int hashes_fill(struct folder *f, struct file_names *names)
+{
+    int status = CLI_OK;
+    size_t at = 0;
+    int part = open(f->part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    qsort(names->all, names->count, sizeof *names->all, inodes_compare);
+    if (f->written_count > 0) {
+        qsort(f->written, f->written_count, sizeof *f->written, written_compare);
+    }
+    for (size_t i = 0; i < names->count && status == CLI_OK; i++) {
+        struct file_name *one = &names->all[i];
+        cli_progress(f->cli, "summing up", i, names->count);
+        while (at < f->written_count && f->written[at].inode <= one->inode) {
+            at++;
+        }
+        if (at > 0 && f->written[at - 1].inode == one->inode) {
+            memcpy(one->hash, f->written[at - 1].hash, sizeof one->hash);
+        } else if (i > 0 && one[-1].inode == one->inode) {
+            memcpy(one->hash, one[-1].hash, sizeof one->hash);
+        } else {
+            status = file_hash(f, part, one);
+        }
+    }
+    cli_progress_end(f->cli);
+    if (part >= 0) {
+        close(part);
+    }
+    qsort(names->all, names->count, sizeof *names->all, names_compare);
+    return status;
 }
 
 static int sums_write(struct folder *f, size_t *files)
 {
     struct file_names names = {0};
-    int status = names_take(f, "", &names);
-    if (names.count > 0) {
-        qsort(names.all, names.count, sizeof *names.all, names_compare);
-    }
+    struct folder_file sums;
     buf_clear(&f->text);
-    for (size_t i = 0; i < names.count && status == CLI_OK; i++) {
-        char hex[SHA256_LEN * 2 + 1];
-        cli_progress(f->cli, "summing up", i, names.count);
-        status = file_hash(f, names.all[i], hex);
-        buf_printf(&f->text, "%s  %s\n", hex, names.all[i]);
+    int status = names_take(f, "", &names);
+    if (status == CLI_OK && names.count > 0) {
+        status = hashes_fill(f, &names);
     }
-    cli_progress_end(f->cli);
+    if (status == CLI_OK) {
+        status = folder_file_begin(f, folder_path(f, "SHA256SUMS"), &sums);
+        for (size_t i = 0; i < names.count && status == CLI_OK; i++) {
+            char hex[SHA256_LEN * 2 + 1];
+            text_to_hex(names.all[i].hash, SHA256_LEN, hex);
+            buf_printf(&f->text, "%s  %s\n", hex, names.all[i].name);
+            status = folder_file_flush(&sums, i + 1 == names.count);
+        }
+        status = folder_file_end(&sums, status);
+    }
     *files = names.count + 1;
     free(names.all);
-    return status == CLI_OK ? folder_write(f, folder_path(f, "SHA256SUMS"), buf_content(&f->text))
-                            : status;
+    return status;
 }
 
 int folder_end(struct folder *folder, size_t *files)

@@ -4,7 +4,10 @@
 #ifndef CLIENTS_CLI_FOLDER_H
 #define CLIENTS_CLI_FOLDER_H
 
+#include <sys/types.h>
+
 #include "cli/command.h"
+#include "crypt/sha256.h"
 
 /* What a run that was stopped leaves to go on with; no part of the export. */
 #define FOLDER_RESUME "resume"
@@ -14,6 +17,12 @@ struct folder {
     const char *dir;
     const char *part; /* where it is written */
     struct buf text;  /* scratch */
+    struct folder_written {
+        ino_t inode;
+        size_t order;
+        uint8_t hash[SHA256_LEN];
+    } * written; /* by this run, for the sums */
+    size_t written_count, written_alloc;
 };
 
 /* Refuses a folder that is there already; makes nothing yet. Release in every case. */
@@ -25,6 +34,20 @@ char *folder_path(struct folder *folder, const char *fmt, ...) printf_like(2, 3)
 int folder_make(struct folder *folder, const char *path);
 /* The file whole, or not there. */
 int folder_write(struct folder *folder, const char *path, struct view content);
+/* The same piece by piece: nothing of a large file is kept. A file that is not ended is not there.
+ */
+struct folder_file {
+    struct folder *folder;
+    const char *path;
+    int fd;
+    struct sha256 sha;
+};
+int folder_file_begin(struct folder *folder, const char *path, struct folder_file *out);
+int folder_file_add(struct folder_file *file, struct view content);
+/* Adds folder->text once there is enough of it, or `all` of it, and clears it then. */
+int folder_file_flush(struct folder_file *file, bool all);
+/* With the status so far, which it returns when it is not CLI_OK. */
+int folder_file_end(struct folder_file *file, int status);
 /* Everything written so far is on the disk: one call for many small files. */
 int folder_sync(struct folder *folder);
 /* Replaces the file FOLDER_RESUME. */

@@ -437,6 +437,46 @@ static int status_of(struct cli *cli, const ProtobufCMessage *response)
     return CLI_WAITS;
 }
 
+static void list_append(struct cli *cli, const ProtobufCFieldDescriptor *list, ProtobufCMessage *to,
+                        const ProtobufCMessage *from)
+{
+    size_t count = field_count(to, list);
+    size_t more = field_count(from, list);
+    const void **all = ARENA_ARRAY(&cli->arena, count + more, const void *);
+    if (count > 0) {
+        memcpy(all, *(void *const *)field_member_const(to, list), count * sizeof *all);
+    }
+    if (more > 0) {
+        memcpy(all + count, *(void *const *)field_member_const(from, list), more * sizeof *all);
+    }
+    *(const void **)field_member(to, list) = all;
+    *(size_t *)(void *)((char *)to + list->quantifier_offset) = count + more;
+}
+
+/* The pages behind the first, where a method has them: their items join its list. */
+static int pages_follow(struct cli *cli, const struct command *command, ProtobufCMessage *request,
+                        ProtobufCMessage *response)
+{
+    const ProtobufCFieldDescriptor *asks =
+        protobuf_c_message_descriptor_get_field_by_name(command->input, "page_token");
+    const ProtobufCFieldDescriptor *tells =
+        protobuf_c_message_descriptor_get_field_by_name(command->output, "next_page_token");
+    const ProtobufCFieldDescriptor *list = first_list(response);
+    int status = CLI_OK;
+    while (asks != NULL && tells != NULL && list != NULL && field_is_set(response, tells)) {
+        char **token = field_member(response, tells);
+        *(char **)field_member(request, asks) = *token;
+        const ProtobufCMessage *page =
+            cli_call(cli, command->service, command->method, request, command->output, &status);
+        if (page == NULL) {
+            return status;
+        }
+        list_append(cli, list, response, page);
+        *token = *(char *const *)field_member_const(page, tells);
+    }
+    return status;
+}
+
 int command_run_generic(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     ProtobufCMessage *request = wire_new(&cli->arena, command->input);
@@ -478,9 +518,13 @@ int command_run_generic(struct cli *cli, const struct command *command, int argc
     if (id != NULL && !field_is_set(request, id)) {
         *(char **)field_member(request, id) = cli_request_id(cli);
     }
-    const ProtobufCMessage *response =
-        cli_call(cli, command->service, command->method, request, command->output, &status);
+    ProtobufCMessage *response = (void *)(uintptr_t)cli_call(cli, command->service, command->method,
+                                                             request, command->output, &status);
     if (response == NULL) {
+        return status;
+    }
+    status = pages_follow(cli, command, request, response);
+    if (status != CLI_OK) {
         return status;
     }
     if (cli->json) {

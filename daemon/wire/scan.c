@@ -282,3 +282,38 @@ int wire_scan(const ProtobufCMessageDescriptor *descriptor, struct view bytes,
                             .end = (const uint8_t *)bytes.data + bytes.len};
     return scan_message(&scan, descriptor, cursor, NULL, 1);
 }
+
+bool wire_field_next(struct view *rest, struct wire_field *out)
+{
+    enum { FIXED_64 = 8, FIXED_32 = 4 };
+    if (rest->len == 0) {
+        return false;
+    }
+    struct cursor cursor = {.at = (const uint8_t *)rest->data,
+                            .end = (const uint8_t *)rest->data + rest->len};
+    struct cursor block = {cursor.at, cursor.at};
+    uint64_t tag;
+    bool good = cursor_varint(&cursor, HEADER_BYTES_MAX, &tag);
+    *out = (struct wire_field){.number = good ? (uint32_t)(tag >> 3) : 0};
+    switch (good ? tag & 7 : UINT64_MAX) {
+    case PROTOBUF_C_WIRE_TYPE_VARINT:
+        good = cursor_varint(&cursor, VARINT_BYTES_MAX, &out->value);
+        break;
+    case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
+        good = cursor_block(&cursor, &block);
+        break;
+    case PROTOBUF_C_WIRE_TYPE_64BIT:
+        good = cursor_skip(&cursor, FIXED_64);
+        break;
+    case PROTOBUF_C_WIRE_TYPE_32BIT:
+        good = cursor_skip(&cursor, FIXED_32);
+        break;
+    default:
+        good = false;
+    }
+    if (good) {
+        out->bytes = view_bytes(block.at, (size_t)(block.end - block.at));
+        *rest = view_bytes(cursor.at, (size_t)(cursor.end - cursor.at));
+    }
+    return good;
+}

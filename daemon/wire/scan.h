@@ -17,4 +17,14 @@
 must_check int wire_scan(const ProtobufCMessageDescriptor *descriptor, struct view bytes,
                          const struct wire_limits *limits, struct fault *fault);
 
+/* One field of a message's bytes, for who wants a few of very many. */
+struct wire_field {
+    uint32_t number;
+    uint64_t value;    /* of a varint */
+    struct view bytes; /* of a length-prefixed one; borrowed */
+};
+/* Cuts the first field off. False at the end, and where the bytes are cut short or malformed:
+ * something is left of `rest` then. */
+bool wire_field_next(struct view *rest, struct wire_field *out);
+
 #endif

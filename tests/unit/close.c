@@ -3,9 +3,12 @@
 #include <check.h>
 
 #include "core/close/behind.h"
+#include "core/close/document.h"
+#include "core/close/reader.h"
 #include "core/close/result_json.h"
 #include "tests/lib/reference.h"
 #include "tests/lib/small.h"
+#include "wire/pack.h"
 
 #define T(day, time) "2026-10-" day "T" time ":00.000Z"
 
@@ -33,6 +36,64 @@ START_TEST(reference_month)
     ck_assert_str_eq(expected + head, "\n}\n");
     free(expected);
     buf_release(&json);
+    close_result_release(&result);
+    reference_release(&reference);
+}
+END_TEST
+
+static bool is_of_m006(void *context, const struct document_head *head)
+{
+    (*(size_t *)context)++;
+    return view_is(head->seller_member_id, "m006") || view_is(head->buyer_id, "m006");
+}
+
+/* Read one by one, the documents of the reference month are those of the whole message; some of
+ * them are the message without the others. */
+START_TEST(documents_one_by_one)
+{
+    struct reference reference;
+    reference_load(&reference, REFERENCE_DIR);
+    struct close_result result;
+    struct close_input input = {.month = small_month("2026-10"),
+                                .stays = reference.stays,
+                                .stay_count = reference.stay_count,
+                                .carry_minimum = CLOSE_CARRY_MINIMUM};
+    struct fault fault = FAULT_NONE;
+    struct arena arena = ARENA_INIT;
+    ck_assert_msg(close_run(&result, &reference.roster, &input, &fault) == 0, "%s", fault.text);
+    Passerelle__V1__SettlementDocument *whole =
+        document_of_result(&result, &reference.roster, &arena);
+    struct view packed = wire_pack_arena(&arena, &whole->base);
+    struct document_reader reader = document_reader_of(packed);
+    struct document_head head;
+    Passerelle__V1__Document **own =
+        ARENA_ARRAY(&arena, whole->n_documents, Passerelle__V1__Document *);
+    size_t count = 0;
+    for (size_t i = 0; i < whole->n_documents; i++) {
+        const Passerelle__V1__Document *one = whole->documents[i];
+        ck_assert(document_reader_next(&reader, &head));
+        ck_assert_uint_eq(head.place, i);
+        ck_assert_int_eq(head.kind, one->kind);
+        ck_assert(view_is(head.seller_member_id, one->seller_member_id));
+        ck_assert(view_is(head.buyer_id, one->buyer_id));
+        ck_assert_int_eq(head.credit_note, one->credit_note);
+        ck_assert(wire_equal(&document_of_head(&head, &arena)->base, &one->base));
+        if (strcmp(one->seller_member_id, "m006") == 0 || strcmp(one->buyer_id, "m006") == 0) {
+            own[count++] = whole->documents[i];
+        }
+    }
+    ck_assert(!document_reader_next(&reader, &head));
+    size_t asked = 0;
+    const Passerelle__V1__SettlementDocument *some =
+        document_some(packed, is_of_m006, &asked, &arena);
+    ck_assert_uint_eq(asked, whole->n_documents);
+    ck_assert_uint_gt(count, 0);
+    whole->documents = own;
+    whole->n_documents = count;
+    ck_assert(wire_equal(&some->base, &whole->base));
+    ck_assert_ptr_null(
+        document_some(view_slice(packed, 0, packed.len - 1), is_of_m006, &asked, &arena));
+    arena_release(&arena);
     close_result_release(&result);
     reference_release(&reference);
 }
@@ -624,6 +685,7 @@ int main(void)
     Suite *suite = suite_create("close");
     TCase *cases = tcase_create("close");
     tcase_add_test(cases, reference_month);
+    tcase_add_test(cases, documents_one_by_one);
     tcase_add_test(cases, behind_lines);
     tcase_add_test(cases, documents);
     tcase_add_test(cases, three_months);

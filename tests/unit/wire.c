@@ -203,6 +203,32 @@ START_TEST(limits_hold)
 }
 END_TEST
 
+/* What the bytes hold, field by field; cut anywhere, they end with something left. */
+START_TEST(fields_one_by_one)
+{
+    struct arena arena = ARENA_INIT;
+    struct view bytes = from_hex(&arena, "08 96 01 12 02 61 62 19 01 02 03 04 05 06 07 08 "
+                                         "25 01 02 03 04 aa 06 00");
+    static const size_t ends[] = {0, 3, 7, 16, 21, 24};
+    struct wire_field field;
+    for (size_t len = 0; len <= bytes.len; len++) {
+        struct view rest = view_slice(bytes, 0, len);
+        size_t count = 0;
+        while (wire_field_next(&rest, &field)) {
+            count++;
+            ck_assert_uint_eq(field.number, count == 5 ? 101 : count);
+            ck_assert_uint_eq(field.value, count == 1 ? 150 : 0);
+            ck_assert_int_eq(view_is(field.bytes, "ab"), count == 2);
+        }
+        ck_assert_uint_eq(len - rest.len, ends[count]);
+        ck_assert_int_eq(rest.len == 0, len == ends[count]);
+    }
+    struct view group = from_hex(&arena, "0b 0c");
+    ck_assert(!wire_field_next(&group, &field) && group.len == 2);
+    arena_release(&arena);
+}
+END_TEST
+
 START_TEST(deterministic_means_as_packed)
 {
     static const struct {
@@ -642,6 +668,7 @@ int main(void)
     tcase_add_test(all, scan_refuses_by_field);
     tcase_add_test(all, scan_lets_newer_versions_through);
     tcase_add_test(all, limits_hold);
+    tcase_add_test(all, fields_one_by_one);
     tcase_add_test(all, deterministic_means_as_packed);
     tcase_add_test(all, json_reads_what_the_mapping_allows);
     tcase_add_test(all, json_writes_the_mapping);

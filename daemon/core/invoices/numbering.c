@@ -17,14 +17,6 @@ enum {
 };
 _Static_assert(PART_BYTES_MAX + PRECEDING_MAX * 64 < ENTRY_BYTES_MAX - 4096, "a part fits");
 
-bool numbered_is_of(const Passerelle__V1__NumberedInvoice *numbered,
-                    const Passerelle__V1__Document *document)
-{
-    return numbered->kind == document->kind && numbered->credit_note == document->credit_note &&
-           strcmp(numbered->seller_member_id, document->seller_member_id) == 0 &&
-           strcmp(numbered->buyer_id, document->buyer_id) == 0;
-}
-
 /* ---- one invoice ---- */
 
 int numbered_invoice(const Passerelle__V1__Document *document,

@@ -38,8 +38,4 @@ must_check int numbered_invoice(const Passerelle__V1__Document *document,
                                 struct day issued, const Passerelle__V1__InvoiceTerms *terms,
                                 struct arena *arena, struct invoice *out, struct fault *fault);
 
-/* Whether it is the invoice of this document. */
-bool numbered_is_of(const Passerelle__V1__NumberedInvoice *numbered,
-                    const Passerelle__V1__Document *document);
-
 #endif

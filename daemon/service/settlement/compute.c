@@ -8,21 +8,61 @@
 
 DB_SQL(select_document, "SELECT document FROM settlement WHERE month = :month");
 
-Passerelle__V1__SettlementDocument *settlement_stored(struct db *db, struct month month,
-                                                      struct arena *arena)
+/* What `read` makes of the bytes; NULL when there are none. */
+static void *stored(struct db *db, struct month month,
+                    void *(*read)(void *context, struct view packed), void *context)
 {
-    Passerelle__V1__SettlementDocument *document = NULL;
+    void *document = NULL;
     struct query *query = db_query(db, &select_document);
     query_bind_int(query, "month", month.number);
     if (query_next(query)) {
-        document = wire_unpack_trusted(&passerelle__v1__settlement_document__descriptor,
-                                       query_blob(query, 0), arena);
+        document = read(context, query_blob(query, 0));
         if (document == NULL) {
             db_fail(db, E_CORRUPT, "a settlement document cannot be read: restore a backup");
         }
     }
     query_end(query);
     return document;
+}
+
+static void *read_whole(void *context, struct view packed)
+{
+    return wire_unpack_trusted(&passerelle__v1__settlement_document__descriptor, packed, context);
+}
+
+Passerelle__V1__SettlementDocument *settlement_stored(struct db *db, struct month month,
+                                                      struct arena *arena)
+{
+    return stored(db, month, read_whole, arena);
+}
+
+struct some {
+    bool (*wanted)(void *context, const struct document_head *head);
+    void *context;
+    struct arena *arena;
+};
+
+static void *read_some(void *context, struct view packed)
+{
+    const struct some *some = context;
+    return document_some(packed, some->wanted, some->context, some->arena);
+}
+
+Passerelle__V1__SettlementDocument *
+settlement_some(struct db *db, struct month month,
+                bool (*wanted)(void *context, const struct document_head *head), void *context,
+                struct arena *arena)
+{
+    struct some some = {wanted, context, arena};
+    return stored(db, month, read_some, &some);
+}
+
+struct query *settlement_packed(struct db *db, struct month month, struct view *out)
+{
+    struct query *query = db_query(db, &select_document);
+    query_bind_int(query, "month", month.number);
+    *out = query_next(query) ? query_blob(query, 0) : VIEW_NONE;
+    return query;
 }
 
 int settlement_history(const struct loaded *loaded, struct month month,

@@ -3,6 +3,7 @@
 #define SERVICE_SETTLEMENT_COMPUTE_H
 
 #include "core/close/document.h"
+#include "core/close/reader.h"
 #include "crypt/sha256.h"
 #include "passerelle/v1/entries.pb-c.h"
 #include "service/settlement/load.h"
@@ -45,6 +46,14 @@ must_check int settlement_late(struct db *db, uint64_t seed, struct month month,
  * sticks in `db`). */
 Passerelle__V1__SettlementDocument *settlement_stored(struct db *db, struct month month,
                                                       struct arena *arena);
+/* Its bytes, good until the query that is returned ends; empty when there is none. */
+struct query *settlement_packed(struct db *db, struct month month, struct view *out);
+/* The same message without the documents that are not wanted: nothing of a large month is unpacked
+ * that a party has no part in. */
+Passerelle__V1__SettlementDocument *
+settlement_some(struct db *db, struct month month,
+                bool (*wanted)(void *context, const struct document_head *head), void *context,
+                struct arena *arena);
 /* Takes the documents of the closes before `month` into the history. */
 must_check int settlement_history(const struct loaded *loaded, struct month month,
                                   struct close_history *history, struct fault *fault);

@@ -6,20 +6,10 @@
 #include "service/settlement/settlement.h"
 #include "wire/pack.h"
 
-/* The document of a closed month; fails the call when there is none. */
-static const Passerelle__V1__SettlementDocument *
-document_of(struct service *service, struct call *call, const char *text, struct month *month)
+static int not_closed(struct call *call, const char *month)
 {
-    if (period_parse(call, text, month) != 0) {
-        return NULL;
-    }
-    const Passerelle__V1__SettlementDocument *document =
-        settlement_stored(service->db, *month, call->arena);
-    if (document == NULL) {
-        call_fail(call, CODE_FAILED_PRECONDITION,
-                  "%s is not closed: its documents exist once it is", text);
-    }
-    return document;
+    return call_fail(call, CODE_FAILED_PRECONDITION,
+                     "%s is not closed: its documents exist once it is", month);
 }
 
 int wanted_of(struct call *call, const char *party_id, struct wanted *out)
@@ -45,13 +35,14 @@ int wanted_of(struct call *call, const char *party_id, struct wanted *out)
     return 0;
 }
 
-static bool is_of(const char *wanted, const char *id)
+static bool is_of(const char *wanted, struct view id)
 {
-    return wanted != NULL && strcmp(wanted, id) == 0;
+    return wanted != NULL && view_is(id, wanted);
 }
 
-bool document_is_wanted(const struct wanted *wanted, const Passerelle__V1__Document *one)
+bool document_is_wanted(void *context, const struct document_head *one)
 {
+    const struct wanted *wanted = context;
     bool to_employer = one->kind == PASSERELLE__V1__DOCUMENT_KIND__DOCUMENT_KIND_EMPLOYER_INVOICE;
     return wanted->all || is_of(wanted->member_id, one->seller_member_id) ||
            is_of(to_employer ? wanted->employer_id : wanted->member_id, one->buyer_id);
@@ -62,24 +53,20 @@ int documents_list(struct service *service, struct call *call)
     const Passerelle__V1__ListDocumentsRequest *request = (const void *)call->request;
     struct month month;
     struct wanted wanted;
-    if (wanted_of(call, request->party_id, &wanted) != 0) {
+    if (wanted_of(call, request->party_id, &wanted) != 0 ||
+        period_parse(call, request->month, &month) != 0) {
         return -1;
     }
     const Passerelle__V1__SettlementDocument *document =
-        document_of(service, call, request->month, &month);
+        settlement_some(service->db, month, document_is_wanted, &wanted, call->arena);
     if (document == NULL) {
-        return -1;
+        return not_closed(call, request->month);
     }
     Passerelle__V1__ListDocumentsResponse *response = call_respond(call);
-    response->documents =
-        ARENA_ARRAY(call->arena, document->n_documents, Passerelle__V1__Document *);
-    for (size_t i = 0; i < document->n_documents; i++) {
-        if (document_is_wanted(&wanted, document->documents[i])) {
-            response->documents[response->n_documents++] = document->documents[i];
-        }
-    }
+    response->documents = document->documents;
+    response->n_documents = document->n_documents;
     for (size_t i = 0; i < document->n_positions; i++) {
-        if (is_of(wanted.member_id, document->positions[i]->member_id)) {
+        if (is_of(wanted.member_id, view_of(document->positions[i]->member_id))) {
             response->position = document->positions[i];
         }
     }
@@ -87,8 +74,8 @@ int documents_list(struct service *service, struct call *call)
         ARENA_ARRAY(call->arena, document->n_transfers, Passerelle__V1__Transfer *);
     for (size_t i = 0; i < document->n_transfers; i++) {
         Passerelle__V1__Transfer *transfer = document->transfers[i];
-        if (wanted.all || is_of(wanted.member_id, transfer->from_member_id) ||
-            is_of(wanted.member_id, transfer->to_member_id)) {
+        if (wanted.all || is_of(wanted.member_id, view_of(transfer->from_member_id)) ||
+            is_of(wanted.member_id, view_of(transfer->to_member_id))) {
             response->transfers[response->n_transfers++] = transfer;
         }
     }
@@ -162,10 +149,13 @@ int trial_balance_get(struct service *service, struct call *call)
     if (member_id[0] != '\0' && scope_member(service, call, view_of(member_id)) != 0) {
         return -1;
     }
-    const Passerelle__V1__SettlementDocument *document =
-        document_of(service, call, request->month, &month);
-    if (document == NULL) {
+    if (period_parse(call, request->month, &month) != 0) {
         return -1;
+    }
+    const Passerelle__V1__SettlementDocument *document =
+        settlement_stored(service->db, month, call->arena);
+    if (document == NULL) {
+        return not_closed(call, request->month);
     }
     struct loaded loaded;
     struct books books = {0};

@@ -19,14 +19,15 @@ must_check int invoices_number(struct service *service, struct arena *arena,
 void invoices_record(struct service *service, struct call *call,
                      const struct settlement *settlement);
 
+struct visit_keys {
+    uint64_t *keys;
+    size_t count;
+};
 /* An invoice, and the keys of the entries that began the visits behind each of its lines. */
 struct invoice_visits {
     struct month month; /* of the close */
     const Passerelle__V1__Document *document;
-    struct {
-        uint64_t *keys;
-        size_t count;
-    } * lines; /* in the order of the document */
+    struct visit_keys *lines; /* in the order of the document */
 };
 /* Returns 0, or -1 after it failed the call: also when the caller may not see it. */
 must_check int invoice_visits(struct service *service, struct call *call, const char *number,

@@ -2,7 +2,7 @@
 #ifndef SERVICE_SETTLEMENT_SETTLEMENT_H
 #define SERVICE_SETTLEMENT_SETTLEMENT_H
 
-#include "passerelle/v1/settlement.pb-c.h"
+#include "core/close/reader.h"
 #include "service/method.h"
 
 extern const struct method settlement_methods[];
@@ -61,6 +61,7 @@ struct wanted {
 /* What the caller may see of a party's; an empty id: all that it may see. Ends the call with
  * permission_denied when that is another's. */
 must_check int wanted_of(struct call *call, const char *party_id, struct wanted *out);
-bool document_is_wanted(const struct wanted *wanted, const Passerelle__V1__Document *document);
+/* `wanted` is a struct wanted: for settlement_some(). */
+bool document_is_wanted(void *wanted, const struct document_head *document);
 
 #endif

@@ -1,7 +1,5 @@
 /* Invoices as they are asked for: made again from what was frozen, and compared with the hash in
  * `books` before they leave. */
-#include <assert.h>
-
 #include "base/text.h"
 #include "core/invoices/numbering.h"
 #include "core/paper/cii.h"
@@ -21,8 +19,9 @@
 
 #define FORMAT(name) PASSERELLE__V1__INVOICE_FORMAT__INVOICE_FORMAT_##name
 #define KIND_EMPLOYER PASSERELLE__V1__DOCUMENT_KIND__DOCUMENT_KIND_EMPLOYER_INVOICE
+#define KIND_SUBSIDY PASSERELLE__V1__DOCUMENT_KIND__DOCUMENT_KIND_SUBSIDY_STATEMENT
 enum {
-    PAGE_BYTES_MAX = 4 << 20, /* of files; an invoice larger than that stands alone */
+    PAGE_BYTES_MAX = 4 << 20, /* an invoice whose files are larger than that ends its page */
     FORMATS_MAX = 8,
 };
 
@@ -39,27 +38,19 @@ struct shelf {
     struct call *call;
     struct month month;
     struct day issued;
-    const Passerelle__V1__SettlementDocument *document;
+    struct query *stored;
+    struct view packed; /* the settlement document: a large month's is read where it lies */
     const Passerelle__V1__InvoiceTerms *terms;
-    struct kept *kept; /* by numbered_compare() */
-    size_t kept_count;
+    /* Of one invoice, to be used again. */
+    struct arena scratch;
+    struct buf cii, file;
 };
-
-static int numbered_compare(const void *left, const void *right)
-{
-    const Passerelle__V1__NumberedInvoice *a = ((const struct kept *)left)->numbered;
-    const Passerelle__V1__NumberedInvoice *b = ((const struct kept *)right)->numbered;
-    int order = (a->kind > b->kind) - (a->kind < b->kind);
-    order = order != 0 ? order : strcmp(a->seller_member_id, b->seller_member_id);
-    order = order != 0 ? order : strcmp(a->buyer_id, b->buyer_id);
-    return order != 0 ? order : (int)a->credit_note - (int)b->credit_note;
-}
 
 DB_SQL(select_close, "SELECT issued_on, terms_sha256 FROM invoice_close WHERE month = :month");
 DB_SQL(select_terms, "SELECT terms FROM invoice_terms WHERE month = :month");
-DB_SQL(count_kept, "SELECT COUNT(*) FROM invoice WHERE month = :month");
 DB_SQL(select_kept, "SELECT record, recorded_number, recorded_on FROM invoice "
-                    "WHERE month = :month");
+                    "WHERE month = :month AND kind = :kind AND seller_member_id = :seller AND "
+                    "buyer_id = :buyer AND credit_note = :credit_note");
 
 static int damaged(struct call *call, const char *what)
 {
@@ -102,60 +93,50 @@ static int terms_load(struct shelf *shelf)
                                       "its close recorded");
 }
 
-static void kept_load(struct shelf *shelf)
+static void shelf_release(struct shelf *shelf)
 {
-    struct arena *arena = shelf->call->arena;
-    struct query *query = db_query(shelf->service->db, &count_kept);
-    query_bind_int(query, "month", shelf->month.number);
-    size_t count = query_next(query) ? (size_t)query_int(query, 0) : 0;
-    query_end(query);
-    shelf->kept = ARENA_ARRAY(arena, count, struct kept);
-    query = db_query(shelf->service->db, &select_kept);
-    query_bind_int(query, "month", shelf->month.number);
-    while (shelf->kept_count < count && query_next(query)) {
-        struct kept *kept = &shelf->kept[shelf->kept_count];
-        kept->numbered = wire_unpack_trusted(&passerelle__v1__numbered_invoice__descriptor,
-                                             query_blob(query, 0), arena);
-        kept->recorded_number = arena_string(arena, query_text(query, 1));
-        kept->recorded_on = arena_string(arena, query_text(query, 2));
-        shelf->kept_count += kept->numbered != NULL;
+    if (shelf->stored != NULL) {
+        query_end(shelf->stored);
     }
-    query_end(query);
-    if (shelf->kept_count > 0) {
-        qsort(shelf->kept, shelf->kept_count, sizeof *shelf->kept, numbered_compare);
-    }
+    arena_release(&shelf->scratch);
+    buf_release(&shelf->cii);
+    buf_release(&shelf->file);
 }
 
+/* Release in every case. */
 static int shelf_open(struct service *service, struct call *call, struct month month,
                       struct shelf *out)
 {
     *out = (struct shelf){.service = service, .call = call, .month = month};
-    out->document = settlement_stored(service->db, month, call->arena);
-    if (out->document == NULL) {
+    out->stored = settlement_packed(service->db, month, &out->packed);
+    if (out->packed.len == 0) {
         char text[8];
         month_format(month, text);
         return call_fail(call, CODE_FAILED_PRECONDITION,
                          "%s is not closed: its invoices exist once it is", text);
     }
-    if (terms_load(out) != 0) {
-        return -1;
-    }
-    kept_load(out);
-    return 0;
+    return terms_load(out);
 }
 
-static const struct kept *kept_of(const struct shelf *shelf,
-                                  const Passerelle__V1__Document *document)
+/* The row of a document; fails the call when it is not there. */
+static int kept_find(const struct shelf *shelf, const struct document_head *head, struct kept *out)
 {
-    Passerelle__V1__NumberedInvoice key = PASSERELLE__V1__NUMBERED_INVOICE__INIT;
-    key.kind = document->kind;
-    key.seller_member_id = document->seller_member_id;
-    key.buyer_id = document->buyer_id;
-    key.credit_note = document->credit_note;
-    struct kept wanted = {.numbered = &key};
-    return shelf->kept_count == 0 ? NULL
-                                  : bsearch(&wanted, shelf->kept, shelf->kept_count,
-                                            sizeof *shelf->kept, numbered_compare);
+    struct arena *arena = shelf->call->arena;
+    *out = (struct kept){0};
+    struct query *query = db_query(shelf->service->db, &select_kept);
+    query_bind_int(query, "month", shelf->month.number);
+    query_bind_int(query, "kind", head->kind);
+    query_bind_text(query, "seller", head->seller_member_id);
+    query_bind_text(query, "buyer", head->buyer_id);
+    query_bind_int(query, "credit_note", head->credit_note);
+    if (query_next(query)) {
+        out->numbered = wire_unpack_trusted(&passerelle__v1__numbered_invoice__descriptor,
+                                            query_blob(query, 0), arena);
+        out->recorded_number = arena_string(arena, query_text(query, 1));
+        out->recorded_on = arena_string(arena, query_text(query, 2));
+    }
+    query_end(query);
+    return out->numbered != NULL ? 0 : damaged(shelf->call, "an invoice of this month has no row");
 }
 
 /* ---- evidence ---- */
@@ -205,50 +186,44 @@ static uint64_t number_take(struct view *rest, size_t bytes)
     return number;
 }
 
-static int visits_load(struct shelf *shelf, size_t place, struct invoice_visits *out)
+/* The keys behind each line of a document. */
+static int keys_load(struct shelf *shelf, size_t place, size_t line_count, struct arena *arena,
+                     struct visit_keys **out)
 {
     enum { KEY_LEN = 8 };
-    struct arena *arena = shelf->call->arena;
-    const Passerelle__V1__Document *document = shelf->document->documents[place];
     struct query *query = db_query(shelf->service->db, &select_keys);
     query_bind_int(query, "month", shelf->month.number);
     query_bind_int(query, "place", (int64_t)place);
     struct view rest = query_next(query) ? arena_copy(arena, query_blob(query, 0)) : VIEW_NONE;
     query_end(query);
-    *out = (struct invoice_visits){
-        .month = shelf->month,
-        .document = document,
-        .lines = arena_array(arena, document->n_lines, sizeof *out->lines),
-    };
-    for (size_t i = 0; i < document->n_lines; i++) {
+    struct visit_keys *lines = ARENA_ARRAY(arena, line_count + 1, struct visit_keys);
+    for (size_t i = 0; i < line_count; i++) {
         size_t count = (size_t)number_take(&rest, 4);
         if (count > rest.len / KEY_LEN) {
             return damaged(shelf->call, "the evidence of an invoice is cut off");
         }
-        out->lines[i].keys = ARENA_ARRAY(arena, count, uint64_t);
-        out->lines[i].count = count;
+        lines[i].keys = ARENA_ARRAY(arena, count + 1, uint64_t);
+        lines[i].count = count;
         for (size_t k = 0; k < count; k++) {
-            out->lines[i].keys[k] = number_take(&rest, KEY_LEN);
+            lines[i].keys[k] = number_take(&rest, KEY_LEN);
         }
     }
+    *out = lines;
     return 0;
 }
 
 static int evidence_load(struct shelf *shelf, size_t place, const struct invoice *invoice,
-                         bool employer, struct evidence *lines)
+                         bool employer, struct arena *arena, struct evidence *lines)
 {
-    struct invoice_visits visits;
-    if (visits_load(shelf, place, &visits) != 0) {
+    struct visit_keys *keys;
+    if (keys_load(shelf, place, invoice->line_count, arena, &keys) != 0) {
         return -1;
     }
-    assert(visits.document->n_lines == invoice->line_count);
     for (size_t i = 0; i < invoice->line_count; i++) {
-        size_t count = visits.lines[i].count;
-        uint8_t(*ids)[EVIDENCE_LEN] = arena_array(shelf->call->arena, count, sizeof *ids);
+        uint8_t(*ids)[EVIDENCE_LEN] = arena_array(arena, keys[i].count, sizeof *ids);
         size_t found = 0;
-        for (size_t k = 0; k < count; k++) {
-            found +=
-                invoice_visit_id(shelf->service->db, visits.lines[i].keys[k], employer, ids[found]);
+        for (size_t k = 0; k < keys[i].count; k++) {
+            found += invoice_visit_id(shelf->service->db, keys[i].keys[k], employer, ids[found]);
         }
         if (found > 0) {
             qsort(ids, found, sizeof *ids, ids_compare);
@@ -266,9 +241,12 @@ static int evidence_load(struct shelf *shelf, size_t place, const struct invoice
 
 /* ---- files ---- */
 
-static int file_write(struct shelf *shelf, size_t place, const struct invoice *invoice,
-                      Passerelle__V1__InvoiceFormat format, struct view cii, struct buf *out)
+static int file_write(struct shelf *shelf, const struct document_head *head,
+                      const struct invoice *invoice, Passerelle__V1__InvoiceFormat format)
 {
+    struct arena *scratch = &shelf->scratch;
+    struct buf *out = &shelf->file;
+    struct view cii = buf_content(&shelf->cii);
     switch (format) {
     case FORMAT(CII):
         buf_view(out, cii);
@@ -285,10 +263,9 @@ static int file_write(struct shelf *shelf, size_t place, const struct invoice *i
         facturx_write(invoice, cii, out);
         return 0;
     default: {
-        bool employer = shelf->document->documents[place]->kind == KIND_EMPLOYER;
-        struct evidence *lines =
-            ARENA_ARRAY(shelf->call->arena, invoice->line_count, struct evidence);
-        if (evidence_load(shelf, place, invoice, employer, lines) != 0) {
+        bool employer = head->kind == KIND_EMPLOYER;
+        struct evidence *lines = ARENA_ARRAY(scratch, invoice->line_count, struct evidence);
+        if (evidence_load(shelf, head->place, invoice, employer, scratch, lines) != 0) {
             return -1;
         }
         evidence_json(invoice, employer, lines, out);
@@ -297,18 +274,17 @@ static int file_write(struct shelf *shelf, size_t place, const struct invoice *i
     }
 }
 
-static int files_write(struct shelf *shelf, size_t place, const struct invoice *invoice,
-                       const Passerelle__V1__InvoiceFormat *formats, size_t format_count,
-                       Passerelle__V1__Invoice *out, size_t *bytes)
+static int files_write(struct shelf *shelf, const struct document_head *head,
+                       const struct invoice *invoice, const Passerelle__V1__InvoiceFormat *formats,
+                       size_t format_count, Passerelle__V1__Invoice *out)
 {
     struct arena *arena = shelf->call->arena;
-    struct buf cii = BUF_INIT;
-    struct buf file = BUF_INIT;
     uint8_t hash[SHA256_LEN];
     int error = 0;
+    buf_clear(&shelf->cii);
     if (!invoice->pro_forma) {
-        int failed = cii_write(invoice, &cii);
-        sha256(buf_content(&cii), hash);
+        int failed = cii_write(invoice, &shelf->cii);
+        sha256(buf_content(&shelf->cii), hash);
         if (failed != E_OK ||
             !view_equal(view_bytes(hash, sizeof hash), wire_view(out->cii_sha256))) {
             error = damaged(shelf->call,
@@ -321,17 +297,14 @@ static int files_write(struct shelf *shelf, size_t place, const struct invoice *
         if (is_xml && invoice->pro_forma) {
             continue;
         }
-        buf_clear(&file);
-        error = file_write(shelf, place, invoice, formats[i], buf_content(&cii), &file);
+        buf_clear(&shelf->file);
+        error = file_write(shelf, head, invoice, formats[i]);
         Passerelle__V1__InvoiceFile *one =
             wire_new(arena, &passerelle__v1__invoice_file__descriptor);
         one->format = formats[i];
-        one->content = wire_bytes(arena_copy(arena, buf_content(&file)));
+        one->content = wire_bytes(arena_copy(arena, buf_content(&shelf->file)));
         out->files[out->n_files++] = one;
-        *bytes += file.len;
     }
-    buf_release(&cii);
-    buf_release(&file);
     return error;
 }
 
@@ -343,17 +316,24 @@ static char *day_string(struct arena *arena, struct day day)
 }
 
 /* The invoice of a document, with its files. NULL after the call failed. */
-static Passerelle__V1__Invoice *invoice_make(struct shelf *shelf, size_t place,
+static Passerelle__V1__Invoice *invoice_make(struct shelf *shelf, const struct document_head *head,
                                              const struct kept *kept,
                                              const Passerelle__V1__InvoiceFormat *formats,
-                                             size_t format_count, size_t *bytes)
+                                             size_t format_count)
 {
     struct arena *arena = shelf->call->arena;
+    struct arena *scratch = &shelf->scratch;
+    arena_clear(scratch);
     const Passerelle__V1__NumberedInvoice *numbered = kept->numbered;
+    const Passerelle__V1__Document *document = document_of_head(head, scratch);
     struct invoice made;
     struct fault fault = FAULT_NONE;
-    if (numbered_invoice(shelf->document->documents[place], numbered, shelf->month, shelf->issued,
-                         shelf->terms, arena, &made, &fault) != E_OK) {
+    if (document == NULL) {
+        damaged(shelf->call, "a document of this month cannot be read");
+        return NULL;
+    }
+    if (numbered_invoice(document, numbered, shelf->month, shelf->issued, shelf->terms, scratch,
+                         &made, &fault) != E_OK) {
         call_fail_with(shelf->call, &fault);
         return NULL;
     }
@@ -388,11 +368,9 @@ static Passerelle__V1__Invoice *invoice_make(struct shelf *shelf, size_t place,
     out->cii_sha256 = numbered->cii_sha256;
     out->recorded_number = wire_string(arena, view_of(kept->recorded_number));
     out->recorded_on = wire_string(arena, view_of(kept->recorded_on));
-    if (format_count > 0 &&
-        files_write(shelf, place, &made, formats, format_count, out, bytes) != 0) {
-        return NULL;
-    }
-    return out;
+    return format_count == 0 || files_write(shelf, head, &made, formats, format_count, out) == 0
+               ? out
+               : NULL;
 }
 
 static int formats_check(struct call *call, const Passerelle__V1__InvoiceFormat *formats,
@@ -406,28 +384,34 @@ static int formats_check(struct call *call, const Passerelle__V1__InvoiceFormat 
     return 0;
 }
 
-int invoices_payable(struct service *service, struct call *call, struct month month,
-                     struct payables *out)
+static int payables_fill(struct shelf *shelf, struct payables *out)
 {
-    struct shelf shelf;
-    if (shelf_open(service, call, month, &shelf) != 0) {
-        return -1;
+    struct call *call = shelf->call;
+    const Passerelle__V1__SettlementDocument *whole = wire_unpack_trusted(
+        &passerelle__v1__settlement_document__descriptor, shelf->packed, call->arena);
+    if (whole == NULL) {
+        return damaged(call, "the settlement document of this month cannot be read");
     }
     *out = (struct payables){
-        .document = shelf.document,
-        .terms = shelf.terms,
-        .all = ARENA_ARRAY(call->arena, shelf.document->n_documents, struct payable),
+        .document = whole,
+        .terms = shelf->terms,
+        .all = ARENA_ARRAY(call->arena, whole->n_documents, struct payable),
     };
-    for (size_t i = 0; i < shelf.document->n_documents; i++) {
-        const Passerelle__V1__Document *document = shelf.document->documents[i];
-        const struct kept *kept = kept_of(&shelf, document);
-        if (kept == NULL) {
+    struct document_reader reader = document_reader_of(shelf->packed);
+    struct document_head head;
+    struct kept kept;
+    while (document_reader_next(&reader, &head)) {
+        if (head.kind == KIND_SUBSIDY) {
             continue;
         }
+        if (kept_find(shelf, &head, &kept) != 0) {
+            return -1;
+        }
+        const Passerelle__V1__Document *document = whole->documents[head.place];
         struct payable *one = &out->all[out->count++];
         *one = (struct payable){
             .document = document,
-            .number = kept->numbered->number,
+            .number = kept.numbered->number,
             .cents = CENTS(document->credit_note ? -document->gross_cents : document->gross_cents),
         };
         if (document->kind != KIND_EMPLOYER) {
@@ -435,7 +419,7 @@ int invoices_payable(struct service *service, struct call *call, struct month mo
         }
         struct invoice made;
         struct fault fault = FAULT_NONE;
-        if (numbered_invoice(document, kept->numbered, month, shelf.issued, shelf.terms,
+        if (numbered_invoice(document, kept.numbered, shelf->month, shelf->issued, shelf->terms,
                              call->arena, &made, &fault) != E_OK) {
             return call_fail_with(call, &fault);
         }
@@ -445,7 +429,67 @@ int invoices_payable(struct service *service, struct call *call, struct month mo
     return 0;
 }
 
+int invoices_payable(struct service *service, struct call *call, struct month month,
+                     struct payables *out)
+{
+    struct shelf shelf;
+    int failed = shelf_open(service, call, month, &shelf);
+    failed = failed == 0 ? payables_fill(&shelf, out) : failed;
+    shelf_release(&shelf);
+    return failed;
+}
+
 /* ---- ListInvoices ---- */
+
+static void response_add(struct arena *arena, Passerelle__V1__ListInvoicesResponse *response,
+                         size_t *alloc, Passerelle__V1__Invoice *one)
+{
+    if (response->n_invoices == *alloc) {
+        *alloc = *alloc == 0 ? 64 : *alloc * 2;
+        Passerelle__V1__Invoice **more = ARENA_ARRAY(arena, *alloc, Passerelle__V1__Invoice *);
+        if (response->n_invoices > 0) {
+            memcpy(more, response->invoices, response->n_invoices * sizeof *more);
+        }
+        response->invoices = more;
+    }
+    response->invoices[response->n_invoices++] = one;
+}
+
+static int page_fill(struct shelf *shelf, struct wanted *wanted, uint64_t from)
+{
+    struct call *call = shelf->call;
+    const Passerelle__V1__ListInvoicesRequest *request = (const void *)call->request;
+    Passerelle__V1__ListInvoicesResponse *response = call_respond(call);
+    struct document_reader reader = document_reader_of(shelf->packed);
+    struct document_head head;
+    struct kept kept;
+    size_t bytes = 0;
+    size_t alloc = 0;
+    while (document_reader_next(&reader, &head)) {
+        if (head.kind == KIND_SUBSIDY || !document_is_wanted(wanted, &head)) {
+            continue;
+        }
+        response->total++;
+        if (head.place < from || response->next_page_token[0] != '\0') {
+            continue;
+        }
+        if (bytes > PAGE_BYTES_MAX) {
+            response->next_page_token = arena_printf(call->arena, "%zu", head.place);
+            continue;
+        }
+        if (kept_find(shelf, &head, &kept) != 0) {
+            return -1;
+        }
+        Passerelle__V1__Invoice *one =
+            invoice_make(shelf, &head, &kept, request->formats, request->n_formats);
+        if (one == NULL) {
+            return -1;
+        }
+        bytes += protobuf_c_message_get_packed_size(&one->base);
+        response_add(call->arena, response, &alloc, one);
+    }
+    return 0;
+}
 
 int invoices_list(struct service *service, struct call *call)
 {
@@ -462,48 +506,33 @@ int invoices_list(struct service *service, struct call *call)
     if (request->page_token[0] != '\0' && text_u64(view_of(request->page_token), &from) != E_OK) {
         return call_violation(call, "page_token", "give the token of the last answer as it was");
     }
-    if (shelf_open(service, call, month, &shelf) != 0) {
-        return -1;
-    }
-    Passerelle__V1__ListInvoicesResponse *response = call_respond(call);
-    size_t bytes = 0;
-    response->invoices =
-        ARENA_ARRAY(call->arena, shelf.document->n_documents, Passerelle__V1__Invoice *);
-    for (size_t i = 0; i < shelf.document->n_documents; i++) {
-        const Passerelle__V1__Document *document = shelf.document->documents[i];
-        const struct kept *kept = kept_of(&shelf, document);
-        if (kept == NULL || !document_is_wanted(&wanted, document)) {
-            continue;
-        }
-        response->total++;
-        if (i < from || response->next_page_token[0] != '\0') {
-            continue;
-        }
-        if (bytes > PAGE_BYTES_MAX) {
-            response->next_page_token = arena_printf(call->arena, "%zu", i);
-            continue;
-        }
-        Passerelle__V1__Invoice *one =
-            invoice_make(&shelf, i, kept, request->formats, request->n_formats, &bytes);
-        if (one == NULL) {
-            return -1;
-        }
-        response->invoices[response->n_invoices++] = one;
-    }
-    return 0;
+    int failed = shelf_open(service, call, month, &shelf);
+    failed = failed == 0 ? page_fill(&shelf, &wanted, from) : failed;
+    shelf_release(&shelf);
+    return failed;
 }
 
 /* ---- GetInvoice ---- */
 
 DB_SQL(select_by_number, "SELECT month, record FROM invoice WHERE number = :number");
 
-/* The close and the document of a number, if the caller may see it; fails the call otherwise. */
+static bool is_of_number(const Passerelle__V1__NumberedInvoice *numbered,
+                         const struct document_head *head)
+{
+    return numbered->kind == head->kind && numbered->credit_note == head->credit_note &&
+           view_is(head->seller_member_id, numbered->seller_member_id) &&
+           view_is(head->buyer_id, numbered->buyer_id);
+}
+
+/* The close and the document of a number, if the caller may see it; fails the call otherwise. The
+ * shelf is to be released in every case. */
 static int find(struct service *service, struct call *call, const char *number, struct shelf *shelf,
-                size_t *place)
+                struct document_head *head, struct kept *kept)
 {
     struct wanted wanted;
     const Passerelle__V1__NumberedInvoice *numbered = NULL;
     struct month month = {0};
+    *shelf = (struct shelf){0};
     if (wanted_of(call, "", &wanted) != 0) {
         return -1;
     }
@@ -518,11 +547,11 @@ static int find(struct service *service, struct call *call, const char *number, 
     if (numbered != NULL && shelf_open(service, call, month, shelf) != 0) {
         return -1;
     }
-    for (size_t i = 0; numbered != NULL && i < shelf->document->n_documents; i++) {
-        const Passerelle__V1__Document *document = shelf->document->documents[i];
-        if (numbered_is_of(numbered, document) && document_is_wanted(&wanted, document)) {
-            *place = i;
-            return 0;
+    struct document_reader reader =
+        document_reader_of(numbered != NULL ? shelf->packed : VIEW_NONE);
+    while (document_reader_next(&reader, head)) {
+        if (is_of_number(numbered, head) && document_is_wanted(&wanted, head)) {
+            return kept_find(shelf, head, kept);
         }
     }
     return call_fail(call, CODE_NOT_FOUND,
@@ -535,25 +564,41 @@ int invoice_visits(struct service *service, struct call *call, const char *numbe
                    struct invoice_visits *out)
 {
     struct shelf shelf;
-    size_t place;
-    return find(service, call, number, &shelf, &place) == 0 ? visits_load(&shelf, place, out) : -1;
+    struct document_head head;
+    struct kept kept;
+    int failed = find(service, call, number, &shelf, &head, &kept);
+    if (failed == 0) {
+        *out = (struct invoice_visits){.month = shelf.month,
+                                       .document = document_of_head(&head, call->arena)};
+        failed = out->document == NULL
+                     ? damaged(call, "the settlement document cannot be read")
+                     : keys_load(&shelf, head.place, out->document->n_lines, call->arena,
+                                 &out->lines);
+    }
+    shelf_release(&shelf);
+    return failed;
 }
 
 int invoice_get(struct service *service, struct call *call)
 {
     const Passerelle__V1__GetInvoiceRequest *request = (const void *)call->request;
     struct shelf shelf;
-    size_t place, bytes = 0;
-    if (formats_check(call, request->formats, request->n_formats) != 0 ||
-        find(service, call, request->number, &shelf, &place) != 0) {
+    struct document_head head;
+    struct kept kept;
+    Passerelle__V1__Invoice *invoice = NULL;
+    if (formats_check(call, request->formats, request->n_formats) != 0) {
+        return -1;
+    }
+    if (find(service, call, request->number, &shelf, &head, &kept) == 0) {
+        invoice = invoice_make(&shelf, &head, &kept, request->formats, request->n_formats);
+    }
+    shelf_release(&shelf);
+    if (invoice == NULL) {
         return -1;
     }
     Passerelle__V1__GetInvoiceResponse *response = call_respond(call);
-    const struct kept *kept = kept_of(&shelf, shelf.document->documents[place]);
-    assert(kept != NULL); /* it was found by its row */
-    response->invoice =
-        invoice_make(&shelf, place, kept, request->formats, request->n_formats, &bytes);
-    return response->invoice != NULL ? 0 : -1;
+    response->invoice = invoice;
+    return 0;
 }
 
 /* ---- RecordInvoice ---- */
@@ -571,27 +616,30 @@ int invoice_record_decide(struct service *service, struct call *call)
 {
     const Passerelle__V1__RecordInvoiceRequest *request = (const void *)call->request;
     struct shelf shelf;
-    size_t place;
+    struct document_head head;
+    struct kept kept;
     struct day issued;
-    if (find(service, call, request->pro_forma, &shelf, &place) != 0) {
+    Passerelle__V1__Invoice *pro_forma = NULL;
+    if (find(service, call, request->pro_forma, &shelf, &head, &kept) == 0) {
+        pro_forma = invoice_make(&shelf, &head, &kept, NULL, 0);
+    }
+    shelf_release(&shelf);
+    if (pro_forma == NULL) {
         return -1;
     }
-    const Passerelle__V1__Document *document = shelf.document->documents[place];
-    const struct kept *kept = kept_of(&shelf, document);
-    assert(kept != NULL);
-    if (!kept->numbered->pro_forma) {
+    if (!kept.numbered->pro_forma) {
         return call_fail(call, CODE_FAILED_PRECONDITION,
                          "%s is an invoice already: only a pro forma waits for the host's own",
                          request->pro_forma);
     }
-    if (call->who.role == ROLE_MEMBER && strcmp(document->buyer_id, call->who.party) != 0) {
+    if (call->who.role == ROLE_MEMBER && !view_is(head.buyer_id, call->who.party)) {
         return call_fail(call, CODE_PERMISSION_DENIED,
                          "the issuer that gets the host's invoice records it");
     }
-    if (kept->recorded_number[0] != '\0') {
+    if (kept.recorded_number[0] != '\0') {
         return call_fail(call, CODE_FAILED_PRECONDITION,
                          "the host's invoice %s of %s was recorded for it already",
-                         kept->recorded_number, kept->recorded_on);
+                         kept.recorded_number, kept.recorded_on);
     }
     if (!can_be_number(request->number)) {
         return call_violation(call, "number",
@@ -606,16 +654,14 @@ int invoice_record_decide(struct service *service, struct call *call)
                               "write the invoice's day as 2026-11-05, from the month that it "
                               "bills up to today");
     }
-    int64_t gross_cents = document->credit_note ? -document->gross_cents : document->gross_cents;
-    if (request->gross_cents != gross_cents) {
+    if (request->gross_cents != pro_forma->gross_cents) {
         return call_violation(call, "gross_cents",
                               "the pro forma says %lld cents: ask the host to correct its "
                               "invoice, or dispute the visits",
-                              (long long)gross_cents);
+                              (long long)pro_forma->gross_cents);
     }
-    size_t bytes = 0;
-    call->decision = invoice_make(&shelf, place, kept, NULL, 0, &bytes);
-    return call->decision != NULL ? 0 : -1;
+    call->decision = pro_forma;
+    return 0;
 }
 
 int invoice_record_apply(struct service *service, struct call *call)

@@ -28,6 +28,7 @@ struct peer {
     int64_t timeout_ms;
     int64_t silence_ms_max;
     bool reached; /* it answered once */
+    bool plain;
     bool (*stop)(void *context);
     void *stop_context;
     char curl_error[CURL_ERROR_SIZE];
@@ -94,6 +95,7 @@ int peer_new(const struct peer_config *config, struct peer **out, struct fault *
     peer->url[url.len] = '\0';
     peer->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_MS;
     peer->silence_ms_max = config->silence_ms_max > 0 ? config->silence_ms_max : SILENCE_MS;
+    peer->plain = config->plain;
     peer->curl = curl_easy_init();
     if (peer->curl == NULL) {
         die("libcurl gives no handle");
@@ -373,14 +375,15 @@ enum code peer_call(struct peer *peer, const char *service, const char *method,
     buf_clear(&peer->request);
     wire_pack(&peer->request, request);
     struct view body = buf_content(&peer->request);
-    if (body.len >= GZIP_BYTES_MIN && gzip_compress(&peer->gzip, body, &packed) == E_OK) {
+    if (!peer->plain && body.len >= GZIP_BYTES_MIN &&
+        gzip_compress(&peer->gzip, body, &packed) == E_OK) {
         body = buf_content(&packed);
         headers = add(headers, "Content-Encoding: gzip");
     }
     peer->response.max = RESPONSE_BYTES_MAX;
     buf_clear(&peer->response);
     set_post(peer, body);
-    check(curl_easy_setopt(peer->curl, CURLOPT_ACCEPT_ENCODING, "gzip"));
+    check(curl_easy_setopt(peer->curl, CURLOPT_ACCEPT_ENCODING, peer->plain ? NULL : "gzip"));
     check(curl_easy_setopt(peer->curl, CURLOPT_WRITEFUNCTION, on_body));
     check(curl_easy_setopt(peer->curl, CURLOPT_LOW_SPEED_TIME, 0L));
     enum code code = perform(&answer, path_of(arena, service, method), headers,

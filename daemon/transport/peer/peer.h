@@ -16,6 +16,7 @@ struct peer_config {
     const char *bearer;      /* API key, or NULL */
     int64_t timeout_ms;      /* of a unary call; 0 = 30 seconds */
     int64_t silence_ms_max;  /* of a stream: three missed heartbeats; 0 = 45 seconds */
+    bool plain;              /* a unary call compresses nothing, as on one machine */
     const char *user_agent;  /* NULL = "passerelle/VERSION" */
     /* Asked about once a second while a call or stream lasts: true breaks it off. May be NULL. */
     bool (*stop)(void *context);
