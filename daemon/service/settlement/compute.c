@@ -65,6 +65,14 @@ struct query *settlement_packed(struct db *db, struct month month, struct view *
     return query;
 }
 
+/* Bills are read for the months that are wanted only; what else a close left is short. */
+static bool none_wanted(void *context, const struct document_head *head)
+{
+    (void)context;
+    (void)head;
+    return false;
+}
+
 int settlement_history(const struct loaded *loaded, struct month month,
                        struct close_history *history, struct fault *fault)
 {
@@ -76,7 +84,9 @@ int settlement_history(const struct loaded *loaded, struct month month,
         }
         arena_clear(&arena);
         const Passerelle__V1__SettlementDocument *document =
-            settlement_stored(loaded->db, loaded->due.closed[i], &arena);
+            history->wanted_count > 0
+                ? settlement_stored(loaded->db, loaded->due.closed[i], &arena)
+                : settlement_some(loaded->db, loaded->due.closed[i], none_wanted, NULL, &arena);
         if (document == NULL) {
             char text[8];
             month_format(loaded->due.closed[i], text);

@@ -602,3 +602,27 @@ int loaded_holder(struct loaded *loaded, struct view holder_id, struct month mon
     query_bind_text(query, "holder_id", holder_id);
     return rows_take(loaded, query, at_cut, out, fault);
 }
+
+DB_SQL(select_visitors, "SELECT holder_id FROM visit WHERE day = :day AND feed_no = :feed_no");
+
+void loaded_visitors(struct loaded *loaded, uint32_t site, struct month month, bool *holders)
+{
+    for (size_t i = 0; i < loaded->feed_count; i++) {
+        if (loaded->feeds[i].site != site) {
+            continue;
+        }
+        for (struct day day = month_first(month); day_compare(day, month_last(month)) <= 0;
+             day = day_plus(day, 1)) { /* a range of days would read those of all sites */
+            struct query *query = db_query(loaded->db, &select_visitors);
+            uint32_t holder;
+            query_bind_int(query, "day", day.number);
+            query_bind_int(query, "feed_no", loaded->feeds[i].feed_no);
+            while (query_next(query)) {
+                if (names_find(&loaded->roster.holder_ids, query_text(query, 0), &holder)) {
+                    holders[holder] = true;
+                }
+            }
+            query_end(query);
+        }
+    }
+}

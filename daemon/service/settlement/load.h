@@ -51,6 +51,8 @@ must_check int loaded_again(struct loaded *loaded, struct month month, struct st
 /* The stays of one holder in a month: as they stand, or as the last close saw them. */
 must_check int loaded_holder(struct loaded *loaded, struct view holder_id, struct month month,
                              bool at_cut, struct stays *out, struct fault *fault);
+/* Marks, by number of the roster, who has visits at a site in a month. */
+void loaded_visitors(struct loaded *loaded, uint32_t site, struct month month, bool *holders);
 /* The stays of a month as the last close saw them. */
 must_check int loaded_at_cut(struct loaded *loaded, struct month month, struct stays *out,
                              struct fault *fault);

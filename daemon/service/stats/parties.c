@@ -12,6 +12,8 @@
 #include "store/view/registry.h"
 #include "wire/pack.h"
 
+#define KIND_EMPLOYER PASSERELLE__V1__DOCUMENT_KIND__DOCUMENT_KIND_EMPLOYER_INVOICE
+
 static int too_large(struct call *call)
 {
     return call_fail(call, CODE_OUT_OF_RANGE,
@@ -100,10 +102,17 @@ static void names_take(struct known_names *names, struct service *service,
     registry_walk(service->db, REGISTRY_MEMBERS, member_name_take, names);
 }
 
-static void passes_take(struct known_names *names, struct service *service)
+/* The passes of those whose stays were rated. */
+static void passes_take(struct known_names *names, struct service *service,
+                        const struct rated *rated)
 {
-    struct registry_pass_filter all = {.limit = INT64_MAX};
-    registry_walk_passes(service->db, &all, pass_take, names);
+    for (uint32_t i = 0; i < names->roster->holder_ids.count; i++) {
+        if (rated->holders[i]) {
+            struct registry_pass_filter own = {.holder_id = names->roster->holder_ids.ids[i],
+                                               .limit = INT64_MAX};
+            registry_walk_passes(service->db, &own, pass_take, names);
+        }
+    }
     if (names->pass_count > 0) {
         qsort(names->passes, names->pass_count, sizeof *names->passes, pass_compare);
     }
@@ -243,13 +252,28 @@ static int visits_take(const struct rated *rated, const struct known_names *name
     return error;
 }
 
-/* The close's document; of an open month, what it would be now. */
-static const Passerelle__V1__SettlementDocument *
-document_take(struct service *service, struct call *call, struct month month, bool closed)
+struct whose {
+    struct view id;
+    bool employer;
+};
+
+static bool is_theirs(void *context, const struct document_head *document)
+{
+    const struct whose *whose = context;
+    bool to_employer = document->kind == KIND_EMPLOYER;
+    return (whose->employer == to_employer && view_equal(document->buyer_id, whose->id)) ||
+           (!whose->employer && view_equal(document->seller_member_id, whose->id));
+}
+
+/* The close's document, with what concerns a party; of an open month, what it would be now. */
+static const Passerelle__V1__SettlementDocument *document_take(struct service *service,
+                                                               struct call *call,
+                                                               struct month month,
+                                                               struct whose whose, bool closed)
 {
     if (closed) {
         const Passerelle__V1__SettlementDocument *stored =
-            settlement_stored(service->db, month, call->arena);
+            settlement_some(service->db, month, is_theirs, &whose, call->arena);
         if (stored == NULL) {
             call_fail(call, CODE_DATA_LOSS,
                       "the settlement document of this month is not here: restore a backup");
@@ -285,11 +309,11 @@ int member_load(struct service *service, struct call *call, const char *member_i
     *naming = (struct naming){service, call->arena, member->member_id};
     *out = (struct member_input){
         .member = member, .month = month, .name = party_name, .context = naming};
-    int failed = rated_open(&rated, service, call, month);
+    int failed = rated_open_member(&rated, service, call, view_of(member_id), month);
     if (failed == 0) {
         out->provisional = !rated.closed;
         names_take(&names, service, &rated.loaded.roster, call->arena);
-        passes_take(&names, service);
+        passes_take(&names, service, &rated);
         if (names_find(&rated.loaded.roster.member_ids, view_of(member_id), &number) &&
             visits_take(&rated, &names, number, call->arena, out) != 0) {
             failed = too_large(call);
@@ -298,7 +322,8 @@ int member_load(struct service *service, struct call *call, const char *member_i
     }
     rated_release(&rated);
     if (failed == 0) {
-        out->document = document_take(service, call, month, !out->provisional);
+        out->document = document_take(service, call, month,
+                                      (struct whose){view_of(member_id), false}, !out->provisional);
         failed = out->document == NULL ? -1 : 0;
     }
     return failed;
@@ -403,7 +428,8 @@ int employer_load(struct service *service, struct call *call, const char *employ
         return -1;
     }
     if (usage.closed) {
-        out->document = document_take(service, call, month, true);
+        out->document =
+            document_take(service, call, month, (struct whose){view_of(employer_id), true}, true);
     }
     return usage.closed && out->document == NULL ? -1 : 0;
 }
@@ -564,7 +590,7 @@ int site_load(struct service *service, struct call *call, const char *site_id, s
                                .member = party_name(&naming, site->member_id, false, false),
                                .commune = view_of(commune == NULL ? site->insee : commune->name),
                                .month = month};
-    int failed = rated_open(&rated, service, call, month);
+    int failed = rated_open_site(&rated, service, call, view_of(site_id), month);
     if (failed == 0) {
         out->provisional = !rated.closed;
         names_take(&names, service, &rated.loaded.roster, call->arena);
