@@ -5,6 +5,7 @@
 #include "cli/folder.h"
 #include "core/fec/opening.h"
 #include "crypt/sha256.h"
+#include "passerelle/v1/network.pb-c.h"
 #include "wire/pack.h"
 
 enum { FILE_BYTES_MAX = 1024 * 1024 * 1024, CHART_BYTES_MAX = 1024 * 1024 };
@@ -14,8 +15,11 @@ enum { FILE_BYTES_MAX = 1024 * 1024 * 1024, CHART_BYTES_MAX = 1024 * 1024 };
 struct year {
     struct folder folder;
     const char *member_id;
+    const char *below; /* the member's folder, of many: "m001/" */
     char from[11], to[11];
     const Passerelle__V1__GetAccountsResponse *told; /* of the last part */
+    size_t members, entries, lines;                  /* in all */
+    int64_t debit_cents;
 };
 
 /* "2026" and "12-31" to the first and the last day. */
@@ -64,7 +68,7 @@ static bool is_sound(struct view content, const Passerelle__V1__GetAccountsRespo
 static bool file_is_there(struct cli *cli, struct year *year)
 {
     struct view content;
-    const char *path = folder_path(&year->folder, "%s", year->told->name);
+    const char *path = folder_path(&year->folder, "%s%s", year->below, year->told->name);
     return access(path, F_OK) == 0 && cli_read_file(cli, path, FILE_BYTES_MAX, &content) &&
            is_sound(content, year->told);
 }
@@ -100,7 +104,8 @@ static int file_fetch(struct cli *cli, struct year *year, Passerelle__V1__Accoun
         status = cli_fail(CLI_FAILED, "the accounts changed while they were read: try again");
     }
     if (status == CLI_OK) {
-        status = folder_write(&year->folder, folder_path(&year->folder, "%s", year->told->name),
+        status = folder_write(&year->folder,
+                              folder_path(&year->folder, "%s%s", year->below, year->told->name),
                               buf_content(&content));
     }
     buf_release(&content);
@@ -111,18 +116,22 @@ static void export_tell(struct cli *cli, const struct year *year)
 {
     const Passerelle__V1__GetAccountsResponse *told = year->told;
     char sum[32];
-    cents_format(CENTS(told->debit_cents), sum);
+    cents_format(CENTS(year->debit_cents), sum);
     if (cli->json) {
-        printf("{\"entries\":%u,\"lines\":%u,\"debitCents\":\"%lld\",\"openMonths\":[",
-               told->entries, told->lines, (long long)told->debit_cents);
+        printf("{\"members\":%zu,\"entries\":%zu,\"lines\":%zu,\"debitCents\":\"%lld\","
+               "\"openMonths\":[",
+               year->members, year->entries, year->lines, (long long)year->debit_cents);
         for (size_t i = 0; i < told->n_open_months; i++) {
             printf("%s\"%s\"", i == 0 ? "" : ",", told->open_months[i]);
         }
         puts("]}");
         return;
     }
-    printf("%s: %s to %s, %u entries, %u lines, debits and credits %s EUR\n", year->folder.dir,
-           year->from, year->to, told->entries, told->lines, sum);
+    printf("%s: %s to %s, ", year->folder.dir, year->from, year->to);
+    if (year->members > 1) {
+        printf("%zu members, ", year->members);
+    }
+    printf("%zu entries, %zu lines, debits and credits %s EUR\n", year->entries, year->lines, sum);
     if (told->n_open_months > 0) {
         fprintf(stderr, "not closed yet, so not in it:");
         for (size_t i = 0; i < told->n_open_months; i++) {
@@ -132,29 +141,73 @@ static void export_tell(struct cli *cli, const struct year *year)
     }
 }
 
-int cmd_fec_export(struct cli *cli, const struct command *command, int argc, char **argv)
+/* All files of one member; what is said is added up. */
+static int member_fetch(struct cli *cli, struct year *year)
 {
     static const Passerelle__V1__AccountsFile files[] = {FILE_IS(FEC), FILE_IS(TRIAL_BALANCE),
                                                          FILE_IS(LEDGER)};
+    int status = CLI_OK;
+    for (size_t i = 0; i < ARRAY_LEN(files) && status == CLI_OK; i++) {
+        status = file_fetch(cli, year, files[i]);
+    }
+    if (status == CLI_OK) {
+        year->members++;
+        year->entries += year->told->entries;
+        year->lines += year->told->lines;
+        year->debit_cents += year->told->debit_cents;
+    }
+    return status;
+}
+
+/* Each member in a folder of its own. */
+static int members_fetch(struct cli *cli, struct year *year)
+{
+    int status = CLI_OK;
+    Passerelle__V1__ListMembersRequest *request =
+        wire_new(&cli->arena, &passerelle__v1__list_members_request__descriptor);
+    const Passerelle__V1__ListMembersResponse *all =
+        cli_call(cli, "NetworkService", "ListMembers", &request->base,
+                 &passerelle__v1__list_members_response__descriptor, &status);
+    if (all == NULL) {
+        return status;
+    }
+    status = folder_make(&year->folder, year->folder.part);
+    for (size_t i = 0; i < all->n_members && status == CLI_OK; i++) {
+        year->member_id = all->members[i]->member_id;
+        if (!folder_is_name(year->member_id)) {
+            return cli_fail(CLI_FAILED, "the hub sent an id that is none");
+        }
+        year->below = arena_printf(&cli->arena, "%s/", year->member_id);
+        status = folder_make(&year->folder, folder_path(&year->folder, "%s", year->below));
+        status = status == CLI_OK ? member_fetch(cli, year) : status;
+    }
+    return status;
+}
+
+int cmd_fec_export(struct cli *cli, const struct command *command, int argc, char **argv)
+{
     const char *closes = "12-31";
-    struct year year = {0};
+    struct year year = {.below = ""};
     size_t count;
     cli_option(&argc, argv, "--closes", &closes);
+    bool all = cli_option(&argc, argv, "--all", NULL);
     int status = cli_options_end(command, argc, argv);
-    if (status != CLI_OK || argc != 3) {
+    if (status != CLI_OK || argc != (all ? 2 : 3)) {
         return status != CLI_OK ? status
+               : all            ? cli_usage(command, "which year, where to?")
                                 : cli_usage(command, "which member, which year, where to?");
     }
-    if (!year_read(argv[1], closes, &year)) {
+    if (!year_read(argv[argc - 2], closes, &year)) {
         return cli_usage(command, "a year is written as 2026, the day on which it ends as 12-31");
     }
-    year.member_id = argv[0];
-    status = folder_begin(&year.folder, cli, argv[2]);
-    if (status == CLI_OK && part_ask(cli, &year, FILE_IS(TRIAL_BALANCE), 0, &status) != NULL) {
+    year.member_id = all ? "" : argv[0];
+    status = folder_begin(&year.folder, cli, argv[argc - 1]);
+    if (status == CLI_OK && all) {
+        status = members_fetch(cli, &year);
+    } else if (status == CLI_OK &&
+               part_ask(cli, &year, FILE_IS(TRIAL_BALANCE), 0, &status) != NULL) {
         status = folder_make(&year.folder, year.folder.part);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(files) && status == CLI_OK; i++) {
-        status = file_fetch(cli, &year, files[i]);
+        status = status == CLI_OK ? member_fetch(cli, &year) : status;
     }
     status = status == CLI_OK ? folder_end(&year.folder, &count) : status;
     if (status == CLI_OK) {

@@ -354,8 +354,9 @@ const struct command commands[] = {
     {"simulate", "DIR MONTH [--tariffs FILE] [--mode operator|direct] [--strict]",
      "Rates and closes a month from CSV files alone: what would it have cost?",
      "simulate config/reference 2026-10 --mode direct --json", .run = cmd_simulate},
-    {"fec export", "MEMBER YEAR DIR [--closes MM-DD]",
-     "Writes a member's accounts of a year into a new folder: FEC, trial balance, ledger",
+    {"fec export", "(MEMBER | --all) YEAR DIR [--closes MM-DD]",
+     "Writes the accounts of a year of a member, or of all, into a new folder: FEC, trial balance, "
+     "ledger",
      "fec export m001 2026 accounts", .run = cmd_fec_export},
     {"fec chart", "MEMBER", "A member's chart of accounts, as CSV", "fec chart m001 > chart.csv",
      .run = cmd_fec_chart},

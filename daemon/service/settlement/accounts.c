@@ -89,10 +89,11 @@ bool accounts_first_month(struct db *db, struct month *out)
     return found;
 }
 
-static bool is_theirs(const Passerelle__V1__Document *document, const char *member_id)
+static bool is_theirs(void *context, const struct document_head *document)
 {
-    return strcmp(document->seller_member_id, member_id) == 0 ||
-           (document->kind != KIND_EMPLOYER && strcmp(document->buyer_id, member_id) == 0);
+    const struct reading *r = context;
+    return view_is(document->seller_member_id, r->member_id) ||
+           (document->kind != KIND_EMPLOYER && view_is(document->buyer_id, r->member_id));
 }
 
 /* Only what concerns the member: a year of a large network would not fit. */
@@ -101,14 +102,8 @@ document_take(struct reading *r, const Passerelle__V1__SettlementDocument *whole
 {
     Passerelle__V1__SettlementDocument own = *whole;
     struct arena lists = ARENA_INIT;
-    own.documents = ARENA_ARRAY(&lists, whole->n_documents, Passerelle__V1__Document *);
-    own.n_documents = own.n_sites = own.n_positions = own.n_carried = own.n_carried_in = 0;
+    own.n_sites = own.n_positions = own.n_carried = own.n_carried_in = 0;
     own.n_transfers = own.n_carnet_uses = 0;
-    for (size_t i = 0; i < whole->n_documents; i++) {
-        if (is_theirs(whole->documents[i], r->member_id)) {
-            own.documents[own.n_documents++] = whole->documents[i];
-        }
-    }
     struct map carnets;
     map_init(&carnets, 0);
     for (size_t i = 0; i < r->carnet_count; i++) {
@@ -293,7 +288,8 @@ static size_t closes_take(struct reading *r, struct day to, struct fec_close **o
             continue; /* the fiscal year ends within a month */
         }
         struct arena scratch = ARENA_INIT;
-        const Passerelle__V1__SettlementDocument *whole = settlement_stored(r->db, month, &scratch);
+        const Passerelle__V1__SettlementDocument *whole =
+            settlement_some(r->db, month, is_theirs, r, &scratch);
         if (whole == NULL) {
             arena_release(&scratch);
             db_fail(r->db, E_CORRUPT, "a settlement document is not here: restore a backup");
