@@ -303,6 +303,86 @@ START_TEST(three_months_are_equal)
 }
 END_TEST
 
+/* A holder's right from now on, at the plan p2 of e003: a subscription. */
+static void subscriber(struct network *network, const char *holder, const char *from,
+                       const char *to)
+{
+    Passerelle__V1__HolderPut right = PASSERELLE__V1__HOLDER_PUT__INIT;
+    right.holder_id = arena_string(&network->arena, view_of(holder));
+    right.employer_id = arena_string(&network->arena, VIEW_LIT("e003"));
+    right.plan_id = arena_string(&network->arena, VIEW_LIT("e003-p2"));
+    right.medium = PASSERELLE__V1__MEDIUM__MEDIUM_PHONE;
+    right.active_from = arena_string(&network->arena, view_of(from));
+    right.active_to = arena_string(&network->arena, view_of(to));
+    recorded_begin(network);
+    recorded_append_entry(network, "books", PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_HOLDER_PUT,
+                          &right.base);
+    recorded_commit(network);
+}
+
+/* What the close of `month` bills e003 of the fees of `of`; negative ones are credit notes. */
+static int64_t fees(struct network *network, const char *month, const char *of, bool credit)
+{
+    struct month closed;
+    int64_t quantity = 0;
+    ck_assert_int_eq(month_parse(view_of(month), &closed), E_OK);
+    recorded_begin(network);
+    const Passerelle__V1__SettlementDocument *document =
+        settlement_stored(network->service.db, closed, &network->arena);
+    recorded_commit(network);
+    for (size_t i = 0; i < document->n_documents; i++) {
+        const Passerelle__V1__Document *one = document->documents[i];
+        bool wanted = strcmp(one->buyer_id, "e003") == 0 && one->credit_note == credit;
+        for (size_t k = 0; wanted && k < one->n_lines; k++) {
+            const Passerelle__V1__DocumentLine *line = one->lines[k];
+            if (line->kind == PASSERELLE__V1__LINE_KIND__LINE_KIND_SUBSCRIPTION &&
+                strcmp(line->month, of) == 0) {
+                quantity += line->quantity;
+            }
+        }
+    }
+    return quantity;
+}
+
+/* RULES 10 and 19: a fee is owed for each month that a right touches, no matter when that is told
+ * and whether a late stay has the month rated again. */
+START_TEST(a_late_right_is_billed_and_credited)
+{
+    static struct network network;
+    static struct findings findings;
+    olive = network_who(ROLE_OPERATOR, "olive");
+    told_ids = 0;
+    network_init(&network, true, 22);
+    recorded_network(&network, REFERENCE_DIR);
+    month_close(&network, "2026-10");
+    month_close(&network, "2026-11");
+    ck_assert_int_eq(fees(&network, "2026-11", "2026-10", false), 0);
+    int64_t of_november = fees(&network, "2026-11", "2026-11", false);
+    subscriber(&network, "h09001", "2026-10-31", "2026-11-20");
+    subscriber(&network, "h09002", "", "");                     /* open: all closed months */
+    subscriber(&network, "h09003", "2026-12-01", "");           /* none of them */
+    subscriber(&network, "h00069", "2026-01-22", "2026-09-30"); /* was open */
+    subscriber(&network, "h00070", "2026-07-24", "2026-10-31");
+    month_close(&network, "2026-12");
+    ck_assert_int_eq(fees(&network, "2026-12", "2026-10", false), 1);
+    ck_assert_int_eq(fees(&network, "2026-12", "2026-10", true), 0);
+    ck_assert_int_eq(fees(&network, "2026-12", "2026-11", false), 0);
+    ck_assert_int_eq(fees(&network, "2026-12", "2026-11", true), 0);
+    ck_assert_int_eq(fees(&network, "2026-12", "2026-12", false), of_november);
+    subscriber(&network, "h09001", "2026-12-01", "2026-12-31");
+    month_close(&network, "2027-01");
+    ck_assert_int_eq(fees(&network, "2027-01", "2026-10", true), -1);
+    ck_assert_int_eq(fees(&network, "2027-01", "2026-11", true), -1);
+    ck_assert_int_eq(fees(&network, "2027-01", "2026-12", false), 1);
+    network_check(&network);
+    size_t count;
+    struct told **all = told_all(&network, &count);
+    closes_audit(&network, all, count, NULL, true, &findings);
+    ck_assert_uint_eq(findings.count, 0);
+    network_release(&network);
+}
+END_TEST
+
 static void first_is(const struct findings *findings, const char *operation, const char *month,
                      const char *party)
 {
@@ -506,6 +586,7 @@ TCase *audit_closes_cases(void)
     TCase *cases = tcase_create("closes");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, three_months_are_equal);
+    tcase_add_test(cases, a_late_right_is_billed_and_credited);
     tcase_add_loop_test(cases, each_wrong_close_is_named, WRONG_AMOUNT, WRONG_XML + 1);
     tcase_add_test(cases, a_document_that_was_not_signed_is_named);
     tcase_add_test(cases, a_feed_that_is_left_out_is_named);

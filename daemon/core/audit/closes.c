@@ -283,6 +283,41 @@ static int stays_again(void *context, struct month month, struct stays *out, str
     return error;
 }
 
+static const Passerelle__V1__HolderPut *right_of(struct again *again,
+                                                 const struct fact_record *record)
+{
+    return record == NULL ? NULL
+                          : wire_unpack_trusted(&passerelle__v1__holder_put__descriptor,
+                                                record->payload, &again->scratch);
+}
+
+/* Holders whose rights were put between two cuts: as they were and as they are. */
+static void rights_touch(struct again *again, uint64_t last_cut, uint64_t cut)
+{
+    const struct fact_list *books = &again->audit->facts.books;
+    struct map before;
+    struct map after;
+    map_init(&before, again->audit->options.seed);
+    map_init(&after, again->audit->options.seed);
+    for (size_t i = 0; i < books->count && books->all[i].seq <= cut; i++) {
+        struct fact_record *record = &books->all[i];
+        if (record->type == T(HOLDER_PUT)) {
+            map_put(record->seq <= last_cut ? &before : &after, record->id, record);
+        }
+    }
+    size_t at = 0;
+    for (const struct map_slot *slot; (slot = map_next(&after, &at)) != NULL;) {
+        arena_clear(&again->scratch);
+        const Passerelle__V1__HolderPut *now = right_of(again, slot->value);
+        if (now != NULL) {
+            due_touch_right(&again->due, &again->roster,
+                            right_of(again, map_get(&before, slot->key)), now);
+        }
+    }
+    map_release(&before);
+    map_release(&after);
+}
+
 /* Which closed months entries past the last cut touch. */
 static void months_touch(struct again *again)
 {
@@ -313,6 +348,7 @@ static void months_touch(struct again *again)
         }
     }
     due_touch_rulings(&again->due);
+    rights_touch(again, last_books, books);
 }
 
 static int history_take(void *context, struct close_history *history, struct fault *fault)

@@ -76,6 +76,56 @@ void due_touch_rulings(struct due *due)
     }
 }
 
+struct days {
+    struct day first;
+    struct day last; /* before `first`: none */
+};
+
+static struct days days_within(const Passerelle__V1__HolderPut *right, struct month month)
+{
+    struct days days = {month_first(month), month_last(month)};
+    struct day day;
+    if (day_parse(view_of(right->active_from), &day) == E_OK && day_compare(day, days.first) > 0) {
+        days.first = day;
+    }
+    if (day_parse(view_of(right->active_to), &day) == E_OK && day_compare(day, days.last) < 0) {
+        days.last = day;
+    }
+    return days;
+}
+
+static bool days_none(struct days days)
+{
+    return day_compare(days.first, days.last) > 0;
+}
+
+static bool has_monthly_fee(const struct roster *roster, const Passerelle__V1__HolderPut *right)
+{
+    uint32_t plan;
+    return names_find(&roster->plan_ids, view_of(right->plan_id), &plan) &&
+           roster->plans[plan].type == PLAN_SUBSCRIPTION;
+}
+
+void due_touch_right(struct due *due, const struct roster *roster,
+                     const Passerelle__V1__HolderPut *before,
+                     const Passerelle__V1__HolderPut *after)
+{
+    if (before == NULL && !has_monthly_fee(roster, after)) {
+        return;
+    }
+    for (size_t i = 0; i < due->closed_count; i++) {
+        struct days now = days_within(after, due->closed[i]);
+        struct days then =
+            before == NULL ? (struct days){month_last(due->closed[i]), month_first(due->closed[i])}
+                           : days_within(before, due->closed[i]);
+        bool none = days_none(now) && days_none(then);
+        bool same = before != NULL && strcmp(before->plan_id, after->plan_id) == 0 &&
+                    day_compare(now.first, then.first) == 0 &&
+                    day_compare(now.last, then.last) == 0;
+        due->touched[i] = due->touched[i] || !(none || same);
+    }
+}
+
 void due_take(const struct due *due, int64_t visit_key, bool late_rulings, struct stay stay,
               struct stays *out)
 {

@@ -7,6 +7,7 @@
 #define CORE_CLOSE_DUE_H
 
 #include "core/close/document.h"
+#include "passerelle/v1/entries.pb-c.h"
 #include "passerelle/v1/network.pb-c.h"
 
 struct stays {
@@ -48,6 +49,12 @@ void due_rulings_sort(struct due *due);
 void due_touch(struct due *due, struct month month);
 /* Touches the months of late rulings. */
 void due_touch_rulings(struct due *due);
+/* Touches the months in which a holder's right is another than when the last close was cut
+ * (`before` NULL: there was none). A new right without a monthly fee matters to no month without a
+ * stay. */
+void due_touch_right(struct due *due, const struct roster *roster,
+                     const Passerelle__V1__HolderPut *before,
+                     const Passerelle__V1__HolderPut *after);
 
 /* Takes a visit that stands and has ended, as it was told: a ruling may change or void it. Without
  * `late_rulings`, as the last close saw it. */

@@ -266,7 +266,7 @@ void loaded_rule(struct loaded *loaded, const struct ruling *more, size_t count)
 int loaded_open(struct loaded *loaded, struct db *db, uint64_t seed, struct view employer_id,
                 struct fault *fault)
 {
-    *loaded = (struct loaded){.db = db, .partial = employer_id.len > 0};
+    *loaded = (struct loaded){.db = db, .seed = seed, .partial = employer_id.len > 0};
     arena_init(&loaded->arena);
     roster_init(&loaded->roster, seed);
     struct filling filling = {loaded, employer_id, fault, 0};
@@ -541,11 +541,68 @@ static void carnets_touch(struct loaded *loaded)
     query_end(query);
 }
 
+/* The last right of each holder that entries of `books` put, of one number to another; `of` NULL:
+ * of all holders, else of those in it. */
+static int rights_read(struct loaded *loaded, uint64_t from_seq, uint64_t to_seq,
+                       const struct map *of, struct map *rights, struct fault *fault)
+{
+    struct arena scratch = ARENA_INIT;
+    struct feed_entry stored;
+    int error = 0;
+    struct query *read =
+        feed_read(loaded->db, loaded->books_cut_key >> FEED_SEQ_BITS, from_seq, to_seq);
+    while (error == 0 && feed_read_next(read, &stored)) {
+        struct entry entry;
+        arena_clear(&scratch);
+        error = entry_decode(VIEW_LIT(FEED_BOOKS), stored.bytes, &scratch, &entry, fault);
+        if (error != 0 || entry.kind == NULL ||
+            entry.kind->type != PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_HOLDER_PUT) {
+            continue;
+        }
+        struct view id = view_of(((const Passerelle__V1__HolderPut *)entry.payload)->holder_id);
+        if (of == NULL || map_get(of, id) != NULL) {
+            struct view payload = wire_pack_arena(&loaded->arena, entry.payload);
+            map_put(rights, id,
+                    wire_unpack_trusted(&passerelle__v1__holder_put__descriptor, payload,
+                                        &loaded->arena));
+        }
+    }
+    if (error != 0) {
+        query_end(read);
+    }
+    arena_release(&scratch);
+    return error;
+}
+
+static int rights_touch(struct loaded *loaded, struct fault *fault)
+{
+    if (loaded->due.closed_count == 0) {
+        return 0;
+    }
+    struct map before;
+    struct map after;
+    map_init(&before, loaded->seed);
+    map_init(&after, loaded->seed);
+    uint64_t cut = (uint64_t)loaded->books_cut_key & FEED_SEQ_MAX;
+    int error = rights_read(loaded, cut + 1, FEED_SEQ_MAX, NULL, &after, fault);
+    if (error == 0 && after.count > 0) {
+        error = rights_read(loaded, 1, cut, &after, &before, fault);
+    }
+    size_t at = 0;
+    for (const struct map_slot *slot; error == 0 && (slot = map_next(&after, &at)) != NULL;) {
+        due_touch_right(&loaded->due, &loaded->roster, map_get(&before, slot->key), slot->value);
+    }
+    map_release(&before);
+    map_release(&after);
+    return error;
+}
+
 int loaded_month(struct loaded *loaded, struct month month, struct stays *out, struct fault *fault)
 {
     int error = feeds_scan(loaded, month, out, fault);
     carnets_touch(loaded);
     due_touch_rulings(&loaded->due);
+    error = error != 0 ? error : rights_touch(loaded, fault);
     return error != 0 ? error : db_error(loaded->db, fault);
 }
 

@@ -19,6 +19,7 @@ struct loaded_feed {
 
 struct loaded {
     struct db *db;
+    uint64_t seed;
     struct arena arena; /* opening hours and the lists below */
     struct roster roster;
     bool partial;              /* of one employer: stays of other holders are left out */
@@ -41,8 +42,8 @@ void loaded_release(struct loaded *loaded);
 void loaded_rule(struct loaded *loaded, const struct ruling *more, size_t count);
 
 /* The stays of a month that is to be closed, and which closed months entries past the last cut
- * touch: visits, rulings, carnets. Visits that are open, void or replaced do not count. One pass in
- * the order of the table. */
+ * touch: visits, rulings, carnets, rights of holders. Visits that are open, void or replaced do not
+ * count. One pass in the order of the table. */
 must_check int loaded_month(struct loaded *loaded, struct month month, struct stays *out,
                             struct fault *fault);
 /* The stays of a month as they stand now. */
