@@ -147,7 +147,8 @@ static void add_stay(struct simulation *s, const struct record_stay *record)
     assert(found);
 }
 
-/* RULES "Files": told twice with the same content counts once, with other content is refused. */
+/* RULES "Files": told twice with the same content counts once, with other content is refused. A
+ * line that is refused has told nothing, as at the hub: what mends it may follow. */
 static int take_stay(struct simulation *s, struct month month, struct record_stay *record,
                      struct fault *fault)
 {
@@ -159,11 +160,11 @@ static int take_stay(struct simulation *s, struct month month, struct record_sta
                                "visit %s was told before with other content: the first one counts",
                                record->visit_id);
     }
-    map_put(&s->told, view_of(record->visit_id), record);
     int err = stay_admit(&s->memory.known, record, fault);
     if (err != E_OK) {
         return err;
     }
+    map_put(&s->told, view_of(record->visit_id), record);
     if (month_of(day_of_instant(record->in_utc_ms)).number != month.number) {
         char text[8];
         month_format(month, text);
@@ -200,10 +201,6 @@ static int read_stays(struct simulation *s, const char *dir, const char *month_t
         struct fault line = FAULT_NONE;
         table->init(record);
         if (record_read(table, &row, map, &s->cli->arena, record, &line) != E_OK) {
-            if (record->visit_id != NULL && record->visit_id[0] != '\0' &&
-                map_get(&s->told, view_of(record->visit_id)) == NULL) {
-                map_put(&s->told, view_of(record->visit_id), record);
-            }
             refuse_line(s, row.line, line.text);
         } else if (take_stay(s, month, record, &line) != E_OK) {
             refuse_line(s, row.line, line.text);

@@ -420,7 +420,7 @@ class Generator:
             self.stay(site, '%s-h%d' % (plan, i), self.at(day, 10), r.choice([3, 7]) * HOUR)
 
     def add_bad_lines(self):
-        """Lines to refuse: each has an id of its own, or comes after the line that counts."""
+        """Lines to refuse: each has an id of its own, or comes before or after the line that counts."""
         r = self.random
         site, holder, start = self.sites[2], self.some_holder(), self.at(r.choice(self.days), 9)
         good = r.choice(self.tables['visits'])
@@ -437,6 +437,9 @@ class Generator:
         for row in bad:
             self.tables['visits'].insert(r.randrange(len(self.tables['visits'])), row)
         self.tables['visits'] += [at_end, also]
+        mended = list(good)
+        mended[1] = 's999'
+        self.tables['visits'].insert(0, mended)
 
     def write(self, folder):
         os.makedirs(folder, exist_ok=True)

@@ -12,8 +12,8 @@ does not count for rating. A refused line is told on stderr and left out.
 
 What the rules leave open, and how it is read here:
 - the month file may hold only stays whose Paris day is in the month; any other is refused by line;
-- of an id told twice with different content the first line counts, every later one is refused, even when the
-  first was itself refused;
+- of an id told twice with different content the first line that is not itself refused counts, every later one is
+  refused;
 - `positions` names every member, also those at 0; `carried` only those carried.
 """
 import collections
@@ -281,7 +281,7 @@ class Told:
 
     def __init__(self, net):
         self.net = net
-        self.content = {}       # visit id -> row, also of refused lines
+        self.content = {}       # visit id -> row
         self.stays = {}         # visit id -> Stay
 
     def accept(self, row, where, line):
@@ -291,11 +291,11 @@ class Told:
             if self.content[visit_id] != row:
                 refuse(where, line, visit_id, 'told before with different content')
             return None
-        self.content[visit_id] = row
         reason = reason_to_refuse(self.net, row)
-        if reason:
+        if reason:      # it has told nothing: what mends it may follow
             refuse(where, line, visit_id, reason)
             return None
+        self.content[visit_id] = row
         self.stays[visit_id] = Stay(row)
         return self.stays[visit_id]
 
