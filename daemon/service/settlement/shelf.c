@@ -632,7 +632,7 @@ int invoice_record_decide(struct service *service, struct call *call)
                          "%s is an invoice already: only a pro forma waits for the host's own",
                          request->pro_forma);
     }
-    if (call->who.role == ROLE_MEMBER && !view_is(head.buyer_id, call->who.party)) {
+    if (call->who.role == ROLE_MEMBER && strcmp(pro_forma->buyer_id, call->who.party) != 0) {
         return call_fail(call, CODE_PERMISSION_DENIED,
                          "the issuer that gets the host's invoice records it");
     }
