@@ -93,7 +93,7 @@ august, september = month_of(8, rows[0:900]), month_of(9, rows[900:1800])
 october = rows[1800:2700]
 
 for attempt in range(5):
-    port = random.Random().randrange(21000, 40000)
+    port = int(os.environ.get("PORTS", "21000")) + attempt
     shutil.rmtree(state, ignore_errors=True)
     subprocess.run([os.environ["PASSERELLED"], "init", state, "--network", "demo", "--name", "Demo",
                     "--demo", "--port", str(port)], check=True, stdout=subprocess.DEVNULL)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # tier: full
 # plain builds only
+# alone
 """The heavy rows of bad input: 10,000 idle connections, and a CSV of a million lines."""
 import csv
 import os

@@ -17,7 +17,7 @@ from hub import Hub, Live, check, cli, cli_json, command, over, request_id, tmp,
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 reference = os.path.join(root, "config/reference")
-port = int(os.environ.get("BAD_PEER_PORTS", "22800"))
+port = int(os.environ.get("PORTS", "22800"))
 SITE = "s009"  # open day and night
 home, box = os.path.join(tmp, "hub"), os.path.join(tmp, "box")
 

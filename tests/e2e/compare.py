@@ -14,7 +14,7 @@ from hub import Hub, check, cli, cli_json, command, over, tmp  # noqa: E402
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 home, other = os.path.join(tmp, "hub"), os.path.join(tmp, "other")
-base_port = int(os.environ.get("COMPARE_PORTS", "22100"))
+base_port = int(os.environ.get("PORTS", "22100"))
 stranger = os.path.join(root, "tests/vectors/verify-contradiction.mjs")
 command("init", home, "--network", "demo", "--name", "Demo", "--demo", "--clock-rate", "3600", "--port", str(base_port))
 

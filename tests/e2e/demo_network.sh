@@ -7,7 +7,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 state=$TMPDIR/state
-port=$((12000 + RANDOM % 8000))
+port=${PORTS:-$((12000 + RANDOM % 8000))}
 export PASSERELLE_BUILD=$BUILD
 
 fail() {

@@ -7,7 +7,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 hub=$TMPDIR/hub
-port=$((20000 + RANDOM % 12000))
+port=${PORTS:-$((20000 + RANDOM % 12000))}
 export PASSERELLE_CONFIG=$TMPDIR/cli
 
 fail() {

@@ -7,7 +7,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 state=$TMPDIR/state
-port=$((20000 + RANDOM % 20000))
+port=${PORTS:-$((20000 + RANDOM % 12000))}
 export PASSERELLE_BUILD=$BUILD
 export PASSERELLE_CONFIG=$state/cli
 

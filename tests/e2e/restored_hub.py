@@ -13,7 +13,7 @@ from hub import Hub, check, cli, cli_json, command, over, request_id, tmp, until
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 reference = os.path.join(root, "config/reference")
-port = int(os.environ.get("RESTORED_PORTS", "22700"))
+port = int(os.environ.get("PORTS", "22700"))
 SITE = "s009"  # open day and night
 home, box = os.path.join(tmp, "hub"), os.path.join(tmp, "box")
 

@@ -18,7 +18,7 @@ from hub import Hub, check, cli, command, over, request_id, tmp, until  # noqa: 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 reference = os.path.join(root, "config/reference")
 home = os.path.join(tmp, "hub")
-base_port = int(os.environ.get("SITE_PORTS", "22000")) + 20
+base_port = int(os.environ.get("PORTS", "22000"))
 
 
 def feeds_of(at):

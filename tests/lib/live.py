@@ -19,7 +19,7 @@ log_path = os.path.join(tmp, "hub.log")
 seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
 lock = threading.Lock()
 chance = random.Random(seed)
-port = chance.randrange(20000, 32000)
+port = int(os.environ.get("PORTS", 0)) or chance.randrange(20000, 32000)
 tls = None
 
 
