@@ -413,15 +413,14 @@ static void pay(struct making *m, struct day paid_on)
 /* ---- notes ---- */
 
 /* UBL sets the subject of a note off by '#', and rules look for "#PMT#" in all notes together: a
- * name or a reference that holds one would count. */
+ * name or a reference that holds one would count. A space parts it. */
 static struct view without_marks(struct making *m, const char *text)
 {
     struct buf out = BUF_INIT;
     for (; *text != '\0'; text++) {
-        if (*text == '#') {
-            buf_text(&out, "♯");
-        } else {
-            buf_byte(&out, *text);
+        buf_byte(&out, *text);
+        if (text[0] == '#' && text[1] != '\0') {
+            buf_byte(&out, ' ');
         }
     }
     struct view kept = arena_copy(m->arena, buf_content(&out));
@@ -433,9 +432,8 @@ static void note(struct making *m, const char *subject, const char *text)
 {
     struct invoice *out = m->out;
     assert(out->note_count < INVOICE_NOTES_MAX);
-    out->notes[out->note_count++] =
-        (struct invoice_note){subject,
-                              strchr(text, '#') == NULL ? view_of(text) : without_marks(m, text)};
+    out->notes[out->note_count++] = (struct invoice_note){
+        subject, strchr(text, '#') == NULL ? view_of(text) : without_marks(m, text)};
 }
 
 /* Where French VAT holds: the mainland, Guadeloupe, Martinique and La Réunion. */
