@@ -115,11 +115,20 @@ static int64_t number(const char *text)
     return strtoll(text, NULL, 10);
 }
 
-static void read_tariffs(struct world *world)
+/* Those of the reference network, and one more that takes effect on a day of the run: what it costs
+ * to stay changes meanwhile, also at sites that are away. */
+static void read_tariffs(struct world *world, struct sim *sim)
 {
     static const char *const zones[] = {"urban", "periurban", "rural"};
     char line[1024];
     char *cells[CELLS_MAX];
+    char from[11];
+    struct buf more = BUF_INIT;
+    struct world_tariff next = {
+        .from = day_plus(day_of_instant(sim->start_utc_ms),
+                         (int)dice_between(&sim->dice, 0, sim->params.days)),
+    };
+    day_format(next.from, from);
     FILE *file = open_file("tariffs.csv", &world->csv[1]);
     next_line(file, line, sizeof line, cells);
     while (next_line(file, line, sizeof line, cells)) {
@@ -139,8 +148,20 @@ static void read_tariffs(struct world *world)
             tariff->prices[zone][slot] = (struct world_price){number(cells[6]), number(cells[7]),
                                                               number(cells[8]), number(cells[9])};
         }
+        if (version == 1) { /* that in force */
+            int64_t p = number(cells[6]) + dice_below(&sim->dice, 50);
+            buf_printf(&more, "3,%s,%s,%s,%s,%s,%lld,%s,%s,%s\n", from, cells[2], cells[3],
+                       cells[4], cells[5], (long long)p, cells[7], cells[8], cells[9]);
+            if (strcmp(cells[2], "standard") == 0) {
+                next.prices[zone][slot] = tariff->prices[zone][slot];
+                next.prices[zone][slot].p = p;
+            }
+        }
     }
     fclose(file);
+    buf_view(&world->csv[1], buf_content(&more));
+    buf_release(&more);
+    world->tariffs[world->tariff_count++] = next;
 }
 
 static void read_employers(struct world *world, struct sim *sim)
@@ -288,7 +309,7 @@ void world_make(struct world *world, struct sim *sim)
 {
     *world = (struct world){0};
     read_members(world);
-    read_tariffs(world);
+    read_tariffs(world, sim);
     read_employers(world, sim);
     draw_sites(world, sim);
     draw_plans(world, sim);
