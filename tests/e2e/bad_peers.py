@@ -62,6 +62,45 @@ class Bad(threading.Thread):
             peer.close()
 
 
+SIGNING = """[ca]
+default_ca = all
+[all]
+database = {0}.index
+new_certs_dir = {0}.certs
+rand_serial = yes
+default_md = sha256
+policy = any
+x509_extensions = client
+[any]
+commonName = supplied
+[client]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = clientAuth
+subjectAltName = URI:{1}
+"""
+
+
+def openssl(*words):
+    done = subprocess.run(["openssl", *words], capture_output=True, text=True)
+    check(done.returncode == 0, f"openssl {words}: {done.stderr}")
+
+
+def signed(name, authority=home, uri="passerelle://ops/operator/operator-1", first="20260101000000Z", last="20491231000000Z",
+           key=home + "/operator-1.key"):
+    """A client's certificate; where it is, without .crt."""
+    to = os.path.join(tmp, name)
+    os.mkdir(to + ".certs")
+    open(to + ".index", "w").close()
+    with open(to + ".conf", "w") as conf:
+        conf.write(SIGNING.format(to, uri))
+    shutil.copy(key, to + ".key")
+    openssl("req", "-new", "-key", to + ".key", "-subj", "/CN=operator operator-1", "-out", to + ".csr")
+    openssl("ca", "-batch", "-notext", "-config", to + ".conf", "-cert", authority + "/ca.crt", "-keyfile",
+            authority + "/keys/ca.key", "-startdate", first, "-enddate", last, "-in", to + ".csr", "-out", to + ".crt")
+    return to
+
+
 command("init", home, "--network", "ops", "--name", "Ops", "--demo", "--clock-rate", "1", "--port", str(port))
 hub = Hub(home)
 cli("profile", "add", "op", "--url", hub.url, "--ca", home + "/ca.crt",
@@ -121,6 +160,17 @@ impostor.end()
 hub = Hub(home)
 until("the site is back with its hub", lambda: link() == "good", 60)
 
+# ---- its certificate expires while it is off: it renews it by its feed's key, and follows
+check(site.end()[0] == 0, "the site does not end well")
+names = subprocess.run(["openssl", "x509", "-in", box + "/site.crt", "-noout", "-ext", "subjectAltName"], capture_output=True,
+                       text=True).stdout
+late = signed("late", uri=names.split("URI:")[1].split()[0], last="20260201000000Z", key=box + "/keys/site.key")
+shutil.copy(late + ".crt", box + "/site.crt")
+site = Hub(box)
+check(site.wait_line("event=certificate_renewed") is not None, "an expired certificate is not renewed")
+until("the renewed site follows", lambda: link() == "good")
+openssl("x509", "-in", box + "/site.crt", "-noout", "-checkend", "86400")
+
 # ---- a push of a gigabyte is refused before it is sent
 tls = ssl.create_default_context(cafile=tmp + "/ca.crt")
 tls.load_cert_chain(tmp + "/site.crt", tmp + "/site.key")
@@ -140,44 +190,6 @@ status, answer = sited.call("NetworkService/EnrolSite", {"requestId": request_id
 check((status, answer.get("code")) == (403, "permission_denied"), f"a site enrols: {status} {answer}")
 command("init", os.path.join(tmp, "other"), "--network", "other", "--name", "Other", "--demo", "--clock-rate", "1",
         "--port", str(port + 2))
-
-SIGNING = """[ca]
-default_ca = all
-[all]
-database = {0}.index
-new_certs_dir = {0}.certs
-rand_serial = yes
-default_md = sha256
-policy = any
-x509_extensions = client
-[any]
-commonName = supplied
-[client]
-basicConstraints = critical, CA:FALSE
-keyUsage = critical, digitalSignature
-extendedKeyUsage = clientAuth
-subjectAltName = URI:{1}
-"""
-
-
-def openssl(*words):
-    done = subprocess.run(["openssl", *words], capture_output=True, text=True)
-    check(done.returncode == 0, f"openssl {words}: {done.stderr}")
-
-
-def signed(name, authority=home, uri="passerelle://ops/operator/operator-1", first="20260101000000Z", last="20491231000000Z"):
-    """A client's certificate over the key of operator-1; where it is, without .crt."""
-    to = os.path.join(tmp, name)
-    os.mkdir(to + ".certs")
-    open(to + ".index", "w").close()
-    with open(to + ".conf", "w") as conf:
-        conf.write(SIGNING.format(to, uri))
-    shutil.copy(home + "/operator-1.key", to + ".key")
-    openssl("req", "-new", "-key", to + ".key", "-subj", "/CN=operator operator-1", "-out", to + ".csr")
-    openssl("ca", "-batch", "-notext", "-config", to + ".conf", "-cert", authority + "/ca.crt", "-keyfile",
-            authority + "/keys/ca.key", "-startdate", first, "-enddate", last, "-in", to + ".csr", "-out", to + ".crt")
-    return to
-
 
 def met(cert):
     """What a client hears that shows this certificate: the alert of TLS, or the hub's sentence."""
