@@ -455,7 +455,8 @@ static bool is_told(const Passerelle__V1__PushEntriesResponse *response,
     return false;
 }
 
-/* Honest sites are never blamed, but for a clock that runs ahead; a lie is found at once. */
+/* Honest sites are never blamed, but for a clock that runs ahead or was set back; a lie is found at
+ * once. */
 static void check_problems(struct carrier *carrier, const struct call *call, enum lie lie,
                            uint64_t size_before)
 {
@@ -481,8 +482,10 @@ static void check_problems(struct carrier *carrier, const struct call *call, enu
     }
     for (size_t i = 0; i < response->n_problems && !mend_may_fork(work, carrier->site); i++) {
         const Passerelle__V1__LedgerProblem *problem = response->problems[i];
-        bool ahead = problem->kind == KIND(TIME) && strstr(problem->sentence, "future") != NULL;
-        if ((problem->kind <= KIND(ROLLED_BACK) && !ahead) || problem->kind == KIND(BAD_PUSH)) {
+        bool clock = problem->kind == KIND(TIME) &&
+                     (strstr(problem->sentence, "future") != NULL ||
+                      strstr(problem->sentence, "clock was set back") != NULL);
+        if ((problem->kind <= KIND(ROLLED_BACK) && !clock) || problem->kind == KIND(BAD_PUSH)) {
             sim_fail(work->sim, "%s is honest, and: %s", carrier->node->name, problem->sentence);
         }
     }

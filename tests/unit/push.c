@@ -793,6 +793,38 @@ START_TEST(doubts_are_noted_and_stop_nothing)
 }
 END_TEST
 
+/* A desk writes as it decides: what it says of other times is doubtful, of a card or a phone alike;
+ * what was noted by hand is not. */
+START_TEST(stays_out_of_their_time_are_noted)
+{
+    Passerelle__V1__Pass *card;
+    const char *anna = issue("h00003", &card);
+    int64_t begun_utc_ms = network.clock.now_utc_ms;
+    visit(&box, 1, card->pass_id, anna, begun_utc_ms - HOUR_MS, 0, 0);
+    box_push_all(&box);
+    network.clock.now_utc_ms += 3 * HOUR_MS;
+    visit(&box, 2, card->pass_id, anna, begun_utc_ms - 60 * 1000, 0,
+          0); /* clocks differ a little */
+    box_push_all(&box);
+    ck_assert_uint_eq(problems()->n_problems, 0);
+    int64_t now_utc_ms = network.clock.now_utc_ms;
+    network.clock.now_utc_ms += 3 * HOUR_MS;
+    visit(&box, 3, card->pass_id, anna, now_utc_ms - 2 * HOUR_MS, 0, 0); /* made up later */
+    box_stay(&box, anna, 7000, now_utc_ms - 2 * HOUR_MS, network.clock.now_utc_ms);
+    box_push_all(&box);
+    ck_assert_uint_eq(problems()->n_problems, 1);
+    ck_assert_ptr_nonnull(strstr(problems()->problems[0]->sentence, "made up"));
+    network.clock.now_utc_ms += HOUR_MS;
+    /* It begins, and ends, in an hour; only ends later. */
+    visit(&box, 4, card->pass_id, anna, network.clock.now_utc_ms + HOUR_MS, 0, 0);
+    visit(&box, 5, card->pass_id, anna, network.clock.now_utc_ms - HOUR_MS / 4, 0, 0);
+    box_push_all(&box);
+    ck_assert_uint_eq(problems()->n_problems, 4);
+    ck_assert_uint_eq(count_kind(KIND(TIME)), 4);
+    ck_assert_uint_eq(held(), box.size);
+}
+END_TEST
+
 static const Passerelle__V1__Pass *pass_now(const char *holder_id)
 {
     Passerelle__V1__ListPassesRequest *ask =
@@ -1012,6 +1044,7 @@ int main(void)
     tcase_add_test(cases, who_is_nobody_is_not_billed);
     tcase_add_test(cases, a_proof_that_was_pushed_is_seen);
     tcase_add_test(cases, many_proofs_are_looked_at_with_help);
+    tcase_add_test(cases, stays_out_of_their_time_are_noted);
     tcase_add_test(cases, doubts_are_noted_and_stop_nothing);
     Suite *suite = suite_create("push");
     suite_add_tcase(suite, cases);

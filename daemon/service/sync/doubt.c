@@ -10,6 +10,7 @@
 #include "service/desk/memory.h"
 #include "service/journal.h"
 #include "service/sync/problems.h"
+#include "service/sync/push.h"
 #include "store/view/registry.h"
 #include "store/view/visits.h"
 #include "wire/pack.h"
@@ -57,6 +58,23 @@ static const char *pass_text(struct arena *arena, struct view pass_id)
         uuid_format(uuid, text);
     }
     return arena_string(arena, view_of(text));
+}
+
+/* ---- times ---- */
+
+/* A desk writes as it decides: the stay begins and ends by then, and begins after all that the hub
+ * was shown before. */
+static void look_at_time(struct looking *l, ProtobufCBinaryData visit_id, int64_t in_utc_ms,
+                         int64_t last_utc_ms)
+{
+    if (last_utc_ms - PUSH_FUTURE_MS_MAX > l->at->entry->envelope->appended_utc_ms) {
+        doubt(l, KIND(TIME), wire_view(visit_id), VIEW_NONE,
+              "a stay whose time lay in the future when it was written: ask the site");
+    } else if (in_utc_ms < l->at->shown_utc_ms - PUSH_FUTURE_MS_MAX) {
+        doubt(l, KIND(TIME), wire_view(visit_id), VIEW_NONE,
+              "a stay that began before what the site had shown already: its clock was set back, "
+              "or the stay was made up later; ask the site");
+    }
 }
 
 /* ---- the pass and its proof ---- */
@@ -357,10 +375,14 @@ size_t doubt_look(struct service *service, struct arena *arena, struct arena *sc
     if (at->entry->kind->type == TYPE(VISIT_OPENED)) {
         const Passerelle__V1__VisitOpened *m = (const void *)at->entry->payload;
         if (m->source != PASSERELLE__V1__SOURCE__SOURCE_PAPER) {
+            look_at_time(&l, m->visit_id, m->in_utc_ms, m->in_utc_ms);
             look_at_pass(&l, m);
             look_at_tariff(&l, m);
             look_at_others(&l, m);
         }
+    } else if (at->entry->kind->type == TYPE(VISIT_CLOSED)) {
+        const Passerelle__V1__VisitClosed *m = (const void *)at->entry->payload;
+        look_at_time(&l, m->visit_id, INT64_MAX, m->out_utc_ms);
     } else if (at->entry->kind->type == TYPE(VISIT_CORRECTED)) {
         look_at_correction(&l, (const void *)at->entry->payload);
     } else if (at->entry->kind->type == TYPE(STAY_RECORDED)) {

@@ -37,6 +37,7 @@ struct doubt_entry {
     struct view bytes;
     const struct entry *entry;
     const struct doubt_proof *proof; /* may be NULL */
+    int64_t shown_utc_ms;            /* of the last entry that the hub held before this push */
 };
 
 enum { DOUBTS_MAX = 8 }; /* about one entry */

@@ -44,6 +44,7 @@ struct push {
     /* The answer grows from portion to portion; a portion that is run once more, since its
      * transaction failed, begins with what was said before. */
     Passerelle__V1__PushEntriesResponse *response;
+    int64_t shown_utc_ms;  /* of the last entry that was here before */
     uint64_t portion_from; /* entries of the feed when the last portion began, plus 1 */
     size_t problems_before;
 };
@@ -483,7 +484,8 @@ static void note_doubts(struct taking *t, uint64_t seq, struct view bytes,
                              .seq = seq,
                              .bytes = bytes,
                              .entry = entry,
-                             .proof = proof};
+                             .proof = proof,
+                             .shown_utc_ms = t->d->push->shown_utc_ms};
     Passerelle__V1__LedgerProblem *found[DOUBTS_MAX];
     size_t count = doubt_look(t->service, t->call->arena, &t->scratch, &at, found);
     for (size_t i = 0; i < count && t->response->n_problems < PUSH_PACKAGES_MAX * PACKAGE_WIDTH;
@@ -698,6 +700,7 @@ static Passerelle__V1__PushEntriesResponse *respond(struct call *call, struct de
     struct push *push = d->push;
     if (push->response == NULL) {
         push->response = call_respond(call);
+        push->shown_utc_ms = d->feed->appended_utc_ms;
         push->response->problems = ARENA_ARRAY(call->arena, PUSH_PACKAGES_MAX * PACKAGE_WIDTH + 1,
                                                Passerelle__V1__LedgerProblem *);
     }
