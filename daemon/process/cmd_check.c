@@ -130,6 +130,9 @@ static int run(int argc, char **argv)
     err = err != E_OK ? err : migrate_check(check.db, &fault);
     if (err == E_OK) {
         check_identity(&check);
+        err = migrate_verify(check.db, &fault);
+        say(&check, "schema", err, &fault, "all tables and indexes of this version");
+        fault = FAULT_NONE;
         err = db_check_pages(check.db, &fault);
         say(&check, "pages", err, &fault, "all pages and indexes agree");
         check_feeds(&check);

@@ -558,6 +558,7 @@ int daemon_open(struct daemon **out, const struct daemon_options *options, struc
                                     .cache_kib = settings->cache_mib * 1024};
     int err = db_open(&daemon->service.db, &db_options, fault);
     err = err != E_OK ? err : migrate_run(daemon->service.db, fault);
+    err = err != E_OK ? err : migrate_verify(daemon->service.db, fault);
     err = err != E_OK ? err : read_network(daemon, fault);
     if (err != E_OK) {
         daemon_free(daemon);

@@ -151,6 +151,9 @@ void db_set_application_id(struct db *db, int64_t id);
 void db_set_schema_version(struct db *db, int64_t version);
 /* True when the database holds no table at all. */
 bool db_is_empty(struct db *db);
+/* Appends each table, index and trigger by name: its name, NUL, the text that makes it, NUL. Inside
+ * a transaction. */
+void db_schema(struct db *db, struct buf *out);
 /* Reads the whole file and checks that its pages and indexes agree. Minutes on a large one.
  * E_CORRUPT with the first thing found. */
 must_check int db_check_pages(struct db *db, struct fault *fault);

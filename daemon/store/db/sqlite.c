@@ -755,6 +755,31 @@ bool db_is_empty(struct db *db)
     return number(db, "SELECT count(*) FROM sqlite_schema") == 0;
 }
 
+void db_schema(struct db *db, struct buf *out)
+{
+    sqlite3_stmt *stmt = NULL;
+
+    assert(db->in_transaction);
+    if (db->fault.code != E_OK) {
+        return;
+    }
+    int rc = prepare(db,
+                     "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND "
+                     "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+                     &stmt);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        for (int i = 0; i < 2; i++) {
+            buf_text(out, (const char *)sqlite3_column_text(stmt, i));
+            buf_byte(out, '\0');
+        }
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(stmt);
+    if (rc != SQLITE_OK && rc != SQLITE_DONE) {
+        stick(db, rc);
+    }
+}
+
 int db_check_pages(struct db *db, struct fault *fault)
 {
     sqlite3_stmt *stmt = NULL;

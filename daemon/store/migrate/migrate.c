@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "base/buf.h"
+
 /* Identity and version, in an open transaction. */
 static int examine(struct db *db, int64_t *version, bool *fresh, struct fault *fault)
 {
@@ -87,5 +89,65 @@ int migrate_check(struct db *db, struct fault *fault)
                          "daemon once, it brings it up to date",
                          db_path(db), (long long)version, migration_count);
     }
+    return err;
+}
+
+/* ---- the tables themselves ---- */
+
+static int read_schema(struct db *db, struct buf *out, struct fault *fault)
+{
+    int err = db_begin_read(db, fault);
+    if (err == E_OK) {
+        db_schema(db, out);
+        err = db_end(db, fault);
+    }
+    return err;
+}
+
+/* Name and text of the next one; an empty name, behind all others, at the end. */
+static void next_one(struct view *rest, struct view *name, struct view *text)
+{
+    *name = *text = VIEW_NONE;
+    if (rest->len > 0 && view_cut(rest, '\0', name)) {
+        view_cut(rest, '\0', text);
+    }
+}
+
+static int compare(struct view made, struct view found, const char *path, struct fault *fault)
+{
+    struct view name, text, other, other_text;
+    do {
+        next_one(&made, &name, &text);
+        next_one(&found, &other, &other_text);
+    } while (name.len > 0 && view_equal(name, other) && view_equal(text, other_text));
+    if (other.len > 0 && (name.len == 0 || view_compare(other, name) < 0)) {
+        return fault_set(fault, E_CORRUPT,
+                         "the database %s holds \"%.*s\", which is not ours: drop it, or restore a "
+                         "backup",
+                         path, VIEW_FMT(other));
+    }
+    if (name.len > 0) {
+        return fault_set(fault, E_CORRUPT,
+                         "\"%.*s\" of the database %s is missing, or not what this version makes: "
+                         "restore a backup",
+                         VIEW_FMT(name), path);
+    }
+    return E_OK;
+}
+
+int migrate_verify(struct db *db, struct fault *fault)
+{
+    struct buf made = BUF_INIT, found = BUF_INIT;
+    struct db *fresh = NULL;
+    struct db_options options = {.path = ":memory:", .mode = DB_CREATE};
+    int err = db_open(&fresh, &options, fault);
+    err = err != E_OK ? err : migrate_run(fresh, fault);
+    err = err != E_OK ? err : read_schema(fresh, &made, fault);
+    err = err != E_OK ? err : read_schema(db, &found, fault);
+    err = err != E_OK ? err
+                      : compare(buf_content(&made), buf_content(&found), db_path(db), fault);
+    db_free(fresh);
+    buf_release(&made);
+    buf_release(&found);
     return err;
 }

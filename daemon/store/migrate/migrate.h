@@ -28,4 +28,8 @@ must_check int migrate_run(struct db *db, struct fault *fault);
  * (migrate_run brings it up to date). */
 must_check int migrate_check(struct db *db, struct fault *fault);
 
+/* Are its tables and indexes, one by one, those that this program makes? For a database that is up
+ * to date; some milliseconds. Outside a transaction. E_CORRUPT names the first that is not. */
+must_check int migrate_verify(struct db *db, struct fault *fault);
+
 #endif
