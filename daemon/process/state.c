@@ -150,9 +150,12 @@ int state_lock(struct state *state, struct fault *fault)
     }
     char text[32];
     int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    errno = ENOSPC; /* what a write that is cut short means */
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)len, 0) != len) {
+        int err = err_from_errno(errno);
         close(fd);
-        return fault_set(fault, E_IO, "%s cannot be written", path);
+        return fault_set(fault, err, "%s cannot be written: %s%s", path, err_text(err),
+                         err == E_FULL ? "; free space on that disk" : "");
     }
     state->lock_fd = fd;
     return E_OK;
