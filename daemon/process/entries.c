@@ -311,6 +311,21 @@ static void find_held(struct db *db, struct folder *folder)
     }
 }
 
+static int audit_all(struct audit *audit, struct db *db, struct folder *folders, size_t count,
+                     struct fault *fault)
+{
+    int err = db_begin_read(db, fault);
+    if (err != E_OK) {
+        return err;
+    }
+    for (size_t i = 0; err == E_OK && i < count; i++) {
+        find_held(db, &folders[i]);
+        err = audit_one(audit, &folders[i], fault);
+    }
+    int ended = db_end(db, err == E_OK ? fault : NULL);
+    return err != E_OK ? err : ended;
+}
+
 int entries_take(struct db *db, const char *dir, uint64_t seed, uint64_t *taken,
                  struct fault *fault)
 {
@@ -319,14 +334,8 @@ int entries_take(struct db *db, const char *dir, uint64_t seed, uint64_t *taken,
     struct audit *audit = audit_new(&options);
     size_t count = 0;
     int err = list_feeds(dir, folders, &count, fault);
-    err = err != E_OK ? err : db_begin_read(db, fault);
-    for (size_t i = 0; err == E_OK && i < count; i++) {
-        find_held(db, &folders[i]);
-        err = audit_one(audit, &folders[i], fault);
-    }
+    err = err != E_OK ? err : audit_all(audit, db, folders, count, fault);
     audit_free(audit);
-    int ended = db_end(db, err == E_OK ? fault : NULL);
-    err = err != E_OK ? err : ended;
     err = err != E_OK ? err : take_all(db, folders, count, taken, fault);
     for (size_t i = 0; i < count; i++) {
         buf_release(&folders[i].bundle);
