@@ -11,7 +11,7 @@ static const char *const left_texts[] = {
     [LEFT_NO_IBAN_PAYEE] =
         "who is paid has no IBAN on record: enter it (member put --account-iban)",
     [LEFT_NO_CREDITOR_ID] = "the issuer has no SEPA creditor id: enter it, or ask for a transfer",
-    [LEFT_NO_MANDATE] = "the employer has no mandate that SEPA takes: ask for one, or for a transfer",
+    [LEFT_NO_MANDATE] = "the employer has no mandate that SEPA takes: ask for one, or a transfer",
     [LEFT_NO_NAME] = "its name has no letter that SEPA takes: give it one in Latin letters",
     [LEFT_TOO_LARGE] = "SEPA carries at most 999,999,999.99 EUR at once: pay it in parts",
     [LEFT_CREDIT] = "the credit note is above what the employer owes: pay the rest back",
