@@ -187,9 +187,12 @@ static bool is_known(const struct model_knows *knows, const struct model_visit *
 /* Whether a node that knows this much counts the visit. */
 static bool counts(const struct model_knows *knows, const struct model_visit *visit)
 {
-    return is_known(knows, visit) &&
-           (visit->ended_seq == 0 || visit->ended_seq > knows->sizes[visit->site] ||
-            (knows->late && visit->site != knows->site));
+    bool told_before = knows->late && visit->site != knows->site;
+    if (visit->state == MODEL_LOST) {
+        return told_before; /* by a hub that was restored since */
+    }
+    return is_known(knows, visit) && (visit->ended_seq == 0 || told_before ||
+                                      visit->ended_seq > knows->sizes[visit->site]);
 }
 
 static bool is_later(const struct model *model, const struct model_visit *a,

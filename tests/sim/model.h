@@ -76,7 +76,7 @@ struct model_knows {
     int64_t now_utc_ms;
     uint64_t net_size;
     const uint64_t *sizes;
-    bool late; /* what became void elsewhere has not been taken back yet at `site` */
+    bool late; /* what became void or was lost elsewhere is not taken back yet at `site` */
     int site;
 };
 
