@@ -1,5 +1,6 @@
-/* Under valgrind a program is 30 times slower: PASSERELLE_TEST_STRIDE=7 has each loop that walks every
- * value, size or round of something take each seventh. One digit; 1 when it is not set. */
+/* Under valgrind a program is 30 times slower, under a sanitizer some times: PASSERELLE_TEST_STRIDE=7
+ * has each loop that walks every value, size or round of something take each seventh. One digit; 1
+ * when it is not set. */
 #ifndef TESTS_STRIDE_H
 #define TESTS_STRIDE_H
 
