@@ -66,6 +66,8 @@ struct node {
     /* Until a site's daemon knows that it has the whole of its own feed, nothing is written: it may
      * have been restored from a backup. */
     _Atomic bool catching_up;
+    /* At a site: units that passes used since its last receipt, which let nobody in any more. */
+    _Atomic uint64_t units_gone;
     /* Begins work(context) on another thread, NULL when none is to be had, and waits for its end.
      * NULL: everybody works alone. */
     struct helper *(*help_begin)(void (*work)(void *context), void *context);

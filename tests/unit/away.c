@@ -56,6 +56,8 @@ static struct principal operator(void)
 
 /* ---- visitors with cards ---- */
 
+static char *last_pass_id; /* of the last card */
+
 /* A holder on a card, under a plan of e001; returns what its code shows. */
 static const char *card(const char *plan_id, const char *holder_id)
 {
@@ -78,6 +80,7 @@ static const char *card(const char *plan_id, const char *holder_id)
     issue->n_holder_ids = 1;
     const Passerelle__V1__IssuePassesResponse *issued =
         network_must(&hub, operator(), "PassService", "IssuePasses", &issue->base);
+    last_pass_id = issued->passes[0]->pass->pass_id;
     return issued->passes[0]->token;
 }
 
@@ -525,6 +528,29 @@ START_TEST(the_site_keeps_to_its_worst_case)
 }
 END_TEST
 
+/* `net` can come while nothing of the site's is taken: a pass that is suspended then has no allowance
+ * left, but what it used is used. */
+START_TEST(what_a_suspended_pass_used_stays_in_the_worst_case)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    const char *anna = card("plan-a", "zoe-1");
+    listener_hear(&site);
+    atomic_store(&site.site.node.untaken_ns, HUB_REFUSES);
+    ck_assert_int_eq(let_in(here(anna))->source, PASSERELLE__V1__SOURCE__SOURCE_OFFLINE);
+    Passerelle__V1__SuspendPassesRequest *suspend = NEW(suspend_passes_request);
+    suspend->request_id = network_request_id(&hub);
+    suspend->pass_ids = &last_pass_id;
+    suspend->n_pass_ids = 1;
+    suspend->reason = text("unpaid");
+    network_must(&hub, operator(), "PassService", "SuspendPasses", &suspend->base);
+    atomic_store(&site.site.node.untaken_ns, 0);
+    listener_hear(&site);
+    atomic_store(&site.site.node.untaken_ns, HUB_REFUSES);
+    refused(here(anna), CODE(SUSPENDED), "");
+    ck_assert_uint_eq(list(&site.site, "s004")->knowledge->worst_case_units, 2);
+}
+END_TEST
+
 static const Passerelle__V1__WatchResponse *event_of(const struct network_stream *stream, size_t i)
 {
     ck_assert_uint_lt(i, stream->count);
@@ -585,6 +611,7 @@ int main(void)
     tcase_add_test(cases, rules_of_plans_hold_away);
     tcase_add_test(cases, what_is_spent_is_counted_once);
     tcase_add_test(cases, the_site_keeps_to_its_worst_case);
+    tcase_add_test(cases, what_a_suspended_pass_used_stays_in_the_worst_case);
     Suite *suite = suite_create("away");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

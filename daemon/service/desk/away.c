@@ -111,7 +111,13 @@ static void units_here(struct service *service, struct view holder_id, struct vi
             !stands(row) || row->pass_id.len == 0 || !view_equal(row->pass_id, pass_id)) {
             continue;
         }
-        stays[count++] = desk_stay_of(service, row, site, today);
+        stays[count] = desk_stay_of(service, row, site, today);
+        int64_t cut_utc_ms = visit_cut_utc_ms(service, &visits, row);
+        if (stays[count].open && cut_utc_ms != 0) { /* the day has units left for who comes back */
+            stays[count].open = false;
+            stays[count].out_utc_ms = cut_utc_ms;
+        }
+        count++;
         if (((uint64_t)row->visit_key & FEED_SEQ_MAX) <= seq) {
             old[old_count++] = stays[count - 1];
         }
@@ -152,6 +158,7 @@ struct spender {
     struct view holder_id;
     struct view pass_id;
     uint32_t units;
+    bool gone; /* its pass lets nobody in any more: no allowance stands for what it used */
     bool stale;
     struct spender *next_stale;
 };
@@ -164,6 +171,7 @@ struct away_memory {
     struct day today;
     struct day first; /* of a visit since */
     uint64_t units;
+    uint64_t units_gone; /* of these */
     struct map passes;
     struct spender *stale;
     struct arena arena;
@@ -177,6 +185,15 @@ void away_forget(struct desk *desk)
         free(desk->away);
         desk->away = NULL;
     }
+}
+
+static bool lets_in(const struct registry_pass *pass, struct day today)
+{
+    struct day last;
+    bool over = day_parse(view_of(pass->issued->valid_until), &last) == E_OK &&
+                day_compare(last, today) < 0;
+    return pass->state == PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE &&
+           pass->replaced_by.len == 0 && !over;
 }
 
 static struct spender *spender_of(struct away_memory *memory, struct view holder_id,
@@ -227,6 +244,14 @@ static void find_spenders(struct service *service, struct away_memory *memory)
     while (query_next(query)) {
         make_stale(memory, query_text(query, 0), query_blob(query, 1));
     }
+    struct arena arena = ARENA_INIT;
+    for (struct spender *spender = memory->stale; spender != NULL; spender = spender->next_stale) {
+        struct registry_pass pass;
+        spender->gone = registry_pass(service->db, &arena, spender->pass_id, &pass) &&
+                        !lets_in(&pass, memory->today);
+        arena_clear(&arena);
+    }
+    arena_release(&arena);
 }
 
 /* As it is now. */
@@ -250,12 +275,15 @@ static struct away_memory *look(struct service *service)
     for (struct spender *next, *spender = memory->stale; spender != NULL; spender = next) {
         next = spender->next_stale;
         memory->units -= spender->units;
+        memory->units_gone -= spender->gone ? spender->units : 0;
         spender->units = spent_since(service, memory->receipt, memory->first, spender->holder_id,
                                      spender->pass_id);
         memory->units += spender->units;
+        memory->units_gone += spender->gone ? spender->units : 0;
         spender->stale = false;
     }
     memory->stale = NULL;
+    atomic_store(&service->node->units_gone, memory->units_gone);
     return memory;
 }
 
@@ -328,11 +356,7 @@ static bool add_pass(void *context, const struct registry_pass *pass)
 {
     struct could_come *c = context;
     const Passerelle__V1__PassIssued *issued = pass->issued;
-    struct day last;
-    bool over =
-        day_parse(view_of(issued->valid_until), &last) == E_OK && day_compare(last, c->today) < 0;
-    if (pass->state == PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE &&
-        pass->replaced_by.len == 0 && !over) {
+    if (lets_in(pass, c->today)) {
         switch (issued->offline_rule) {
         case PASSERELLE__V1__OFFLINE_RULE__OFFLINE_RULE_NEVER:
             break;
@@ -389,6 +413,10 @@ uint64_t away_worst_case(struct service *service, struct arena *arena)
     if (c.limit > 0) {
         units_of_passes(service, &c);
     }
+    /* A pass may have been suspended after it let somebody in: `net` can come while nothing of ours
+     * is taken. */
+    c.units += service->desk != NULL ? look(service)->units_gone
+                                     : atomic_load(&service->node->units_gone);
     /* A pass that it has not heard of may come too: the site's own limit holds for all. */
     bool strangers = !atomic_load(&service->node->complete);
     return strangers ? c.limit : offline_worst_case(c.units, c.limit);
