@@ -548,6 +548,7 @@ START_TEST(what_a_suspended_pass_used_stays_in_the_worst_case)
     atomic_store(&site.site.node.untaken_ns, HUB_REFUSES);
     refused(here(anna), CODE(SUSPENDED), "");
     ck_assert_uint_eq(list(&site.site, "s004")->knowledge->worst_case_units, 2);
+    atomic_store(&site.site.node.untaken_ns, 0);
 }
 END_TEST
 
