@@ -235,6 +235,22 @@ static uint64_t size_of(struct db *db, const char *feed_id)
     return feed_find(db, view_of(feed_id), &id) == E_OK ? feed_head(db, id.no).size : 0;
 }
 
+DB_SQL(select_verified, "SELECT size FROM remote_feed WHERE feed_id = :feed_id");
+
+/* Entries of the site's own that are known to have been: those that are here, or those of the last
+ * checkpoint that it signed and pushed, of which a power cut may have kept the rest away. */
+static uint64_t known_of(struct db *db, const char *site_id)
+{
+    uint64_t held = size_of(db, site_id), verified = 0;
+    struct query *query = db_query(db, &select_verified);
+    query_bind_text(query, "feed_id", view_of(site_id));
+    if (query_next(query)) {
+        verified = (uint64_t)query_int(query, 0);
+        query_end(query);
+    }
+    return verified > held ? verified : held;
+}
+
 /* Once; it waits until all of `net` is signed. */
 static void send_caught_up(struct sending *s)
 {
@@ -247,7 +263,7 @@ static void send_caught_up(struct sending *s)
     }
     caught_up.net_size = f->net;
     caught_up.knowledge_version = f->knowledge;
-    caught_up.own_size = size_of(s->service->db, f->site_id);
+    caught_up.own_size = known_of(s->service->db, f->site_id);
     response.event_case = PASSERELLE__V1__FOLLOW_RESPONSE__EVENT_CAUGHT_UP;
     response.caught_up = &caught_up;
     f->caught_up = send(s, &response);

@@ -11,8 +11,8 @@ enum {
 };
 
 static const char lost[] =
-    "the hub holds entries of this site that are not here, and has no signed checkpoint of them: "
-    "join again with a join code, which fetches them";
+    "the hub knows of entries of this site that are not here, and cannot send them with a signed "
+    "checkpoint: join again with a join code, which fetches what the hub holds";
 
 /* ---- down ---- */
 
