@@ -466,6 +466,15 @@ int accounts_get(struct service *service, struct call *call)
                               "months, as 2026-01-01 and 2026-12-31",
                               MONTHS_MAX);
     }
+    struct month first;
+    if (accounts_first_month(service->db, &first) && day_compare(to, month_first(first)) < 0) {
+        char text[8];
+        month_format(first, text);
+        return call_fail(call, CODE_FAILED_PRECONDITION,
+                         "these accounts begin with %s, the first month that was closed: ask for a "
+                         "year that reaches it",
+                         text);
+    }
     if (request->file > FILE_IS(LEDGER)) {
         return call_violation(call, "file", "ask for FEC, TRIAL_BALANCE or LEDGER");
     }
