@@ -355,6 +355,8 @@ static void asked_wrongly(struct network *network, const char *own, const char *
     ck_assert_int_eq(call->error.code, CODE_NOT_FOUND);
     call = ask(network, operator_of(), own, 1789, FILE_IS(FEC), 0);
     ck_assert_int_eq(call->error.code, CODE_INVALID_ARGUMENT);
+    call = ask(network, operator_of(), own, 2019, FILE_IS(FEC), 0); /* before the first close */
+    ck_assert_int_eq(call->error.code, CODE_FAILED_PRECONDITION);
     const Passerelle__V1__GetAccountsResponse *whole = get(network, own, 2026, FILE_IS(LEDGER));
     call = ask(network, member, "", 2026, FILE_IS(LEDGER), 100);
     ck_assert_int_eq(call->error.code, CODE_OK);
