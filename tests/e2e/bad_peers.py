@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # tier: full
+# waits 40 s
 """Peers that are not what they should be. For a site: a hub that takes connections and says nothing, one that says a
 byte a second, an impostor. For a hub: a push of a gigabyte, certificates that have expired or are of others, and a site
 that is revoked while it is inside."""

@@ -1,5 +1,6 @@
 #!/bin/bash
 # tier: full
+# waits 60 s
 # plain builds only
 # The show of sites on their own, in its short form: everything that it says it shows, it has seen; October
 # equals the expected result; a second run serves the same network; however it ends, no process is left.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # tier: full
+# waits 15 s
 """A site notes every third stay from paper. The hub finds it by itself with the next day, the treasurer reads it before
 the close, and the close goes through."""
 import csv

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # tier: full
+# waits 50 s
 """A hub is lost and restored from a backup while a site knows more of `net` than that: the site says so and decides on,
 the hub says so and keeps the proof, and what the site holds brings back the rest."""
 import csv

@@ -15,6 +15,7 @@
 #include "passerelle/v1/pass.pb-c.h"
 #include "crypt/cert.h"
 #include "crypt/secret.h"
+#include "lib/scratch.h"
 #include "service/desk/desk.h"
 #include "service/engine.h"
 #include "service/found.h"
@@ -59,12 +60,8 @@ static void close_database(struct network *network)
 
 static void make_folder(struct network *network, bool demo, uint64_t seed)
 {
-    const char *tmp = getenv("TMPDIR");
     *network = (struct network){.clock = {.now_utc_ms = 1793689200000, .seed = seed}};
-    int len = snprintf(network->dir, sizeof network->dir, "%s/passerelle-test-XXXXXX",
-                       tmp == NULL ? "/tmp" : tmp);
-    ck_assert_int_lt(len, (int)sizeof network->dir);
-    ck_assert_ptr_nonnull(mkdtemp(network->dir));
+    scratch_make(network->dir, sizeof network->dir);
     char keys[192];
     snprintf(keys, sizeof keys, "%s/keys", network->dir);
     ck_assert_int_eq(mkdir(keys, 0700), 0);

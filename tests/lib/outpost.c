@@ -12,6 +12,7 @@
 #include "core/join/join_code.h"
 #include "crypt/keyfile.h"
 #include "lib/box.h"
+#include "lib/scratch.h"
 #include "passerelle/v1/desk.pb-c.h"
 #include "passerelle/v1/enrol.pb-c.h"
 #include "service/desk/desk.h"
@@ -33,7 +34,7 @@ static void must(int err, const struct fault *fault, const char *what)
 
 static char *path_of(const struct outpost *outpost, const char *name)
 {
-    static char path[128];
+    static char path[192];
     snprintf(path, sizeof path, "%s/%s", outpost->dir, name);
     return path;
 }
@@ -88,7 +89,7 @@ static void copy_file(const char *from, const char *to)
 
 void outpost_backup(struct outpost *outpost)
 {
-    char from[128];
+    char from[256];
     close_database(outpost);
     snprintf(from, sizeof from, "%s", path_of(outpost, "site.db"));
     copy_file(from, path_of(outpost, "old.db"));
@@ -97,7 +98,7 @@ void outpost_backup(struct outpost *outpost)
 
 void outpost_restore(struct outpost *outpost)
 {
-    char from[128];
+    char from[256];
     close_database(outpost);
     snprintf(from, sizeof from, "%s", path_of(outpost, "old.db"));
     copy_file(from, path_of(outpost, "site.db"));
@@ -156,9 +157,9 @@ void outpost_init(struct outpost *outpost, struct network *hub, const char *site
     struct box box;
     struct note_key net;
     struct fault fault = FAULT_NONE;
-    *outpost = (struct outpost){.hub = hub, .dir = "/tmp/passerelle-site-XXXXXX"};
+    *outpost = (struct outpost){.hub = hub};
     snprintf(outpost->site_id, sizeof outpost->site_id, "%s", site_id);
-    ck_assert_ptr_nonnull(mkdtemp(outpost->dir));
+    scratch_make(outpost->dir, sizeof outpost->dir);
     ck_assert_int_eq(mkdir(path_of(outpost, "keys"), 0700), 0);
     box_init(&box, hub, site_id);
     struct join_code code = box_enrol(&box, "hub.example.org:8443");

@@ -21,7 +21,7 @@ enum outpost_fault {
 struct outpost {
     struct network *hub;
     char site_id[41];
-    char dir[64];
+    char dir[160];
     struct node node;
     struct service service;
     struct note_key cosigner;

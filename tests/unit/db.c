@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "lib/scratch.h"
 #include "store/db/db.h"
 
 DB_SQL(sql_add, "INSERT INTO t (id, name, bytes) VALUES (:id, :name, :bytes)");
@@ -11,19 +12,18 @@ DB_SQL(sql_all, "SELECT id, name, bytes FROM t ORDER BY id");
 DB_SQL(sql_delete, "DELETE FROM t WHERE id >= :from");
 DB_SQL(sql_reuse, "SELECT :b, :a, :b");
 
-static char dir[64];
-static char path[128];
+static char dir[128];
+static char path[256];
 
 static void setup(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/passerelle-db-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    scratch_make(dir, sizeof dir);
     snprintf(path, sizeof path, "%s/test.db", dir);
 }
 
 static void teardown(void)
 {
-    char command[160];
+    char command[192];
     snprintf(command, sizeof command, "rm -rf %s", dir);
     ck_assert_int_eq(system(command), 0);
 }
@@ -225,7 +225,7 @@ START_TEST(readers_see_one_state)
     ck_assert_int_eq(db_end(reader, NULL), E_DENIED);
     db_free(reader);
 
-    char copy[100];
+    char copy[192];
     snprintf(copy, sizeof copy, "%s/copy.db", dir);
     ck_assert_int_eq(db_copy_to(db, copy, NULL), E_OK);
     db_free(db);

@@ -3,12 +3,13 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "lib/scratch.h"
 #include "store/feed/feed.h"
 #include "store/migrate/migrate.h"
 
 DB_SQL(sql_remove, "DELETE FROM entry WHERE entry_id = :entry_id");
 
-static char dir[64];
+static char dir[128];
 static struct db *db;
 static struct feeds *feeds;
 static struct ed25519_key secret;
@@ -17,10 +18,9 @@ static struct env_test env_context = {.seed = 7};
 
 static void setup(void)
 {
-    char path[96];
+    char path[160];
     struct fault fault = FAULT_NONE;
-    snprintf(dir, sizeof dir, "/tmp/passerelle-feed-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    scratch_make(dir, sizeof dir);
     snprintf(path, sizeof path, "%s/test.db", dir);
     int err = db_open(&db, &(struct db_options){.path = path, .mode = DB_CREATE}, &fault);
     ck_assert_msg(err == E_OK, "%s", fault.text);
@@ -32,7 +32,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    char command[96];
+    char command[192];
     feeds_free(feeds);
     db_free(db);
     snprintf(command, sizeof command, "rm -rf %s", dir);

@@ -3,14 +3,14 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "lib/scratch.h"
+
 static char dir[128];
 static char path[160];
 
 static void setup(void)
 {
-    const char *tmp = getenv("TMPDIR"); /* in memory, in most runs: each commit waits for a disk */
-    snprintf(dir, sizeof dir, "%s/passerelle-migrate-XXXXXX", tmp == NULL ? "/tmp" : tmp);
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    scratch_make(dir, sizeof dir);
     snprintf(path, sizeof path, "%s/test.db", dir);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/scratch.h"
 #include "lib/vfs_twin.h"
 #include "service/writer.h"
 #include "store/migrate/migrate.h"
@@ -701,9 +702,9 @@ START_TEST(many_threads_submit)
     static struct client clients[CLIENTS];
     struct node node;
     struct fault fault = FAULT_NONE;
-    char dir[] = "/tmp/passerelle-writer-XXXXXX";
-    char path[64];
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    char dir[128];
+    char path[160];
+    scratch_make(dir, sizeof dir);
     snprintf(path, sizeof path, "%s/node.db", dir);
     world();
     struct writer_options options = {.wal_soft_frames = 50, .wal_hard_frames = 200, .wait_us = 50};
