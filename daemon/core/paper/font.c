@@ -8,6 +8,10 @@ const struct font_glyph *font_glyph_of(uint32_t letter)
 {
     size_t low = 0;
     size_t high = font_face.count;
+    size_t guess = letter - font_glyphs[0].letter; /* most are ASCII, where none is left out */
+    if (guess < high && font_glyphs[guess].letter == letter) {
+        return &font_glyphs[guess];
+    }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (font_glyphs[middle].letter < letter) {

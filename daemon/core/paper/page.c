@@ -46,13 +46,22 @@ static void length(struct buf *out, int64_t value)
     buf_add(out, at, (size_t)(text + sizeof text - at));
 }
 
-/* "0A1F" */
-static void glyph(struct buf *out, uint16_t number)
+/* "0A1F" for each letter, which has at least one byte. */
+static void glyphs(struct buf *out, struct font *font, struct view text)
 {
     static const char digits[] = "0123456789ABCDEF";
-    char text[4] = {digits[number >> 12], digits[number >> 8 & 15], digits[number >> 4 & 15],
-                    digits[number & 15]};
-    buf_add(out, text, sizeof text);
+    enum { DIGITS = 4 };
+    char *room = buf_reserve(out, DIGITS * text.len);
+    char *at = room;
+    while (room != NULL && text.len > 0) {
+        uint16_t number = font_use(font, font_glyph_of(letters_next(&text)));
+        for (int shift = 12; shift >= 0; shift -= 4) {
+            *at++ = digits[number >> shift & 15];
+        }
+    }
+    if (room != NULL) {
+        buf_wrote(out, (size_t)(at - room));
+    }
 }
 
 static void colour(struct buf *out, uint32_t rgb, const char *operator)
@@ -85,9 +94,7 @@ void page_text(struct pages *pages, size_t page, int64_t x, int64_t y, struct in
     length(out, x);
     length(out, y);
     buf_text(out, "Td <");
-    while (text.len > 0) {
-        glyph(out, font_use(&pages->font, font_glyph_of(letters_next(&text))));
-    }
+    glyphs(out, &pages->font, text);
     buf_text(out, "> Tj ET\n");
     if (ink.strong) {
         buf_text(out, "0 Tr\n");

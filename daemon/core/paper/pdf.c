@@ -143,12 +143,12 @@ static void to_unicode(struct pdf *pdf, const struct font *font)
     buf_release(&map);
 }
 
-/* "ABCDEF+DejaVuSans": six letters that say which subset it is. */
-static void name_font(struct pdf *pdf, struct view file)
+/* "ABCDEF+DejaVuSans": six letters that say which subset it is, and in which order. */
+static void name_font(struct pdf *pdf, const struct font *font)
 {
     uint8_t hash[SHA256_LEN];
     char tag[7] = "";
-    sha256(file, hash);
+    sha256(view_bytes(font->used, font->count * sizeof *font->used), hash);
     for (int i = 0; i < 6; i++) {
         tag[i] = (char)('A' + hash[i] % 26);
     }
@@ -160,7 +160,7 @@ static void font_objects(struct pdf *pdf, const struct font *font)
     struct buf file = BUF_INIT;
     char entries[32];
     font_file(font, &file);
-    name_font(pdf, buf_content(&file));
+    name_font(pdf, font);
     object(pdf, OBJECT_FONT);
     buf_printf(pdf->out,
                "<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H"
