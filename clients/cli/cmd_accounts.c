@@ -18,7 +18,8 @@ struct year {
     const char *below; /* the member's folder, of many: "m001/" */
     char from[11], to[11];
     const Passerelle__V1__GetAccountsResponse *told; /* of the last part */
-    size_t members, entries, lines;                  /* in all */
+    struct arena scratch;           /* of many members: what the last one's files came in */
+    size_t members, entries, lines; /* in all */
     int64_t debit_cents;
 };
 
@@ -44,7 +45,8 @@ static bool year_read(const char *text, const char *closes, struct year *out)
 
 static const Passerelle__V1__GetAccountsResponse *part_ask(struct cli *cli, const struct year *year,
                                                            Passerelle__V1__AccountsFile file,
-                                                           size_t offset, int *status)
+                                                           size_t offset, bool every_file,
+                                                           int *status)
 {
     Passerelle__V1__GetAccountsRequest *request =
         wire_new(&cli->arena, &passerelle__v1__get_accounts_request__descriptor);
@@ -53,6 +55,7 @@ static const Passerelle__V1__GetAccountsResponse *part_ask(struct cli *cli, cons
     request->to = wire_string(&cli->arena, view_of(year->to));
     request->file = file;
     request->offset = offset;
+    request->every_file = every_file;
     return cli_call(cli, "SettlementService", "GetAccounts", &request->base,
                     &passerelle__v1__get_accounts_response__descriptor, status);
 }
@@ -84,7 +87,7 @@ static int file_fetch(struct cli *cli, struct year *year, Passerelle__V1__Accoun
     for (int tries = 0; tries < TRIES && status == CLI_OK && !whole; tries++) {
         buf_clear(&content);
         do {
-            year->told = part_ask(cli, year, file, content.len, &status);
+            year->told = part_ask(cli, year, file, content.len, false, &status);
             if (year->told == NULL) {
                 break;
             }
@@ -141,14 +144,43 @@ static void export_tell(struct cli *cli, const struct year *year)
     }
 }
 
-/* All files of one member; what is said is added up. */
-static int member_fetch(struct cli *cli, struct year *year)
+/* All files of one member, one after the other. */
+static int files_fetch(struct cli *cli, struct year *year)
 {
     static const Passerelle__V1__AccountsFile files[] = {FILE_IS(FEC), FILE_IS(TRIAL_BALANCE),
                                                          FILE_IS(LEDGER)};
     int status = CLI_OK;
     for (size_t i = 0; i < ARRAY_LEN(files) && status == CLI_OK; i++) {
         status = file_fetch(cli, year, files[i]);
+    }
+    return status;
+}
+
+/* Those that came in one answer. */
+static int files_write(struct year *year)
+{
+    int status = CLI_OK;
+    for (size_t i = 0; i < year->told->n_files && status == CLI_OK; i++) {
+        const Passerelle__V1__AccountsContent *file = year->told->files[i];
+        if (!folder_is_name(file->name)) {
+            return cli_fail(CLI_FAILED, "the hub sent a name that is none");
+        }
+        status =
+            folder_write(&year->folder, folder_path(&year->folder, "%s%s", year->below, file->name),
+                         wire_view(file->content));
+    }
+    return status;
+}
+
+/* All files of one member, with `at_once` in one call if they fit it; what is said is added up. */
+static int member_fetch(struct cli *cli, struct year *year, bool at_once)
+{
+    int status = CLI_OK;
+    if (at_once) {
+        year->told = part_ask(cli, year, FILE_IS(TRIAL_BALANCE), 0, true, &status);
+    }
+    if (status == CLI_OK) {
+        status = at_once && year->told->n_files > 0 ? files_write(year) : files_fetch(cli, year);
     }
     if (status == CLI_OK) {
         year->members++;
@@ -159,7 +191,24 @@ static int member_fetch(struct cli *cli, struct year *year)
     return status;
 }
 
-/* Each member in a folder of its own. */
+/* A member in a folder of its own. Nothing of it stays in memory but what was told last. */
+static int one_fetch(struct cli *cli, struct year *year, const char *member_id)
+{
+    struct arena kept = cli->arena;
+    if (!folder_is_name(member_id)) {
+        return cli_fail(CLI_FAILED, "the hub sent an id that is none");
+    }
+    arena_clear(&year->scratch);
+    cli->arena = year->scratch;
+    year->member_id = member_id;
+    year->below = arena_printf(&cli->arena, "%s/", member_id);
+    int status = folder_make(&year->folder, folder_path(&year->folder, "%s", year->below));
+    status = status == CLI_OK ? member_fetch(cli, year, true) : status;
+    year->scratch = cli->arena;
+    cli->arena = kept;
+    return status;
+}
+
 static int members_fetch(struct cli *cli, struct year *year)
 {
     int status = CLI_OK;
@@ -173,14 +222,10 @@ static int members_fetch(struct cli *cli, struct year *year)
     }
     status = folder_make(&year->folder, year->folder.part);
     for (size_t i = 0; i < all->n_members && status == CLI_OK; i++) {
-        year->member_id = all->members[i]->member_id;
-        if (!folder_is_name(year->member_id)) {
-            return cli_fail(CLI_FAILED, "the hub sent an id that is none");
-        }
-        year->below = arena_printf(&cli->arena, "%s/", year->member_id);
-        status = folder_make(&year->folder, folder_path(&year->folder, "%s", year->below));
-        status = status == CLI_OK ? member_fetch(cli, year) : status;
+        status = one_fetch(cli, year, all->members[i]->member_id);
+        cli_progress(cli, "accounts", i + 1, all->n_members);
     }
+    cli_progress_end(cli);
     return status;
 }
 
@@ -205,15 +250,16 @@ int cmd_fec_export(struct cli *cli, const struct command *command, int argc, cha
     if (status == CLI_OK && all) {
         status = members_fetch(cli, &year);
     } else if (status == CLI_OK &&
-               part_ask(cli, &year, FILE_IS(TRIAL_BALANCE), 0, &status) != NULL) {
+               part_ask(cli, &year, FILE_IS(TRIAL_BALANCE), 0, false, &status) != NULL) {
         status = folder_make(&year.folder, year.folder.part);
-        status = status == CLI_OK ? member_fetch(cli, &year) : status;
+        status = status == CLI_OK ? member_fetch(cli, &year, false) : status;
     }
     status = status == CLI_OK ? folder_end(&year.folder, &count) : status;
     if (status == CLI_OK) {
         export_tell(cli, &year);
     }
     folder_release(&year.folder);
+    arena_release(&year.scratch);
     return status;
 }
 

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(root, "tests", "lib"))
@@ -48,7 +49,19 @@ def cents(text):
 def export(member, name, *more, profile="op"):
     folder = os.path.join(tmp, name)
     cli("fec", "export", member, "2026", folder, *more, profile=profile)
+    sums(folder)
     return folder
+
+
+def sums(folder):
+    """SHA256SUMS names every file below, with its sum."""
+    with open(f"{folder}/SHA256SUMS", encoding="utf-8") as file:
+        told = dict(reversed(line.rstrip("\n").split("  ")) for line in file)
+    found = {os.path.relpath(os.path.join(place, name), folder) for place, _, names in os.walk(folder) for name in names}
+    check(set(told) | {"SHA256SUMS"} == found, f"{folder}: SHA256SUMS names {set(told) ^ found}")
+    for name, digest in told.items():
+        with open(f"{folder}/{name}", "rb") as content:
+            check(hashlib.sha256(content.read()).hexdigest() == digest, f"{folder}: sum of {name}")
 
 
 def holds(folder):
@@ -69,13 +82,8 @@ def holds(folder):
         row = line.split("\t")
         sums[row[4]] = sums.get(row[4], 0) + cents(row[11]) - cents(row[12])
     check(sums == by_account, f"{folder}: the balance is not that of the FEC")
-    with open(f"{folder}/SHA256SUMS", encoding="utf-8") as file:
-        for line in file:
-            digest, name = line.rstrip("\n").split("  ")
-            with open(f"{folder}/{name}", "rb") as content:
-                check(hashlib.sha256(content.read()).hexdigest() == digest, f"{folder}: sum of {name}")
-    check(sorted(os.listdir(folder)) == sorted([os.path.basename(fec), "SHA256SUMS", "balance-2026-12-31.csv",
-                                                "grand-livre-2026-12-31.csv"]), f"{folder}: {os.listdir(folder)}")
+    check(sorted(set(os.listdir(folder)) - {"SHA256SUMS"}) == sorted([
+        os.path.basename(fec), "balance-2026-12-31.csv", "grand-livre-2026-12-31.csv"]), f"{folder}: {os.listdir(folder)}")
     return by_account
 
 
@@ -92,10 +100,22 @@ cli("period", "close", "2026-10")
 with open(os.path.join(reference, "expected.json"), encoding="utf-8") as file:
     expected = json.load(file)
 
-# Every member: what the network owes it is its position.
+# All members, stopped in the middle: no folder, and the same command goes on. What the network owes each is its position.
 members = [row["member_id"] for row in csv.DictReader(read(os.path.join(reference, "members.csv")).splitlines())]
+everyone = f"{tmp}/everyone"
+stopped = subprocess.Popen([hubs.passerelle, "--config", f"{tmp}/profiles", "--profile", "op", "fec", "export", "--all",
+                            "2026", everyone], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+while stopped.poll() is None and not os.path.exists(f"{everyone}.part/m005"):
+    time.sleep(0.001)
+stopped.kill()
+stopped.wait()
+check(os.path.exists(f"{everyone}.part/m005") and not os.path.exists(everyone), "it was not stopped in the middle")
+cli("fec", "export", "--all", "2026", everyone, says=f"{len(members)} members")
+sums(everyone)
+check(sorted(os.listdir(everyone)) == sorted(members + ["SHA256SUMS"]), f"all members: {os.listdir(everyone)}")
+check(not os.path.exists(f"{everyone}.part"), "what it was written in is left")
 for member in members:
-    accounts = holds(export(member, "of-" + member))
+    accounts = holds(f"{everyone}/{member}")
     check(accounts.get("467000", 0) == expected["positions"].get(member, 0), f"{member}: position")
     check(sum(accounts.values()) == 0, f"{member}: balances do not add up to 0")
 
@@ -104,7 +124,7 @@ bought = {(row["carnet_id"], row["bought_on"].replace("-", ""))
           for row in csv.DictReader(read(os.path.join(reference, "carnets.csv")).splitlines())
           if row["bought_on"].startswith("2026-10")}
 booked = set()
-for path in glob.glob(f"{tmp}/of-*/*FEC*.txt"):
+for path in glob.glob(f"{everyone}/*/*FEC*.txt"):
     for row in (line.split("\t") for line in read(path, "iso-8859-15").split("\r\n")[1:-1]):
         if row[0] == "BQ" and row[10].startswith("Carnets pay"):
             booked.add((row[8], row[3]))
@@ -112,10 +132,12 @@ check(len(bought) > 5 and booked == bought, f"carnets: {booked ^ bought}")
 
 # A member fetches its own and nobody else's; an employer none.
 first = export("m001", "own", profile="m001")
-for name in os.listdir(first):
-    with open(f"{first}/{name}", "rb") as mine, open(f"{tmp}/of-m001/{name}", "rb") as theirs:
+for name in set(os.listdir(first)) - {"SHA256SUMS"}:
+    with open(f"{first}/{name}", "rb") as mine, open(f"{everyone}/m001/{name}", "rb") as theirs:
         check(mine.read() == theirs.read(), f"{name} is another for the member itself")
 cli("fec", "export", "m002", "2026", f"{tmp}/other", profile="m001", code=4)
+cli("fec", "export", "--all", "2026", f"{tmp}/mine", profile="m001")
+check(sorted(os.listdir(f"{tmp}/mine")) == ["SHA256SUMS", "m001"], "a member has all accounts")
 cli("fec", "export", "m001", "2026", f"{tmp}/other", profile="e001", code=4)
 cli("fec", "export", "m999", "2026", f"{tmp}/other", code=1, says="no member")
 cli("fec", "export", "m001", "26", f"{tmp}/other", code=2, says="a year is written as 2026")
@@ -133,7 +155,7 @@ cli("fec", "chart-set", "m006", "hosting", "706150", "Accueil", profile="m006", 
 cli("fec", "chart-set", "m006", "bank", "5", "Banque", profile="m006", code=6, says="'5' is no account")
 cli("fec", "chart-set", "m001", "bank", "512100", "Banque", profile="m006", code=4)
 mapped = holds(export("m006", "mapped", profile="m006"))
-check(mapped.get("706150") == holds(f"{tmp}/of-m006").get("706100") != 0, "the mapped account")
+check(mapped.get("706150") == holds(f"{everyone}/m006").get("706100") != 0, "the mapped account")
 check("706100" not in mapped, "the default account is still used")
 with open(f"{tmp}/openings.csv", "w", encoding="utf-8") as file:
     file.write("account,label,debit_cents,credit_cents\n512000,Banque,150000,\n101000,Capital,,150000\n")

@@ -346,6 +346,27 @@ static void payments_are_booked(struct network *network, const char *id, int yea
 
 /* ---- scope and parts ---- */
 
+/* One answer has what three have. */
+static void files_at_once(struct network *network, const char *own)
+{
+    static const Passerelle__V1__AccountsFile files[] = {FILE_IS(FEC), FILE_IS(TRIAL_BALANCE),
+                                                         FILE_IS(LEDGER)};
+    Passerelle__V1__GetAccountsRequest *request =
+        network_new(network, &passerelle__v1__get_accounts_request__descriptor);
+    request->from = arena_string(&network->arena, VIEW_LIT("2026-01-01"));
+    request->to = arena_string(&network->arena, VIEW_LIT("2026-12-31"));
+    request->every_file = true;
+    const Passerelle__V1__GetAccountsResponse *all = network_must(
+        network, network_who(ROLE_MEMBER, own), "SettlementService", "GetAccounts", &request->base);
+    ck_assert_uint_eq(all->n_files, ARRAY_LEN(files));
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        const Passerelle__V1__GetAccountsResponse *one = get(network, own, 2026, files[i]);
+        ck_assert_uint_eq(one->n_files, 0);
+        ck_assert_str_eq(all->files[i]->name, one->name);
+        ck_assert(view_equal(wire_view(all->files[i]->content), wire_view(one->content)));
+    }
+}
+
 static void asked_wrongly(struct network *network, const char *own, const char *other)
 {
     struct principal member = network_who(ROLE_MEMBER, own);
@@ -396,6 +417,7 @@ void accounts_hold(struct network *network, struct month first, int count)
                      : issuer;
     }
     ck_assert_ptr_nonnull(issuer);
+    files_at_once(network, issuer);
     asked_wrongly(network, issuer, strcmp(issuer, "m001") == 0 ? "m002" : "m001");
     payments_are_booked(network, issuer, year + 1,
                         PASSERELLE__V1__PAYMENT_KIND__PAYMENT_KIND_TRANSFER, "467000");

@@ -40,40 +40,49 @@ struct reading {
     size_t payment_count, payment_alloc;
 };
 
-static bool carnet_take(void *context, const ProtobufCMessage *record)
-{
-    struct reading *r = context;
-    const Passerelle__V1__Carnet *carnet = (const void *)record;
-    struct arena scratch = ARENA_INIT;
-    struct day bought_on;
-    const Passerelle__V1__Plan *plan = registry_plan(r->db, &scratch, view_of(carnet->plan_id));
-    const Passerelle__V1__Employer *employer =
-        plan == NULL ? NULL : registry_employer(r->db, &scratch, view_of(plan->employer_id));
-    if (employer != NULL && strcmp(employer->issuer_member_id, r->member_id) == 0 &&
-        carnet->units > 0 && day_parse(view_of(carnet->bought_on), &bought_on) == E_OK) {
-        r->carnets[r->carnet_count++] = (struct fec_carnet){
-            .carnet_id = arena_string(r->arena, view_of(carnet->carnet_id)),
-            .employer_id = arena_string(r->arena, view_of(employer->employer_id)),
-            .price = CENTS(carnet->price_cents),
-            .units = carnet->units,
-            .last_day = carnet_last_day(bought_on, (int)carnet->valid_months),
-            .bought_on = bought_on};
-    }
-    arena_release(&scratch);
-    return true;
-}
+DB_SQL(select_carnets, "SELECT c.record, e.employer_id FROM employer e "
+                       "JOIN plan p ON p.employer_id = e.employer_id "
+                       "JOIN carnet c ON c.plan_id = p.plan_id "
+                       "WHERE e.issuer_member_id = :member_id ORDER BY c.carnet_id");
 
 size_t accounts_carnets(struct db *db, struct arena *arena, struct view member_id,
                         struct fec_carnet **out)
 {
-    struct reading r = {.db = db,
-                        .arena = arena,
-                        .member_id = arena_string(arena, member_id),
-                        .carnets = ARENA_ARRAY(arena, (size_t)registry_count(db, REGISTRY_CARNETS),
-                                               struct fec_carnet)};
-    registry_walk(db, REGISTRY_CARNETS, carnet_take, &r);
-    *out = r.carnets;
-    return r.carnet_count;
+    struct arena scratch = ARENA_INIT;
+    struct fec_carnet *carnets = NULL;
+    size_t count = 0;
+    size_t alloc = 0;
+    struct query *query = db_query(db, &select_carnets);
+    query_bind_text(query, "member_id", member_id);
+    while (query_next(query)) {
+        struct day bought_on;
+        arena_clear(&scratch);
+        const Passerelle__V1__Carnet *carnet = wire_unpack_trusted(
+            &passerelle__v1__carnet__descriptor, query_blob(query, 0), &scratch);
+        if (carnet == NULL || carnet->units == 0 ||
+            day_parse(view_of(carnet->bought_on), &bought_on) != E_OK) {
+            continue;
+        }
+        if (count == alloc) {
+            alloc = alloc == 0 ? 16 : alloc * 2;
+            carnets = xrealloc(carnets, alloc, sizeof *carnets);
+        }
+        carnets[count++] =
+            (struct fec_carnet){.carnet_id = arena_string(arena, view_of(carnet->carnet_id)),
+                                .employer_id = arena_string(arena, query_text(query, 1)),
+                                .price = CENTS(carnet->price_cents),
+                                .units = carnet->units,
+                                .last_day = carnet_last_day(bought_on, (int)carnet->valid_months),
+                                .bought_on = bought_on};
+    }
+    query_end(query);
+    arena_release(&scratch);
+    *out = ARENA_ARRAY(arena, count, struct fec_carnet);
+    if (count > 0) {
+        memcpy(*out, carnets, count * sizeof *carnets);
+    }
+    free(carnets);
+    return count;
 }
 
 DB_SQL(select_first, "SELECT MIN(month) FROM period");
@@ -402,6 +411,18 @@ static char *file_name(struct arena *arena, const struct fec *fec,
                                           : arena_printf(arena, "%s", name);
 }
 
+static void file_write(const struct fec *fec, Passerelle__V1__AccountsFile file,
+                       struct arena *arena, struct buf *out)
+{
+    if (file == FILE_IS(TRIAL_BALANCE)) {
+        fec_trial_balance(fec, arena, out);
+    } else if (file == FILE_IS(LEDGER)) {
+        fec_ledger(fec, arena, out);
+    } else {
+        fec_write(fec, out);
+    }
+}
+
 static int part_answer(struct call *call, const struct fec *fec, const struct buf *file)
 {
     const Passerelle__V1__GetAccountsRequest *request = (const void *)call->request;
@@ -421,6 +442,31 @@ static int part_answer(struct call *call, const struct fec *fec, const struct bu
         response->debit_cents += cents > 0 ? cents : 0;
     }
     return 0;
+}
+
+/* None when they do not fit one answer. */
+static void files_answer(struct call *call, const struct fec *fec, struct buf *scratch)
+{
+    enum { FILES_BYTES_MAX = 2 << 20 };
+    static const Passerelle__V1__AccountsFile files[] = {FILE_IS(FEC), FILE_IS(TRIAL_BALANCE),
+                                                         FILE_IS(LEDGER)};
+    Passerelle__V1__GetAccountsResponse *response = (void *)call->response;
+    size_t bytes = 0;
+    response->files = ARENA_ARRAY(call->arena, ARRAY_LEN(files), Passerelle__V1__AccountsContent *);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        Passerelle__V1__AccountsContent *one =
+            wire_new(call->arena, &passerelle__v1__accounts_content__descriptor);
+        buf_clear(scratch);
+        file_write(fec, files[i], call->arena, scratch);
+        bytes += scratch->len;
+        if (bytes > FILES_BYTES_MAX) {
+            response->n_files = 0;
+            return;
+        }
+        one->name = file_name(call->arena, fec, files[i]);
+        one->content = wire_bytes(arena_copy(call->arena, buf_content(scratch)));
+        response->files[response->n_files++] = one;
+    }
 }
 
 DB_SQL(is_closed, "SELECT 1 FROM period WHERE month = :month");
@@ -484,14 +530,11 @@ int accounts_get(struct service *service, struct call *call)
         return call_fail_with(call, &fault);
     }
     struct buf file = BUF_INIT;
-    if (request->file == FILE_IS(TRIAL_BALANCE)) {
-        fec_trial_balance(&fec, call->arena, &file);
-    } else if (request->file == FILE_IS(LEDGER)) {
-        fec_ledger(&fec, call->arena, &file);
-    } else {
-        fec_write(&fec, &file);
-    }
+    file_write(&fec, request->file, call->arena, &file);
     error = part_answer(call, &fec, &file);
+    if (error == 0 && request->every_file) {
+        files_answer(call, &fec, &file);
+    }
     buf_release(&file);
     if (error == 0) {
         open_months(service->db, call, from, to);
