@@ -195,11 +195,20 @@ static struct worker *checker_of(struct daemon *daemon)
     struct worker *best = daemon->worker;
     size_t least = SIZE_MAX;
     for (size_t i = 0; i < daemon->checker_count; i++) {
-        size_t queued = worker_queued(daemon->checkers[i]);
-        best = queued < least ? daemon->checkers[i] : best;
-        least = queued < least ? queued : least;
+        size_t load = worker_load(daemon->checkers[i]);
+        best = load < least ? daemon->checkers[i] : best;
+        least = load < least ? load : least;
     }
     return best;
+}
+
+/* For a long read: the worker, or a checker that has less to do, so that an export is made on two
+ * cores and does not wait for a close. The other checkers are left to sites. */
+static struct worker *reader_of(struct daemon *daemon)
+{
+    struct worker *spare =
+        daemon->checker_count > 1 ? daemon->checkers[daemon->checker_count - 1] : daemon->worker;
+    return worker_load(spare) < worker_load(daemon->worker) ? spare : daemon->worker;
 }
 
 static void submit(void *context, struct call *call)
@@ -221,7 +230,7 @@ static void submit(void *context, struct call *call)
     }
     if (call->method->apply == NULL) {
         if (call->method->slow) {
-            worker_submit(daemon->worker, call);
+            worker_submit(reader_of(daemon), call);
         } else {
             read_here(daemon, call);
         }

@@ -15,6 +15,7 @@ struct worker {
     struct call *first;
     struct call **last;
     size_t queued;
+    bool busy;
     bool stopping;
     pthread_t thread;
 };
@@ -23,6 +24,7 @@ struct worker {
 static struct call *take(struct worker *worker, bool *stopping)
 {
     pthread_mutex_lock(&worker->lock);
+    worker->busy = false;
     while (worker->first == NULL && !worker->stopping) {
         pthread_cond_wait(&worker->wake, &worker->lock);
     }
@@ -31,6 +33,7 @@ static struct call *take(struct worker *worker, bool *stopping)
         worker->first = call->next;
         worker->last = worker->first == NULL ? &worker->first : worker->last;
         worker->queued--;
+        worker->busy = true;
     }
     *stopping = worker->stopping;
     pthread_mutex_unlock(&worker->lock);
@@ -134,6 +137,14 @@ size_t worker_queued(struct worker *worker)
     size_t queued = worker->queued;
     pthread_mutex_unlock(&worker->lock);
     return queued;
+}
+
+size_t worker_load(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    size_t load = worker->queued + worker->busy;
+    pthread_mutex_unlock(&worker->lock);
+    return load;
 }
 
 void worker_tune(struct worker *worker, size_t queue_max)

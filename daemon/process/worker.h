@@ -26,6 +26,8 @@ void worker_free(struct worker *worker);
  * once. A full queue ends it now. Any thread. */
 void worker_submit(struct worker *worker, struct call *call);
 size_t worker_queued(struct worker *worker);
+/* Those that wait, and the one that runs. */
+size_t worker_load(struct worker *worker);
 void worker_tune(struct worker *worker, size_t queue_max);
 
 /* Begins work(context) on a thread of its own, as nice as the caller's; NULL when none can be had.
