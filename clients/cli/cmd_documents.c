@@ -6,10 +6,11 @@
  *     DIR/members/m001/FA-...-000001.cii.xml, .ubl.xml, .pdf, .html, .evidence.json
  *     DIR/employers/e001/...            the same files for who gets them
  *
- * It is written as DIR.part, page by page. `resume` there says how far it came: what counts is on
- * the disk, so that a run that was stopped goes on. The folder gets its name at the end, whole. The
- * same close gives the same bytes. Of a large month one page is in memory, and the names of the
- * files. */
+ * It is written as DIR.part, page by page, while the next pages are on their way and those before
+ * go to the disk. `resume` there says how many documents count, being on the disk, so that a run
+ * that was stopped goes on. The folder gets its name at the end, whole. The same close gives the
+ * same bytes. Of a large month a few pages are in memory, and the names of the files. */
+#include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -35,7 +36,11 @@ static const struct {
              {FORMAT(CII), "cii", "cii.xml", "CII"},
              {FORMAT(UBL), "ubl", "ubl.xml", "UBL"},
              {FORMAT(EVIDENCE), "evidence", "evidence.json", "justificatifs"}};
-enum { SYNC_BYTES = 32 << 20 }; /* written before they are brought to the disk and count */
+enum {
+    SYNC_BYTES = 32 << 20, /* written before they are brought to the disk and count */
+    PAGE_BYTES = 3 << 20,  /* of a page that is asked for: less than the hub gives at once */
+    PAGES = 4,             /* one that is written, and three on their way */
+};
 
 struct export
 {
@@ -44,20 +49,22 @@ struct export
     const char *party; /* "": all that the credential sees */
     struct folder folder;
     bool wants[ARRAY_LEN(forms)];
-    size_t total; /* documents */
-    size_t done;  /* of them, for the bar */
+    size_t total;    /* documents */
+    size_t done;     /* of them, in order */
+    size_t syncing;  /* of them, which count when the sync that was begun is over */
+    size_t unsynced; /* bytes */
     struct folder_file index;
-    size_t unsynced;                /* bytes */
+    struct buf rows;                /* of the index, not written yet */
     char state[SHA256_LEN * 2 + 1]; /* of what is exported: see state_take() */
 };
 
 /* ---- what is there ---- */
 
-static int ask(struct export *e, bool files, const char *token,
+/* Documents from `first` on, at most `count` (0: as many as the hub gives at once). */
+static int ask(struct cli *cli, const struct export *e, bool files, size_t first, size_t count,
                const Passerelle__V1__ListInvoicesResponse **out)
 {
     Passerelle__V1__InvoiceFormat formats[ARRAY_LEN(forms)];
-    struct cli *cli = e->cli;
     int status = CLI_FAILED;
     Passerelle__V1__ListInvoicesRequest *request =
         wire_new(&cli->arena, &passerelle__v1__list_invoices_request__descriptor);
@@ -68,7 +75,8 @@ static int ask(struct export *e, bool files, const char *token,
     }
     request->month = wire_string(&cli->arena, view_of(e->month));
     request->party_id = wire_string(&cli->arena, view_of(e->party));
-    request->page_token = wire_string(&cli->arena, view_of(token));
+    request->first = (uint32_t)first;
+    request->count = (uint32_t)count;
     request->formats = formats;
     *out = cli_call(cli, "SettlementService", "ListInvoices", &request->base,
                     &passerelle__v1__list_invoices_response__descriptor, &status);
@@ -94,27 +102,28 @@ static void state_take(struct export *e, const Passerelle__V1__ListInvoicesRespo
     text_to_hex(hash, sizeof hash, e->state);
 }
 
-/* "STATE TOKEN\n"; the token of the next page, "" for the first, NULL when it is of something else.
- */
-static const char *resume_read(struct export *e)
+/* "STATE DOCUMENTS\n": how many documents are there. False when it is of something else. */
+static bool resume_read(struct export *e, size_t *documents)
 {
+    uint64_t number = 0;
     struct view line;
     struct view rest;
     struct view state;
     const char *path = folder_path(&e->folder, FOLDER_RESUME);
+    *documents = 0;
     if (access(path, F_OK) != 0) {
-        return "";
+        return true;
     }
-    if (!cli_read_file(e->cli, path, 4096, &rest) || !view_cut(&rest, '\n', &line) ||
-        !view_cut(&line, ' ', &state) || !view_is(state, e->state)) {
-        return NULL;
-    }
-    return arena_string(&e->cli->arena, line);
+    bool good = cli_read_file(e->cli, path, 4096, &rest) && view_cut(&rest, '\n', &line) &&
+                view_cut(&line, ' ', &state) && view_is(state, e->state) &&
+                text_u64(line, &number) == E_OK && number <= e->total;
+    *documents = (size_t)number;
+    return good;
 }
 
-static int resume_write(struct export *e, const char *token)
+static int resume_write(struct export *e, size_t documents)
 {
-    return folder_resume(&e->folder, arena_printf(&e->cli->arena, "%s %s\n", e->state, token));
+    return folder_resume(&e->folder, arena_printf(&e->cli->arena, "%s %zu\n", e->state, documents));
 }
 
 /* ---- invoices ---- */
@@ -131,11 +140,13 @@ static const char *buyer_folder(struct export *e, const Passerelle__V1__Invoice 
                         invoice->buyer_id);
 }
 
-/* A second name of the file, or a copy where the file system knows no second names. */
+/* A second name of the file, or a copy where the file system knows no second names. What a run that
+ * was stopped left there goes. */
 static int file_share(struct export *e, const char *from, const char *to, struct view content)
 {
-    unlink(to);
-    return link(from, to) == 0 ? CLI_OK : folder_write(&e->folder, to, content);
+    bool linked =
+        link(from, to) == 0 || (errno == EEXIST && unlink(to) == 0 && link(from, to) == 0);
+    return linked ? CLI_OK : folder_write(&e->folder, to, content);
 }
 
 static int invoice_write(struct export *e, const Passerelle__V1__Invoice *invoice)
@@ -170,12 +181,111 @@ static int invoice_write(struct export *e, const Passerelle__V1__Invoice *invoic
     return status;
 }
 
-/* A page on its way: it has a thread and memory of its own. */
+/* ---- the index ---- */
+
+static const char *title_of(const Passerelle__V1__Invoice *one)
+{
+    struct invoice invoice = {.pro_forma = one->pro_forma,
+                              .type = (enum invoice_type)one->type_code};
+    return french_title(&invoice);
+}
+
+static void row_write(struct export *e, const Passerelle__V1__Invoice *one)
+{
+    struct buf *out = &e->rows;
+    const int64_t amounts[] = {one->net_cents, one->vat_cents, one->gross_cents,
+                               one->payable_cents};
+    const char *folder = seller_folder(e, one);
+    buf_text(out, "<tr><td>");
+    letters_escape(out, view_of(one->number));
+    buf_text(out, "</td><td>");
+    letters_escape(out, view_of(title_of(one)));
+    buf_printf(out, "</td><td>%s ", one->seller_member_id);
+    letters_escape(out, view_of(one->seller_name));
+    buf_printf(out, "</td><td>%s ", one->buyer_id);
+    letters_escape(out, view_of(one->buyer_name));
+    buf_text(out, "</td>");
+    for (size_t i = 0; i < ARRAY_LEN(amounts); i++) {
+        char text[FRENCH_TEXT_MAX];
+        french_amount(CENTS(one->credit_note ? -amounts[i] : amounts[i]), text);
+        buf_printf(out, "<td class=\"n\">%s</td>", text);
+    }
+    buf_text(out, "<td>");
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        bool is_xml = forms[i].format == FORMAT(CII) || forms[i].format == FORMAT(UBL);
+        if (e->wants[i] && (!is_xml || !one->pro_forma)) {
+            buf_printf(out, "<a href=\"%s/%s.%s\">%s</a> ", folder, one->number, forms[i].suffix,
+                       forms[i].title);
+        }
+    }
+    buf_text(out, "</td></tr>\n");
+}
+
+static int rows_write(struct export *e, bool all)
+{
+    enum { ROWS_BYTES = 1 << 16 };
+    int status = CLI_OK;
+    if (e->rows.len >= ROWS_BYTES || all) {
+        status = folder_file_add(&e->index, buf_content(&e->rows));
+        buf_clear(&e->rows);
+    }
+    return status;
+}
+
+static int rows_take(struct export *e, const Passerelle__V1__ListInvoicesResponse *page)
+{
+    int status = CLI_OK;
+    for (size_t i = 0; i < page->n_invoices && status == CLI_OK; i++) {
+        row_write(e, page->invoices[i]);
+        status = rows_write(e, false);
+    }
+    return status;
+}
+
+static int index_begin(struct export *e)
+{
+    struct buf *out = &e->rows;
+    int status = folder_file_begin(&e->folder, folder_path(&e->folder, "index.html"), &e->index);
+    if (status != CLI_OK) {
+        return status;
+    }
+    struct month month;
+    char text[FRENCH_TEXT_MAX] = "";
+    if (month_parse(view_of(e->month), &month) == E_OK) {
+        french_month(month, text);
+    }
+    buf_printf(out,
+               "<!doctype html>\n<html lang=\"fr\"><head><meta charset=\"utf-8\">"
+               "<title>Factures de la cl\xc3\xb4ture de %s</title>\n<style>"
+               "body{font:14px/1.4 sans-serif;margin:2rem}table{border-collapse:collapse}"
+               "th,td{padding:.25rem .6rem;border-bottom:1px solid #ccc;text-align:left;"
+               "vertical-align:top}.n{text-align:right;white-space:nowrap}"
+               "@media print{body{margin:0;font-size:10px}}</style></head>\n<body>"
+               "<h1>Factures de la cl\xc3\xb4ture de %s</h1>\n<p>%zu documents. Les montants des "
+               "avoirs sont n\xc3\xa9gatifs. <a href=\"SHA256SUMS\">SHA256SUMS</a> permet de "
+               "v\xc3\xa9rifier chaque fichier.</p>\n<table><thead><tr><th>Num\xc3\xa9ro</th>"
+               "<th>Nature</th><th>Vendeur</th><th>Acheteur</th><th class=\"n\">HT</th>"
+               "<th class=\"n\">TVA</th><th class=\"n\">TTC</th><th class=\"n\">\xc3\x80 payer</th>"
+               "<th>Fichiers</th></tr></thead><tbody>\n",
+               text, text, e->total);
+    return CLI_OK;
+}
+
+static int index_end(struct export *e, int status)
+{
+    buf_text(&e->rows, "</tbody></table></body></html>\n");
+    status = status == CLI_OK ? rows_write(e, true) : status;
+    return folder_file_end(&e->index, status);
+}
+
+/* ---- pages ---- */
+
+/* A page on its way: it has a thread, memory and a connection of its own. */
 struct asking {
-    struct export e; /* `cli` is the next */
+    const struct export *e;
     struct cli cli;
     bool files;
-    char token[32];
+    size_t first, count;
     const Passerelle__V1__ListInvoicesResponse *page;
     int status;
     pthread_t thread;
@@ -185,17 +295,19 @@ struct asking {
 static void *ask_main(void *context)
 {
     struct asking *asking = context;
-    asking->status = ask(&asking->e, asking->files, asking->token, &asking->page);
+    asking->status =
+        ask(&asking->cli, asking->e, asking->files, asking->first, asking->count, &asking->page);
     return NULL;
 }
 
-static void asking_begin(struct asking *asking, const struct export *e, bool files,
-                         const char *token)
+static void asking_begin(struct asking *asking, const struct export *e, bool files, size_t first,
+                         size_t count)
 {
-    *asking = (struct asking){.e = *e, .cli = *e->cli, .files = files};
-    asking->e.cli = &asking->cli;
+    struct peer *peer = asking->cli.peer;
+    *asking =
+        (struct asking){.e = e, .cli = *e->cli, .files = files, .first = first, .count = count};
+    asking->cli.peer = peer;
     arena_init(&asking->cli.arena);
-    snprintf(asking->token, sizeof asking->token, "%s", token);
     asking->runs = pthread_create(&asking->thread, NULL, ask_main, asking) == 0;
     if (!asking->runs) {
         ask_main(asking);
@@ -211,74 +323,125 @@ static int asking_wait(struct asking *asking)
     return asking->status;
 }
 
+/* Forgets the page; the connection stays. */
 static void asking_end(struct asking *asking)
 {
     (void)asking_wait(asking);
     arena_release(&asking->cli.arena);
+    asking->page = NULL;
 }
 
-/* Takes each page of the list, from a token on, while the next one is on its way. */
-static int pages_walk(struct export *e, bool files, const char *from, const char *what,
-                      int (*take)(struct export *e,
-                                  const Passerelle__V1__ListInvoicesResponse *page,
-                                  const char *next))
+/* Pages in order, each in the next place: while one is taken, those behind it are on their way. */
+struct walk {
+    struct export *e;
+    const char *what; /* for the bar */
+    bool files;
+    size_t next, end;    /* documents not asked for yet */
+    size_t count;        /* of a page */
+    size_t asked, taken; /* pages */
+    struct asking pages[PAGES];
+};
+
+static void walk_ask(struct walk *walk)
 {
-    struct asking turns[2] = {0};
-    struct arena kept = e->cli->arena;
-    const char *next = from;
-    int status = CLI_OK;
-    if (strcmp(next, "end") != 0) {
-        asking_begin(&turns[0], e, files, next);
+    while (walk->next < walk->end && walk->asked - walk->taken < PAGES) {
+        size_t left = walk->end - walk->next;
+        size_t count = walk->count < left ? walk->count : left;
+        asking_begin(&walk->pages[walk->asked++ % PAGES], walk->e, walk->files, walk->next, count);
+        walk->next += count;
     }
-    for (size_t turn = 0; status == CLI_OK && strcmp(next, "end") != 0; turn++) {
-        struct asking *now = &turns[turn % 2];
-        cli_progress(e->cli, what, e->done, e->total + 1);
-        status = asking_wait(now);
-        if (status != CLI_OK) {
-            break;
-        }
-        next = now->page->next_page_token[0] != '\0' ? now->page->next_page_token : "end";
-        if (strcmp(next, "end") != 0) {
-            asking_begin(&turns[(turn + 1) % 2], e, files, next);
-        }
-        arena_init(&e->cli->arena);
-        e->done += now->page->n_invoices;
-        status = take(e, now->page, next);
-        arena_release(&e->cli->arena);
-        e->cli->arena = kept;
-        next = strcmp(next, "end") == 0 ? "end" : turns[(turn + 1) % 2].token;
-        asking_end(now);
-    }
-    asking_end(&turns[0]);
-    asking_end(&turns[1]);
-    cli_progress_end(e->cli);
+}
+
+/* So many documents as make a page, when others are like those of this one. */
+static size_t page_count(const Passerelle__V1__ListInvoicesResponse *page)
+{
+    size_t bytes = protobuf_c_message_get_packed_size(&page->base);
+    size_t count = bytes == 0 ? 0 : page->n_invoices * PAGE_BYTES / bytes;
+    return count == 0 ? 1 : count;
+}
+
+/* What memory it needs does not stay. */
+static int page_take(struct walk *walk, const Passerelle__V1__ListInvoicesResponse *page,
+                     int (*take)(struct export *e,
+                                 const Passerelle__V1__ListInvoicesResponse *page))
+{
+    struct cli *cli = walk->e->cli;
+    struct arena kept = cli->arena;
+    arena_init(&cli->arena);
+    walk->e->done += page->n_invoices;
+    int status = take(walk->e, page);
+    arena_release(&cli->arena);
+    cli->arena = kept;
+    cli_progress(cli, walk->what, walk->e->done, walk->e->total + 1);
     return status;
 }
 
-static int files_take(struct export *e, const Passerelle__V1__ListInvoicesResponse *page,
-                      const char *next)
+static int walk_on(struct walk *walk,
+                   int (*take)(struct export *e, const Passerelle__V1__ListInvoicesResponse *page))
+{
+    int status = CLI_OK;
+    walk_ask(walk);
+    while (status == CLI_OK && walk->taken < walk->asked) {
+        struct asking *now = &walk->pages[walk->taken % PAGES];
+        status = asking_wait(now);
+        if (status == CLI_OK && now->count > 0 && now->page->n_invoices == 0) {
+            status = cli_fail(CLI_FAILED, "the hub has fewer documents than it said");
+        }
+        if (status != CLI_OK) {
+            break;
+        }
+        size_t came = now->page->n_invoices;
+        size_t left = now->count > came ? now->count - came : 0;
+        walk->count = page_count(now->page);
+        status = page_take(walk, now->page, take);
+        asking_end(now);
+        if (left > 0 && status == CLI_OK) { /* they were larger than those before */
+            asking_begin(now, walk->e, walk->files, now->first + came, left);
+        } else {
+            walk->taken++;
+            walk_ask(walk);
+        }
+    }
+    cli_progress_end(walk->e->cli);
+    return status;
+}
+
+static void walk_end(struct walk *walk)
+{
+    for (size_t i = 0; i < PAGES; i++) {
+        asking_end(&walk->pages[i]);
+        peer_free(walk->pages[i].cli.peer);
+    }
+}
+
+/* What a sync that is over brought to the disk counts. */
+static int synced_count(struct export *e)
+{
+    int status = folder_sync_wait(&e->folder);
+    size_t documents = e->syncing;
+    e->syncing = 0;
+    return status == CLI_OK && documents > 0 ? resume_write(e, documents) : status;
+}
+
+static int files_take(struct export *e, const Passerelle__V1__ListInvoicesResponse *page)
 {
     int status = CLI_OK;
     for (size_t i = 0; status == CLI_OK && i < page->n_invoices; i++) {
         status = invoice_write(e, page->invoices[i]);
     }
-    if (status == CLI_OK && (e->unsynced >= SYNC_BYTES || strcmp(next, "end") == 0)) {
-        e->unsynced = 0;
-        status = folder_sync(&e->folder);
-        status = status == CLI_OK ? resume_write(e, next) : status;
+    status = status == CLI_OK ? rows_take(e, page) : status;
+    if (status == CLI_OK && !folder_syncs(&e->folder)) {
+        status = synced_count(e);
+        if (status == CLI_OK && e->unsynced >= SYNC_BYTES) {
+            e->unsynced = 0;
+            e->syncing = e->done;
+            status = folder_sync_begin(&e->folder);
+        }
     }
     return status;
 }
 
-static int invoices_write(struct export *e, const char *token)
-{
-    uint64_t place = 0; /* for the bar: tokens count documents, of which most are invoices */
-    bool counts = text_u64(view_of(token), &place) == E_OK && place < e->total;
-    e->done = counts ? (size_t)place : 0;
-    return pages_walk(e, true, token, "writing invoices", files_take);
-}
-
-/* ---- the close, the index, the sums ---- */
+/* ---- the close, and all of it ---- */
 
 /* Only operators and auditors see the whole close. */
 static int settlement_write(struct export *e)
@@ -314,115 +477,52 @@ static int settlement_write(struct export *e)
     return status;
 }
 
-static const char *title_of(const Passerelle__V1__Invoice *one)
+/* All documents, but for those before `from`, which a run that was stopped left there: the index
+ * lacks them. */
+static int documents_write(struct export *e, struct walk *walk, size_t from)
 {
-    struct invoice invoice = {.pro_forma = one->pro_forma,
-                              .type = (enum invoice_type)one->type_code};
-    return french_title(&invoice);
-}
-
-static void row_write(struct export *e, const Passerelle__V1__Invoice *one)
-{
-    struct buf *out = &e->folder.text;
-    const int64_t amounts[] = {one->net_cents, one->vat_cents, one->gross_cents,
-                               one->payable_cents};
-    const char *folder = seller_folder(e, one);
-    buf_text(out, "<tr><td>");
-    letters_escape(out, view_of(one->number));
-    buf_text(out, "</td><td>");
-    letters_escape(out, view_of(title_of(one)));
-    buf_printf(out, "</td><td>%s ", one->seller_member_id);
-    letters_escape(out, view_of(one->seller_name));
-    buf_printf(out, "</td><td>%s ", one->buyer_id);
-    letters_escape(out, view_of(one->buyer_name));
-    buf_text(out, "</td>");
-    for (size_t i = 0; i < ARRAY_LEN(amounts); i++) {
-        char text[FRENCH_TEXT_MAX];
-        french_amount(CENTS(one->credit_note ? -amounts[i] : amounts[i]), text);
-        buf_printf(out, "<td class=\"n\">%s</td>", text);
-    }
-    buf_text(out, "<td>");
-    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-        bool is_xml = forms[i].format == FORMAT(CII) || forms[i].format == FORMAT(UBL);
-        if (e->wants[i] && (!is_xml || !one->pro_forma)) {
-            buf_printf(out, "<a href=\"%s/%s.%s\">%s</a> ", folder, one->number, forms[i].suffix,
-                       forms[i].title);
-        }
-    }
-    buf_text(out, "</td></tr>\n");
-}
-
-static int rows_take(struct export *e, const Passerelle__V1__ListInvoicesResponse *page,
-                     const char *next)
-{
-    int status = CLI_OK;
-    (void)next;
-    for (size_t i = 0; i < page->n_invoices && status == CLI_OK; i++) {
-        row_write(e, page->invoices[i]);
-        status = folder_file_flush(&e->index, false);
-    }
-    return status;
-}
-
-static int index_write(struct export *e)
-{
-    struct buf *out = &e->folder.text;
-    int status = folder_file_begin(&e->folder, folder_path(&e->folder, "index.html"), &e->index);
+    struct walk before = {.e = e, .what = "writing the index", .end = from, .count = from};
+    int status = index_begin(e);
     if (status != CLI_OK) {
         return status;
     }
-    struct month month;
-    char text[FRENCH_TEXT_MAX] = "";
-    if (month_parse(view_of(e->month), &month) == E_OK) {
-        french_month(month, text);
-    }
-    buf_clear(out);
-    buf_printf(out,
-               "<!doctype html>\n<html lang=\"fr\"><head><meta charset=\"utf-8\">"
-               "<title>Factures de la cl\xc3\xb4ture de %s</title>\n<style>"
-               "body{font:14px/1.4 sans-serif;margin:2rem}table{border-collapse:collapse}"
-               "th,td{padding:.25rem .6rem;border-bottom:1px solid #ccc;text-align:left;"
-               "vertical-align:top}.n{text-align:right;white-space:nowrap}"
-               "@media print{body{margin:0;font-size:10px}}</style></head>\n<body>"
-               "<h1>Factures de la cl\xc3\xb4ture de %s</h1>\n<p>%zu documents. Les montants des "
-               "avoirs sont n\xc3\xa9gatifs. <a href=\"SHA256SUMS\">SHA256SUMS</a> permet de "
-               "v\xc3\xa9rifier chaque fichier.</p>\n<table><thead><tr><th>Num\xc3\xa9ro</th>"
-               "<th>Nature</th><th>Vendeur</th><th>Acheteur</th><th class=\"n\">HT</th>"
-               "<th class=\"n\">TVA</th><th class=\"n\">TTC</th><th class=\"n\">\xc3\x80 payer</th>"
-               "<th>Fichiers</th></tr></thead><tbody>\n",
-               text, text, e->total);
-    e->done = 0;
-    status = pages_walk(e, false, "", "writing the index", rows_take);
-    buf_text(out, "</tbody></table></body></html>\n");
-    status = status == CLI_OK ? folder_file_flush(&e->index, true) : status;
-    return folder_file_end(&e->index, status);
+    status = walk_on(&before, rows_take);
+    walk_end(&before);
+    status = status == CLI_OK ? walk_on(walk, files_take) : status;
+    return index_end(e, status);
 }
 
-static int run(struct export *e)
+static int run(struct export *e, struct walk *walk)
 {
     static const char *const folders[] = {"members", "employers"};
     size_t files = 0;
-    const Passerelle__V1__ListInvoicesResponse *first;
-    int status = ask(e, false, "", &first);
+    size_t from;
+    asking_begin(&walk->pages[0], e, true, 0, 0);
+    int status = asking_wait(&walk->pages[0]);
     if (status != CLI_OK) {
         return status;
     }
-    e->total = first->total;
+    const Passerelle__V1__ListInvoicesResponse *first = walk->pages[0].page;
+    e->total = walk->end = first->total;
+    walk->next = first->n_invoices;
+    walk->count = page_count(first);
+    walk->asked = 1;
     state_take(e, first);
     status = folder_make(&e->folder, e->folder.part);
     for (size_t i = 0; i < ARRAY_LEN(folders) && status == CLI_OK; i++) {
         status = folder_make(&e->folder, folder_path(&e->folder, "%s", folders[i]));
     }
-    const char *token = status == CLI_OK ? resume_read(e) : NULL;
-    if (status == CLI_OK && token == NULL) {
+    if (status == CLI_OK && !resume_read(e, &from)) {
         status =
             cli_fail(CLI_FAILED, "%s is left from another export: remove it first", e->folder.part);
     }
-    if (status == CLI_OK) {
-        status = invoices_write(e, token);
+    if (status == CLI_OK && from > 0) {
+        asking_end(&walk->pages[0]);
+        walk->next = from;
+        walk->asked = 0;
     }
+    status = status == CLI_OK ? documents_write(e, walk, from) : status;
     status = status == CLI_OK ? settlement_write(e) : status;
-    status = status == CLI_OK ? index_write(e) : status;
     status = status == CLI_OK ? folder_end(&e->folder, &files) : status;
     if (status == CLI_OK && !e->cli->json) {
         printf("%s: %zu documents of %s in %zu files; open %s/index.html\n", e->folder.dir,
@@ -467,8 +567,11 @@ int cmd_documents_export(struct cli *cli, const struct command *command, int arg
     }
     status = folder_begin(&e.folder, cli, argv[1]);
     if (status == CLI_OK) {
-        status = run(&e);
+        struct walk walk = {.e = &e, .what = "writing invoices", .files = true};
+        status = run(&e, &walk);
+        walk_end(&walk);
     }
+    buf_release(&e.rows);
     folder_release(&e.folder);
     return status;
 }

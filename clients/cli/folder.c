@@ -1,9 +1,11 @@
 #define _GNU_SOURCE /* syncfs */
 #include "cli/folder.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,8 +29,61 @@ int folder_begin(struct folder *folder, struct cli *cli, const char *dir)
     return CLI_OK;
 }
 
+/* ---- to the disk ---- */
+
+static void *sync_main(void *context)
+{
+    struct folder_sync *sync = context;
+    sync->why = syncfs(sync->fd) == 0 ? 0 : errno;
+    atomic_store(&sync->done, true);
+    return NULL;
+}
+
+int folder_sync_begin(struct folder *folder)
+{
+    struct folder_sync *sync = &folder->sync;
+    assert(!sync->begun);
+    *sync = (struct folder_sync){.fd = open(folder->part, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (sync->fd < 0) {
+        return folder_cannot(folder, folder->part, errno);
+    }
+    sync->begun = true;
+    sync->threaded = pthread_create(&sync->thread, NULL, sync_main, sync) == 0;
+    if (!sync->threaded) {
+        sync_main(sync);
+    }
+    return CLI_OK;
+}
+
+bool folder_syncs(const struct folder *folder)
+{
+    return folder->sync.begun && !atomic_load(&folder->sync.done);
+}
+
+/* The errno; 0: good, or nothing was begun. */
+static int sync_wait(struct folder *folder)
+{
+    struct folder_sync *sync = &folder->sync;
+    if (!sync->begun) {
+        return 0;
+    }
+    if (sync->threaded) {
+        pthread_join(sync->thread, NULL);
+    }
+    close(sync->fd);
+    sync->begun = false;
+    return sync->why;
+}
+
+int folder_sync_wait(struct folder *folder)
+{
+    int why = sync_wait(folder);
+    return why == 0 ? CLI_OK : folder_cannot(folder, folder->part, why);
+}
+
 void folder_release(struct folder *folder)
 {
+    (void)sync_wait(folder);
     buf_release(&folder->text);
     free(folder->written);
 }
@@ -121,17 +176,6 @@ int folder_write(struct folder *folder, const char *path, struct view content)
 int folder_make(struct folder *folder, const char *path)
 {
     return mkdir(path, 0755) == 0 || errno == EEXIST ? CLI_OK : folder_cannot(folder, path, errno);
-}
-
-int folder_sync(struct folder *folder)
-{
-    int fd = open(folder->part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = fd >= 0 && syncfs(fd) == 0;
-    int why = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return synced ? CLI_OK : folder_cannot(folder, folder->part, why);
 }
 
 int folder_resume(struct folder *folder, const char *line)
@@ -302,20 +346,33 @@ static int sums_write(struct folder *f, size_t *files)
     return status;
 }
 
+/* A new name is on the disk once its folder is. */
+static int name_sync(const struct folder *folder)
+{
+    char *parent = dirname(arena_string(&folder->cli->arena, view_of(folder->dir)));
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && fsync(fd) == 0;
+    int why = errno;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return synced ? CLI_OK : folder_cannot(folder, folder->dir, why);
+}
+
 int folder_end(struct folder *folder, size_t *files)
 {
-    int status = sums_write(folder, files);
-    status = status == CLI_OK ? folder_sync(folder) : status;
+    int status = folder_sync_wait(folder);
+    status = status == CLI_OK ? folder_sync_begin(folder) : status;
+    status = status == CLI_OK ? sums_write(folder, files) : status;
+    int synced = folder_sync_wait(folder);
+    status = status == CLI_OK ? synced : status;
+    status = status == CLI_OK ? folder_sync_begin(folder) : status;
+    status = status == CLI_OK ? folder_sync_wait(folder) : status;
     if (status == CLI_OK && unlink(folder_path(folder, FOLDER_RESUME)) != 0 && errno != ENOENT) {
         status = folder_cannot(folder, FOLDER_RESUME, errno);
     }
     if (status == CLI_OK && rename(folder->part, folder->dir) != 0) {
         status = folder_cannot(folder, folder->dir, errno);
     }
-    int fd = status == CLI_OK ? open(folder->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        status = syncfs(fd) == 0 ? CLI_OK : folder_cannot(folder, folder->dir, errno);
-        close(fd);
-    }
-    return status;
+    return status == CLI_OK ? name_sync(folder) : status;
 }

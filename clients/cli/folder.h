@@ -4,6 +4,8 @@
 #ifndef CLIENTS_CLI_FOLDER_H
 #define CLIENTS_CLI_FOLDER_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "cli/command.h"
@@ -23,6 +25,12 @@ struct folder {
         uint8_t hash[SHA256_LEN];
     } * written; /* by this run, for the sums */
     size_t written_count, written_alloc;
+    struct folder_sync { /* on its way: see folder_sync_begin() */
+        pthread_t thread;
+        bool begun, threaded;
+        atomic_bool done;
+        int fd, why; /* errno; 0: it is on the disk */
+    } sync;
 };
 
 /* Refuses a folder that is there already; makes nothing yet. Release in every case. */
@@ -48,8 +56,13 @@ int folder_file_add(struct folder_file *file, struct view content);
 int folder_file_flush(struct folder_file *file, bool all);
 /* With the status so far, which it returns when it is not CLI_OK. */
 int folder_file_end(struct folder_file *file, int status);
-/* Everything written so far is on the disk: one call for many small files. */
-int folder_sync(struct folder *folder);
+/* Everything written so far goes to the disk, by one call for many small files, while more is
+ * written. One at a time: wait for it before the next. */
+int folder_sync_begin(struct folder *folder);
+/* One was begun and is not over. */
+bool folder_syncs(const struct folder *folder);
+/* What was written before the last begin is on the disk. CLI_OK when none was begun. */
+int folder_sync_wait(struct folder *folder);
 /* Replaces the file FOLDER_RESUME. */
 int folder_resume(struct folder *folder, const char *line);
 /* Says that the path cannot be written, and that nothing is half done. */

@@ -181,6 +181,28 @@ invoices(struct network *network, struct principal who, const char *text, bool f
     return network_must(network, who, "SettlementService", "ListInvoices", &request->base);
 }
 
+/* Parts of the list, asked for one by one, are the list: whoever asks, and past its end. */
+static void parts_are_the_list(struct network *network, struct principal who, uint32_t count)
+{
+    const Passerelle__V1__ListInvoicesResponse *all = invoices(network, who, "2026-10", false);
+    for (uint32_t first = 0; first < all->total + count; first += count) {
+        Passerelle__V1__ListInvoicesRequest *request =
+            network_new(network, &passerelle__v1__list_invoices_request__descriptor);
+        request->month = arena_string(&network->arena, VIEW_LIT("2026-10"));
+        request->first = first;
+        request->count = count;
+        const Passerelle__V1__ListInvoicesResponse *part =
+            network_must(network, who, "SettlementService", "ListInvoices", &request->base);
+        uint32_t left = first < all->total ? all->total - first : 0;
+        ck_assert_uint_eq(part->total, all->total);
+        ck_assert_uint_eq(part->n_invoices, left < count ? left : count);
+        ck_assert_str_eq(part->next_page_token, "");
+        for (size_t i = 0; i < part->n_invoices; i++) {
+            ck_assert_str_eq(part->invoices[i]->number, all->invoices[first + i]->number);
+        }
+    }
+}
+
 static enum code invoice_code(struct network *network, struct principal who, const char *number)
 {
     Passerelle__V1__GetInvoiceRequest *request =
@@ -219,6 +241,8 @@ static void invoices_are_of_their_parties(struct network *network)
         other = strcmp(all->invoices[i]->buyer_id, "e002") == 0 ? all->invoices[i] : other;
     }
     ck_assert(pro_forma != NULL && other != NULL);
+    parts_are_the_list(network, olive, 500);
+    parts_are_the_list(network, network_who(ROLE_MEMBER, "m006"), 7);
     const Passerelle__V1__ListInvoicesResponse *own = invoices(network, employer, "2026-10", true);
     ck_assert_uint_eq(own->n_invoices, 1);
     ck_assert_str_eq(own->invoices[0]->buyer_id, "e001");

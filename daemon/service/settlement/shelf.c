@@ -469,8 +469,10 @@ static int page_fill(struct shelf *shelf, struct wanted *wanted, uint64_t from)
         if (head.kind == KIND_SUBSIDY || !document_is_wanted(wanted, &head)) {
             continue;
         }
-        response->total++;
-        if (head.place < from || response->next_page_token[0] != '\0') {
+        uint32_t nth = response->total++;
+        if (head.place < from || nth < request->first ||
+            (request->count > 0 && nth - request->first >= request->count) ||
+            response->next_page_token[0] != '\0') {
             continue;
         }
         if (bytes > PAGE_BYTES_MAX) {
