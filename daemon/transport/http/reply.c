@@ -1,9 +1,13 @@
-/* One response is one write: head and body are put together in x->out first. */
+/* One response is one write: head and body are put together in x->out first. A large body is not
+ * copied for that. */
 #include <assert.h>
 
 #include "transport/http/private.h"
 
-enum { STREAM_KEEP_BYTES = 16 * 1024 }; /* of a chunk's buffer, while a stream is open */
+enum {
+    STREAM_KEEP_BYTES = 16 * 1024, /* of a chunk's buffer, while a stream is open */
+    BODY_BYTES_APART = 64 * 1024,  /* a body longer than that is written by itself */
+};
 
 static const char *date_of(struct io *io)
 {
@@ -59,23 +63,6 @@ void http_add(struct exchange *x, const char *name, struct view value)
     buf_text(&x->out, "\r\n");
 }
 
-void http_body(struct exchange *x, const char *content_type, struct view body)
-{
-    if (content_type != NULL) {
-        http_add(x, "Content-Type", view_of(content_type));
-    }
-    char length[48];
-    int len = snprintf(length, sizeof length, "Content-Length: %zu\r\n\r\n", body.len);
-    buf_add(&x->out, length, (size_t)len);
-    if (x->method != HTTP_HEAD || !x->head_done) {
-        buf_view(&x->out, body);
-    }
-    x->replied = true;
-    if (x->conn->state == CONN_CALL) {
-        reply_send(x);
-    } /* else request_act() does when the request is read, or http's own limits */
-}
-
 void reply_sent(struct conn *conn)
 {
     if (conn->last || conn->broken || net_is_draining(conn->io->net)) {
@@ -101,12 +88,41 @@ static void let_go(struct exchange *x, struct conn *conn)
     }
 }
 
-void reply_send(struct exchange *x)
+/* `body` follows what stands in x->out. */
+static void send_with(struct exchange *x, struct view body)
 {
     struct conn *conn = x->conn;
     conn_move(conn, CONN_WRITING);
     conn_write(conn, buf_content(&x->out));
+    if (body.len > 0) {
+        conn_write(conn, body);
+    }
     let_go(x, conn);
+}
+
+void http_body(struct exchange *x, const char *content_type, struct view body)
+{
+    if (content_type != NULL) {
+        http_add(x, "Content-Type", view_of(content_type));
+    }
+    char length[48];
+    int len = snprintf(length, sizeof length, "Content-Length: %zu\r\n\r\n", body.len);
+    buf_add(&x->out, length, (size_t)len);
+    bool sends = x->conn->state == CONN_CALL;
+    bool wants = x->method != HTTP_HEAD || !x->head_done;
+    bool apart = sends && wants && body.len > BODY_BYTES_APART;
+    if (wants && !apart) {
+        buf_view(&x->out, body);
+    }
+    x->replied = true;
+    if (sends) {
+        send_with(x, apart ? body : VIEW_NONE);
+    } /* else request_act() does when the request is read, or http's own limits */
+}
+
+void reply_send(struct exchange *x)
+{
+    send_with(x, VIEW_NONE);
 }
 
 void reply_refuse(struct conn *conn)
