@@ -100,7 +100,8 @@ void arena_clear(struct arena *arena)
     arena->blocks = kept;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* As it is. */
+static void *take(struct arena *arena, size_t size)
 {
     assert(size < SIZE_MAX / 2);
     size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
@@ -117,8 +118,12 @@ void *arena_alloc(struct arena *arena, size_t size)
     void *memory = block->data + block->used;
     block->used += size;
     arena->used += size;
-    memset(memory, 0, size);
     return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    return memset(take(arena, size), 0, size);
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)
@@ -132,10 +137,11 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 
 struct view arena_copy(struct arena *arena, struct view bytes)
 {
-    char *copy = arena_alloc(arena, bytes.len + 1);
+    char *copy = take(arena, bytes.len + 1);
     if (bytes.len > 0) {
         memcpy(copy, bytes.data, bytes.len);
     }
+    copy[bytes.len] = '\0';
     return (struct view){copy, bytes.len};
 }
 
