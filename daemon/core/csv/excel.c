@@ -14,9 +14,11 @@ void excel_text(struct buf *out, struct view text)
     bool computes = text.len > 0 && text.data[0] != '\0' && strchr("=+-@\t", text.data[0]) != NULL;
     buf_text(out, quotes ? "\"" : "");
     buf_text(out, computes ? "'" : "");
-    for (size_t i = 0; i < text.len; i++) {
-        buf_text(out, text.data[i] == '"' ? "\"" : "");
-        buf_byte(out, text.data[i]);
+    while (text.len > 0) {
+        size_t quote = view_find(text, '"');
+        buf_add(out, text.data, quote);
+        buf_text(out, quote < text.len ? "\"\"" : "");
+        text = view_slice(text, quote + 1, text.len);
     }
     buf_text(out, quotes ? "\";" : ";");
 }

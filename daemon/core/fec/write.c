@@ -127,6 +127,16 @@ static uint8_t latin_9_of(uint32_t letter)
 static void text(struct buf *out, struct view value)
 {
     while (value.len > 0) {
+        size_t plain = 0; /* most of any text */
+        while (plain < value.len && value.data[plain] >= ' ' && value.data[plain] < 0x7F &&
+               value.data[plain] != '|') {
+            plain++;
+        }
+        buf_add(out, value.data, plain);
+        value = view_slice(value, plain, value.len);
+        if (value.len == 0) {
+            break;
+        }
         uint32_t letter = letters_next(&value);
         uint8_t byte = latin_9_of(letter);
         if (byte != 0) {
