@@ -81,9 +81,28 @@ void letters_clean(struct buf *out, struct view text)
     }
 }
 
+/* The same of what HTML takes as it is. */
+static size_t unmarked_len(struct view text)
+{
+    size_t plain = plain_len(text);
+    for (size_t i = 0; i < plain; i++) {
+        char one = text.data[i];
+        if (one == '&' || one == '<' || one == '>' || one == '"' || one == '\'') {
+            return i;
+        }
+    }
+    return plain;
+}
+
 void letters_escape(struct buf *out, struct view text)
 {
     while (text.len > 0) {
+        size_t plain = unmarked_len(text);
+        buf_view(out, view_slice(text, 0, plain));
+        text = view_slice(text, plain, text.len);
+        if (text.len == 0) {
+            break;
+        }
         uint32_t letter = letters_next(&text);
         switch (letter) {
         case '&':

@@ -118,6 +118,13 @@ static int em(int units)
     return (units < 0 ? -1 : 1) * (scaled / font_face.units);
 }
 
+static void put_hex(char *at, unsigned number)
+{
+    for (int shift = 12; shift >= 0; shift -= 4) {
+        *at++ = "0123456789ABCDEF"[number >> shift & 15];
+    }
+}
+
 /* What a reader needs to copy text: the letter of each glyph. */
 static void to_unicode(struct pdf *pdf, const struct font *font)
 {
@@ -132,8 +139,10 @@ static void to_unicode(struct pdf *pdf, const struct font *font)
             int left = font->count - i;
             buf_printf(&map, "%d beginbfchar\n", left < BLOCK_MAX ? left : BLOCK_MAX);
         }
-        buf_printf(&map, "<%04X> <%04X>\n", (unsigned)i + 1,
-                   (unsigned)font_glyphs[font->used[i]].letter);
+        char row[] = "<0000> <0000>\n"; /* all letters of the face are of four digits */
+        put_hex(row + 1, (unsigned)i + 1);
+        put_hex(row + 8, font_glyphs[font->used[i]].letter);
+        buf_text(&map, row);
         if (i % BLOCK_MAX == BLOCK_MAX - 1 || i + 1 == font->count) {
             buf_text(&map, "endbfchar\n");
         }
@@ -210,15 +219,23 @@ static void attachment(struct pdf *pdf, const struct pdf_info *info)
     stream(pdf, OBJECT_FILE, entries, info->attached);
 }
 
+/* The id says what is in the file. Its largest part goes without saying: the name of the font does.
+ */
 static void trailer(struct pdf *pdf)
 {
+    struct sha256 sha;
     uint8_t hash[SHA256_LEN];
     char id[2 * SHA256_LEN + 1];
     size_t at = pdf->out->len - pdf->start;
     if (buf_error(pdf->out) != E_OK) {
         return;
     }
-    sha256(view_bytes(pdf->out->data + pdf->start, at), hash);
+    const char *file = pdf->out->data + pdf->start;
+    uint64_t behind = pdf->offsets[OBJECT_TO_UNICODE];
+    sha256_init(&sha);
+    sha256_add(&sha, file, pdf->offsets[OBJECT_FONT_FILE]);
+    sha256_add(&sha, file + behind, at - behind);
+    sha256_end(&sha, hash);
     text_to_hex(hash, 16, id);
     buf_printf(pdf->out, "xref\n0 %" PRIu32 "\n0000000000 65535 f \n", pdf->count);
     for (uint32_t i = 1; i < pdf->count; i++) {
