@@ -149,6 +149,54 @@ static int file_share(struct export *e, const char *from, const char *to, struct
     return linked ? CLI_OK : folder_write(&e->folder, to, content);
 }
 
+static int file_write(struct export *e, const Passerelle__V1__Invoice *invoice, size_t form,
+                      struct view content)
+{
+    const char *name = arena_printf(&e->cli->arena, "%s.%s", invoice->number, forms[form].suffix);
+    char *path = folder_path(&e->folder, "%s/%s", seller_folder(e, invoice), name);
+    char *other = folder_path(&e->folder, "%s/%s", buyer_folder(e, invoice), name);
+    int status = folder_write(&e->folder, path, content);
+    e->unsynced += content.len;
+    return status == CLI_OK && strcmp(path, other) != 0 ? file_share(e, path, other, content)
+                                                        : status;
+}
+
+/* One that was too large for the page. */
+static int file_fetch(struct export *e, const Passerelle__V1__Invoice *invoice, size_t form)
+{
+    struct cli *cli = e->cli;
+    struct arena kept = cli->arena;
+    int status = CLI_FAILED;
+    arena_init(&cli->arena);
+    Passerelle__V1__InvoiceFormat format = forms[form].format;
+    Passerelle__V1__GetInvoiceRequest *request =
+        wire_new(&cli->arena, &passerelle__v1__get_invoice_request__descriptor);
+    request->number = invoice->number;
+    request->formats = &format;
+    request->n_formats = 1;
+    const Passerelle__V1__GetInvoiceResponse *response =
+        cli_call(cli, "SettlementService", "GetInvoice", &request->base,
+                 &passerelle__v1__get_invoice_response__descriptor, &status);
+    if (response != NULL) {
+        const Passerelle__V1__Invoice *one = response->invoice;
+        status = one != NULL && one->n_files == 1
+                     ? file_write(e, invoice, form, wire_view(one->files[0]->content))
+                     : cli_fail(CLI_FAILED, "the hub gave no %s of %s", forms[form].title,
+                                invoice->number);
+    }
+    arena_release(&cli->arena);
+    cli->arena = kept;
+    return status;
+}
+
+/* Wanted, and there is one. */
+static bool form_is_there(const struct export *e, const Passerelle__V1__Invoice *invoice,
+                          size_t form)
+{
+    bool is_xml = forms[form].format == FORMAT(CII) || forms[form].format == FORMAT(UBL);
+    return e->wants[form] && (!is_xml || !invoice->pro_forma);
+}
+
 static int invoice_write(struct export *e, const Passerelle__V1__Invoice *invoice)
 {
     if (!folder_is_name(invoice->number) || !folder_is_name(invoice->seller_member_id) ||
@@ -160,22 +208,14 @@ static int invoice_write(struct export *e, const Passerelle__V1__Invoice *invoic
     for (size_t i = 0; i < ARRAY_LEN(folders) && status == CLI_OK; i++) {
         status = folder_make(&e->folder, folder_path(&e->folder, "%s", folders[i]));
     }
-    for (size_t i = 0; i < invoice->n_files && status == CLI_OK; i++) {
-        const Passerelle__V1__InvoiceFile *file = invoice->files[i];
-        for (size_t k = 0; k < ARRAY_LEN(forms) && status == CLI_OK; k++) {
-            if (forms[k].format != file->format) {
-                continue;
-            }
-            struct view content = wire_view(file->content);
-            char *path =
-                folder_path(&e->folder, "%s/%s.%s", folders[0], invoice->number, forms[k].suffix);
-            char *other =
-                folder_path(&e->folder, "%s/%s.%s", folders[1], invoice->number, forms[k].suffix);
-            status = folder_write(&e->folder, path, content);
-            e->unsynced += content.len;
-            if (status == CLI_OK && strcmp(path, other) != 0) {
-                status = file_share(e, path, other, content);
-            }
+    for (size_t k = 0; k < ARRAY_LEN(forms) && status == CLI_OK; k++) {
+        const Passerelle__V1__InvoiceFile *file = NULL;
+        for (size_t i = 0; i < invoice->n_files; i++) {
+            file = invoice->files[i]->format == forms[k].format ? invoice->files[i] : file;
+        }
+        if (form_is_there(e, invoice, k)) {
+            status = file != NULL ? file_write(e, invoice, k, wire_view(file->content))
+                                  : file_fetch(e, invoice, k);
         }
     }
     return status;
@@ -212,8 +252,7 @@ static void row_write(struct export *e, const Passerelle__V1__Invoice *one)
     }
     buf_text(out, "<td>");
     for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-        bool is_xml = forms[i].format == FORMAT(CII) || forms[i].format == FORMAT(UBL);
-        if (e->wants[i] && (!is_xml || !one->pro_forma)) {
+        if (form_is_there(e, one, i)) {
             buf_printf(out, "<a href=\"%s/%s.%s\">%s</a> ", folder, one->number, forms[i].suffix,
                        forms[i].title);
         }
@@ -497,8 +536,12 @@ static int run(struct export *e, struct walk *walk)
     static const char *const folders[] = {"members", "employers"};
     size_t files = 0;
     size_t from;
+    int status = CLI_OK;
+    if (cli_peer(e->cli, &status) == NULL) { /* here, since what it keeps stays in this arena */
+        return status;
+    }
     asking_begin(&walk->pages[0], e, true, 0, 0);
-    int status = asking_wait(&walk->pages[0]);
+    status = asking_wait(&walk->pages[0]);
     if (status != CLI_OK) {
         return status;
     }

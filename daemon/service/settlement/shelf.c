@@ -21,7 +21,9 @@
 #define KIND_EMPLOYER PASSERELLE__V1__DOCUMENT_KIND__DOCUMENT_KIND_EMPLOYER_INVOICE
 #define KIND_SUBSIDY PASSERELLE__V1__DOCUMENT_KIND__DOCUMENT_KIND_SUBSIDY_STATEMENT
 enum {
-    PAGE_BYTES_MAX = 4 << 20, /* an invoice whose files are larger than that ends its page */
+    /* Of a page. An invoice whose files are larger ends it, without those that are over it: one by
+     * one they are asked for by GetInvoice. */
+    PAGE_BYTES_MAX = 4 << 20,
     FORMATS_MAX = 8,
 };
 
@@ -274,9 +276,10 @@ static int file_write(struct shelf *shelf, const struct document_head *head,
     }
 }
 
+/* One file at least; none behind those that have `bytes_max` together. */
 static int files_write(struct shelf *shelf, const struct document_head *head,
                        const struct invoice *invoice, const Passerelle__V1__InvoiceFormat *formats,
-                       size_t format_count, Passerelle__V1__Invoice *out)
+                       size_t format_count, size_t bytes_max, Passerelle__V1__Invoice *out)
 {
     struct arena *arena = shelf->call->arena;
     uint8_t hash[SHA256_LEN];
@@ -292,7 +295,8 @@ static int files_write(struct shelf *shelf, const struct document_head *head,
         }
     }
     out->files = ARENA_ARRAY(arena, format_count, Passerelle__V1__InvoiceFile *);
-    for (size_t i = 0; i < format_count && error == 0; i++) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < format_count && error == 0 && bytes <= bytes_max; i++) {
         bool is_xml = formats[i] == FORMAT(CII) || formats[i] == FORMAT(UBL);
         if (is_xml && invoice->pro_forma) {
             continue;
@@ -304,6 +308,7 @@ static int files_write(struct shelf *shelf, const struct document_head *head,
         one->format = formats[i];
         one->content = wire_bytes(arena_copy(arena, buf_content(&shelf->file)));
         out->files[out->n_files++] = one;
+        bytes += one->content.len;
     }
     return error;
 }
@@ -319,7 +324,7 @@ static char *day_string(struct arena *arena, struct day day)
 static Passerelle__V1__Invoice *invoice_make(struct shelf *shelf, const struct document_head *head,
                                              const struct kept *kept,
                                              const Passerelle__V1__InvoiceFormat *formats,
-                                             size_t format_count)
+                                             size_t format_count, size_t bytes_max)
 {
     struct arena *arena = shelf->call->arena;
     struct arena *scratch = &shelf->scratch;
@@ -368,7 +373,8 @@ static Passerelle__V1__Invoice *invoice_make(struct shelf *shelf, const struct d
     out->cii_sha256 = numbered->cii_sha256;
     out->recorded_number = wire_string(arena, view_of(kept->recorded_number));
     out->recorded_on = wire_string(arena, view_of(kept->recorded_on));
-    return format_count == 0 || files_write(shelf, head, &made, formats, format_count, out) == 0
+    return format_count == 0 ||
+                   files_write(shelf, head, &made, formats, format_count, bytes_max, out) == 0
                ? out
                : NULL;
 }
@@ -483,7 +489,8 @@ static int page_fill(struct shelf *shelf, struct wanted *wanted, uint64_t from)
             return -1;
         }
         Passerelle__V1__Invoice *one =
-            invoice_make(shelf, &head, &kept, request->formats, request->n_formats);
+            invoice_make(shelf, &head, &kept, request->formats, request->n_formats,
+                         PAGE_BYTES_MAX);
         if (one == NULL) {
             return -1;
         }
@@ -592,7 +599,8 @@ int invoice_get(struct service *service, struct call *call)
         return -1;
     }
     if (find(service, call, request->number, &shelf, &head, &kept) == 0) {
-        invoice = invoice_make(&shelf, &head, &kept, request->formats, request->n_formats);
+        invoice = invoice_make(&shelf, &head, &kept, request->formats, request->n_formats,
+                               SIZE_MAX);
     }
     shelf_release(&shelf);
     if (invoice == NULL) {
@@ -623,7 +631,7 @@ int invoice_record_decide(struct service *service, struct call *call)
     struct day issued;
     Passerelle__V1__Invoice *pro_forma = NULL;
     if (find(service, call, request->pro_forma, &shelf, &head, &kept) == 0) {
-        pro_forma = invoice_make(&shelf, &head, &kept, NULL, 0);
+        pro_forma = invoice_make(&shelf, &head, &kept, NULL, 0, 0);
     }
     shelf_release(&shelf);
     if (pro_forma == NULL) {
