@@ -127,7 +127,9 @@ const struct command commands[] = {
      CALLS("EmployerService", "ListPlans", list_plans), .positional = "[employer_id",
      .columns = "plan_id employer_id type monthly_fee_cents included_units overage "
                 "holder_cap_cents contract_cap_cents"},
-    {"plan put", "PLAN --FIELD VALUE ...", "Adds a plan or changes it",
+    {"plan put", "PLAN --FIELD VALUE ...",
+     "Adds a plan or changes it; a closed month that is rated again is rated by what the plan says "
+     "then",
      "plan put acme-p1 --employer-id acme --type usage",
      CALLS("EmployerService", "PutPlan", put_plan), .positional = "ID", .record = "plan",
      READS("ListPlans", list_plans)},

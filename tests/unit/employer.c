@@ -3,6 +3,7 @@
 
 #include "lib/network.h"
 #include "passerelle/v1/employer.pb-c.h"
+#include "passerelle/v1/settlement.pb-c.h"
 #include "wire/pack.h"
 
 #define NEW(network, stem) network_new(network, &passerelle__v1__##stem##__descriptor)
@@ -116,6 +117,36 @@ START_TEST(contracts_are_written_by_who_sells)
     ck_assert_int_eq(put_plan(operator(), "e001-p1", "e001",
                               PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_CARNET)->error.code,
                      CODE_FAILED_PRECONDITION);
+    end();
+}
+END_TEST
+
+static const char *fee_note(int64_t cents)
+{
+    Passerelle__V1__PutPlanRequest *request = NEW(&network, put_plan_request);
+    request->request_id = network_request_id(&network);
+    request->plan = NEW(&network, plan);
+    request->plan->plan_id = text("e003-p2");
+    request->plan->employer_id = text("e003");
+    request->plan->type = PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_SUBSCRIPTION;
+    request->plan->monthly_fee_cents = cents;
+    request->plan->included_units = 10;
+    request->plan->overage = PASSERELLE__V1__OVERAGE__OVERAGE_CHARGE;
+    const Passerelle__V1__PutPlanResponse *response = must(operator(), "PutPlan", &request->base);
+    return response->note;
+}
+
+/* A fee holds for a closed month too, once that is rated again: who changes it is told. */
+START_TEST(another_fee_says_what_it_does_to_closed_months)
+{
+    found();
+    ck_assert_str_eq(fee_note(9000), "");
+    Passerelle__V1__ClosePeriodRequest *close = NEW(&network, close_period_request);
+    close->request_id = network_request_id(&network);
+    close->month = text("2026-10");
+    network_must(&network, operator(), "SettlementService", "ClosePeriod", &close->base);
+    ck_assert_str_eq(fee_note(9000), "");
+    ck_assert_ptr_nonnull(strstr(fee_note(9100), "up to 2026-10"));
     end();
 }
 END_TEST
@@ -424,6 +455,7 @@ int main(void)
     TCase *tc = tcase_create("employer");
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, contracts_are_written_by_who_sells);
+    tcase_add_test(tc, another_fee_says_what_it_does_to_closed_months);
     tcase_add_test(tc, carnets_are_sold_once);
     tcase_add_test(tc, rules_say_what_they_look_at);
     tcase_add_test(tc, staff_is_imported_line_by_line_all_or_nothing);

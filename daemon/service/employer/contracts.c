@@ -52,6 +52,34 @@ static const char *issuer_of(struct service *service, struct call *call, const c
     return employer == NULL ? "" : employer->issuer_member_id;
 }
 
+DB_SQL(last_billed, "SELECT MAX(month) FROM period WHERE EXISTS "
+                    "(SELECT 1 FROM holder WHERE plan_id = :plan_id)");
+
+/* RULES 19 rates a closed month again by the terms of the day, so other terms may be billed for it:
+ * whoever changes them is told. */
+static void plan_note(struct service *service, struct call *call,
+                      const Passerelle__V1__Plan *before, const Passerelle__V1__Plan *after)
+{
+    Passerelle__V1__PutPlanResponse *response = (void *)call->response;
+    if (before == NULL || (before->monthly_fee_cents == after->monthly_fee_cents &&
+                           before->included_units == after->included_units)) {
+        return;
+    }
+    struct query *query = db_query(service->db, &last_billed);
+    query_bind_text(query, "plan_id", view_of(after->plan_id));
+    if (query_next(query) && !query_is_null(query, 0)) {
+        char month[8];
+        month_format((struct month){(int32_t)query_int(query, 0)}, month);
+        response->note = arena_printf(
+            call->arena,
+            "months up to %s keep what was billed, but one that a late stay, a ruling or another "
+            "right has rated again is rated by these terms; for new terms without that, make "
+            "another plan, for rights that begin with it",
+            month);
+    }
+    query_end(query);
+}
+
 int put_plan_decide(struct service *service, struct call *call)
 {
     const Passerelle__V1__PutPlanRequest *request = (const void *)call->request;
@@ -67,6 +95,7 @@ int put_plan_decide(struct service *service, struct call *call)
     }
     request->plan->issuer_cut_off = false; /* the hub's to tell */
     Passerelle__V1__PutPlanResponse *response = call_respond(call);
+    plan_note(service, call, before, request->plan);
     return contract_decide(service, call, PASSERELLE__V1__TABLE__TABLE_PLANS, &request->plan->base,
                            &response->verdict);
 }
