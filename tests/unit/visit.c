@@ -378,6 +378,10 @@ START_TEST(a_figure_stands_out_beside_its_peers)
     padding_look(sites, zones, count, &policy, found);
     ck_assert(!found[3].stands_out);
     ck_assert_uint_eq(found[3].peers, 0);
+    sites[4] = (struct padding_site){.stays = 100, .with = {[PADDING_CARD] = 12}}; /* rooms only */
+    padding_look(sites, zones, count, &policy, found);
+    ck_assert_int_eq(found[4].figures[PADDING_LONG_STAYS].value, 0);
+    ck_assert(!found[4].stands_out);
     /* A zone with few sites is compared with all; with fewer than eight in all, with nobody. */
     padding_look(sites + 5, zones + 5, 8, &policy, found);
     ck_assert_uint_eq(found[0].peers, 7);

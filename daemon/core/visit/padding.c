@@ -51,11 +51,11 @@ void padding_add(struct padding_site *site, const struct padding_stay *stay, uns
 
 /* ---- figures ---- */
 
-/* The length that one desk stay in ten reaches. */
+/* The length that one desk stay in ten reaches; 0 where there is none. */
 static int64_t longest_tenth(const struct padding_site *site)
 {
     uint32_t above = 0;
-    int step = PADDING_STEPS - 1;
+    int step = site->desk_stays == 0 ? 0 : PADDING_STEPS - 1;
     while (step > 0) {
         above += site->lengths[step];
         if ((uint64_t)above * 10 >= site->desk_stays) {
