@@ -44,7 +44,8 @@ static bool has_wide_space(struct view name)
         "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
     };
     for (size_t at = 0; at < name.len; at++) {
-        for (size_t i = 0; i < ARRAY_LEN(spaces); i++) {
+        bool wide = (unsigned char)name.data[at] >= 0xc2;
+        for (size_t i = 0; wide && i < ARRAY_LEN(spaces); i++) {
             if (view_starts(view_slice(name, at, name.len), spaces[i])) {
                 return true;
             }

@@ -221,23 +221,27 @@ static void anchor(struct service *service, struct arena *arena, bool now)
 {
     struct view own = view_of(service->node->site_id);
     Passerelle__V1__HubCheckpointSeen seen = PASSERELLE__V1__HUB_CHECKPOINT_SEEN__INIT;
-    seen.checkpoint = take_net_head(service->db, arena);
-    if (seen.checkpoint[0] == '\0') {
-        return;
-    }
-    seen.checkpoint = wire_string(arena, as_signed(service, arena, view_of(seen.checkpoint)));
+    struct view last = VIEW_NONE;
     struct query *query = db_query(service->db, &select_seen);
     if (query_next(query)) {
         uint64_t seq = (uint64_t)query_int(query, 0) & FEED_SEQ_MAX;
-        bool moved = !view_is(query_text(query, 1), seen.checkpoint);
+        last = arena_copy(arena, query_text(query, 1));
         query_end(query);
         struct feed_entry entry = {0};
         struct query *read = feed_read(service->db, journal_feed_no(service->db, own), seq, seq);
         bool found = feed_read_next(read, &entry);
         query_end(read);
-        if (!moved || (!now && found && service_now(service) - entry.appended_utc_ms < HOUR_MS)) {
-            return;
+        if (!now && found && service_now(service) - entry.appended_utc_ms < HOUR_MS) {
+            return; /* most heartbeats end here: nothing is parsed for them */
         }
+    }
+    seen.checkpoint = take_net_head(service->db, arena);
+    if (seen.checkpoint[0] == '\0') {
+        return;
+    }
+    seen.checkpoint = wire_string(arena, as_signed(service, arena, view_of(seen.checkpoint)));
+    if (view_is(last, seen.checkpoint)) {
+        return;
     }
     journal_append(service, VIEW_LIT("site"), own, TYPE(HUB_CHECKPOINT_SEEN), &seen.base);
 }
