@@ -194,8 +194,9 @@ DB_SQL(put_net_head,
        "forked) VALUES ('net', :size, :root, :note, 0, '', :now, 0) ON CONFLICT (feed_id) DO "
        "UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note, "
        "heard_utc_ms = excluded.heard_utc_ms");
-DB_SQL(select_seen, "SELECT entry_key, note FROM hub_checkpoint_seen "
-                    "ORDER BY entry_key DESC LIMIT 1");
+DB_SQL(select_seen, "SELECT s.note, e.appended_utc_ms FROM hub_checkpoint_seen s "
+                    "LEFT JOIN entry e ON e.entry_id = s.entry_key "
+                    "ORDER BY s.entry_key DESC LIMIT 1");
 
 /* A checkpoint as its feed's key signed it, without what others added: an entry has room for no
  * more, and it is what counts. */
@@ -219,19 +220,15 @@ static struct view as_signed(struct service *service, struct arena *arena, struc
  * is proven wrong: when it moved, and an hour has passed or a month was closed. */
 static void anchor(struct service *service, struct arena *arena, bool now)
 {
-    struct view own = view_of(service->node->site_id);
     Passerelle__V1__HubCheckpointSeen seen = PASSERELLE__V1__HUB_CHECKPOINT_SEEN__INIT;
     struct view last = VIEW_NONE;
     struct query *query = db_query(service->db, &select_seen);
     if (query_next(query)) {
-        uint64_t seq = (uint64_t)query_int(query, 0) & FEED_SEQ_MAX;
-        last = arena_copy(arena, query_text(query, 1));
+        bool waits = !now && !query_is_null(query, 1) &&
+                     service_now(service) - query_int(query, 1) < HOUR_MS;
+        last = waits ? VIEW_NONE : arena_copy(arena, query_text(query, 0));
         query_end(query);
-        struct feed_entry entry = {0};
-        struct query *read = feed_read(service->db, journal_feed_no(service->db, own), seq, seq);
-        bool found = feed_read_next(read, &entry);
-        query_end(read);
-        if (!now && found && service_now(service) - entry.appended_utc_ms < HOUR_MS) {
+        if (waits) {
             return; /* most heartbeats end here: nothing is parsed for them */
         }
     }
@@ -243,7 +240,8 @@ static void anchor(struct service *service, struct arena *arena, bool now)
     if (view_is(last, seen.checkpoint)) {
         return;
     }
-    journal_append(service, VIEW_LIT("site"), own, TYPE(HUB_CHECKPOINT_SEEN), &seen.base);
+    journal_append(service, VIEW_LIT("site"), view_of(service->node->site_id),
+                   TYPE(HUB_CHECKPOINT_SEEN), &seen.base);
 }
 
 DB_SQL(forget_standings, "DELETE FROM standing");
