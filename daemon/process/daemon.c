@@ -35,6 +35,9 @@ enum {
     EPOCH_NS = 30 * 1000 * 1000,
     CLOCK_BACK_MS = 60 * 1000, /* a step that a time service may make says nothing */
     FORGET_AT_ONCE = 200,      /* answers forgotten in one tick: a few milliseconds */
+    /* What one site let in, the others hear with the hub's next tick: within a second in all, with
+     * the push before it and the stream behind it. */
+    HUB_TICK_MS = 500,
 };
 #define FOLLOW_UP_NS (INT64_C(15) * 60 * 1000 * 1000 * 1000)
 
@@ -600,6 +603,7 @@ int daemon_open(struct daemon **out, const struct daemon_options *options, struc
         .queue_max = (size_t)settings->queue_calls,
         .group_max = (size_t)settings->group_calls,
         .wait_us = settings->group_wait_us,
+        .tick_ms = daemon->node.role == NODE_HUB ? HUB_TICK_MS : 0,
         /* Pages of 4 KiB. Each copy writes the pages that all check-ins share once more: late is
          * cheap. */
         .wal_hard_frames = settings->wal_mib * 256,

@@ -28,22 +28,23 @@ def _reset(writer):
 
 class Relay:
     """Carries what comes to `port` to `to_port`. cut(): connections are reset, and new ones as well. silence(): they
-    stay, and nothing is carried any more. restore(): new ones are carried again."""
+    stay, and nothing is carried any more. restore(): new ones are carried again. `up` and `down` count the bytes carried
+    to `to_port` and from it."""
 
     def __init__(self, port, to_port):
         self.port, self.to_port, self.state = port, to_port, OPEN
-        self.writers, self.carried = set(), 0
+        self.writers, self.up, self.down = set(), 0, 0
         _run(self._listen())
 
     async def _listen(self):
         self.server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self.server.sockets[0].getsockname()[1]
 
-    async def _pump(self, reader, writer):
+    async def _pump(self, reader, writer, direction):
         try:
             while data := await reader.read(65536):
                 if self.state == OPEN:  # else it is lost, and the connection with it
-                    self.carried += len(data)
+                    setattr(self, direction, getattr(self, direction) + len(data))
                     writer.write(data)
                     await writer.drain()
             if self.state == OPEN:
@@ -63,7 +64,7 @@ class Relay:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.to_port)
             mine.add(there_writer)
             self.writers.add(there_writer)
-            await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer))
+            await asyncio.gather(self._pump(reader, there_writer, "up"), self._pump(there_reader, writer, "down"))
         except OSError:
             pass
         finally:
