@@ -4,14 +4,17 @@
 """Peers that are not what they should be. For a site: a hub that takes connections and says nothing, one that says a
 byte a second, an impostor. For a hub: a push of a gigabyte, certificates that have expired or are of others, and a site
 that is revoked while it is inside."""
+import gzip
 import os
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from hub import Hub, Live, check, cli, cli_json, command, over, request_id, tmp, until  # noqa: E402
@@ -181,6 +184,35 @@ with socket.create_connection(("127.0.0.1", port), timeout=10) as raw, \
                  b"Content-Type: application/proto\r\nContent-Length: 1073741824\r\n\r\n")
     head = peer.recv(4096)
     check(b" 429 " in head and b"resource_exhausted" in head, f"a push of 1 GiB: {head[:300]}")
+
+
+# ---- and one that is small until it is unpacked is refused before it is large
+
+def memory():
+    """The most that the hub ever had, in KiB."""
+    with open(f"/proc/{hub.process.pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+
+deflate = zlib.compressobj(9, wbits=-15)
+piece = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)  # may be repeated
+bomb = gzip.compress(b"")[:10] + piece * 1024 + b"\3\0" + bytes(8)
+small = gzip.compress(bytes(1 << 20))
+for what, method, kind, coding, body in (
+        ("a push", "PushEntries", "application/proto", "Content-Encoding", bomb),
+        ("a question for a stream", "Follow", "application/connect+proto", "Connect-Content-Encoding",
+         struct.pack(">BI", 1, len(small)) + small)):
+    before = memory()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as raw, \
+            tls.wrap_socket(raw, server_hostname="localhost") as peer:
+        peer.sendall(f"POST /passerelle.v1.LedgerService/{method} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
+                     f"{coding}: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        answer = b""
+        while b"}" not in answer and (more := peer.recv(4096)):
+            answer += more
+    check(b"resource_exhausted" in answer, f"{what} that is a gzip bomb: {answer[:600]}")
+    check(memory() - before < 16 * 1024, f"{what} of {len(body)} bytes costs the hub {memory() - before} KiB")
+until("it serves on", lambda: link() == "good")
 
 # ---- who is not let in, and who not to that
 sited = Live(hub, cert=tmp + "/site")
