@@ -642,6 +642,41 @@ START_TEST(who_is_elsewhere_already_takes_no_place)
 }
 END_TEST
 
+static bool count_closed(void *context, const struct visit_row *row)
+{
+    *(int *)context += row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED;
+    return true;
+}
+
+/* A site may lie about ids: what closes a visit closes all that have its id in that feed. */
+START_TEST(an_id_told_twice_is_closed_twice)
+{
+    Passerelle__V1__VisitOpened opened = PASSERELLE__V1__VISIT_OPENED__INIT;
+    Passerelle__V1__VisitClosed closed = PASSERELLE__V1__VISIT_CLOSED__INIT;
+    struct fault fault = FAULT_NONE;
+    int count = 0;
+    opened.visit_id = wire_bytes(view_bytes((uint8_t[16]){7, [6] = 0x70, [8] = 0x80}, 16));
+    opened.holder_id = (char[]){"h00003"};
+    opened.resource = PASSERELLE__V1__RESOURCE__RESOURCE_MEETING_ROOM;
+    opened.in_utc_ms = network.clock.now_utc_ms - HOUR_MS;
+    opened.source = PASSERELLE__V1__SOURCE__SOURCE_PAPER;
+    closed.visit_id = opened.visit_id;
+    closed.out_utc_ms = network.clock.now_utc_ms;
+    for (int i = 0; i < 2; i++) {
+        box_append(&box, network.clock.now_utc_ms,
+                   PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED, &opened.base);
+    }
+    box_append(&box, network.clock.now_utc_ms, PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_CLOSED,
+               &closed.base);
+    box_push_all(&box);
+    ck_assert_int_eq(db_begin_read(network.service.db, &fault), E_OK);
+    struct day day = day_of_instant(opened.in_utc_ms);
+    visits_of_holder(network.service.db, VIEW_LIT("h00003"), day, day, count_closed, &count);
+    ck_assert_int_eq(db_end(network.service.db, &fault), E_OK);
+    ck_assert_int_eq(count, 2);
+}
+END_TEST
+
 static bool seen(const struct proof *proof)
 {
     return desk_proof_seen(network.service.desk, proof->token_hash, proof->second);
@@ -1042,6 +1077,7 @@ int main(void)
     tcase_add_test(cases, a_late_checkpoint_opens_no_close);
     tcase_add_loop_test(cases, a_fork_is_left_out_and_named, 0, 2);
     tcase_add_test(cases, who_is_nobody_is_not_billed);
+    tcase_add_test(cases, an_id_told_twice_is_closed_twice);
     tcase_add_test(cases, a_proof_that_was_pushed_is_seen);
     tcase_add_test(cases, many_proofs_are_looked_at_with_help);
     tcase_add_test(cases, stays_out_of_their_time_are_noted);

@@ -79,20 +79,29 @@ static void visit_opened(const struct application *a, const ProtobufCMessage *me
 
 #define OF_THIS_FEED "visit_id = :visit_id AND feed_no = :feed_no"
 
-DB_SQL(close_visit, "UPDATE visit SET state = 2, out_utc_ms = :out_utc_ms, auto_closed = :auto, "
-                    "last_key = :key WHERE " OF_THIS_FEED " AND state = 1 "
+DB_SQL(select_open, "SELECT visit_key FROM visit WHERE " OF_THIS_FEED " AND state = 1 "
                     "AND in_utc_ms <= :out_utc_ms");
+DB_SQL(close_visit, "UPDATE visit SET state = 2, out_utc_ms = :out_utc_ms, auto_closed = :auto, "
+                    "last_key = :key WHERE visit_key = :visit_key");
 
+/* Row by row: where it may change several, SQLite first copies each page that it writes. */
 static void visit_closed(const struct application *a, const ProtobufCMessage *message)
 {
     const Passerelle__V1__VisitClosed *m = (const void *)message;
-    struct query *query = db_query(a->db, &close_visit);
-    query_bind_blob(query, "visit_id", bytes_of(m->visit_id));
-    query_bind_int(query, "feed_no", a->at.feed_no);
-    query_bind_int(query, "out_utc_ms", m->out_utc_ms);
-    query_bind_int(query, "auto", m->auto_closed);
-    query_bind_int(query, "key", a->at.entry_key);
-    query_run(query);
+    struct query *open = db_query(a->db, &select_open);
+    query_bind_blob(open, "visit_id", bytes_of(m->visit_id));
+    query_bind_int(open, "feed_no", a->at.feed_no);
+    query_bind_int(open, "out_utc_ms", m->out_utc_ms);
+    for (bool more = query_next(open); more;) {
+        int64_t visit_key = query_int(open, 0);
+        more = query_next(open); /* before the row is written: then mostly nothing reads any more */
+        struct query *query = db_query(a->db, &close_visit);
+        query_bind_int(query, "out_utc_ms", m->out_utc_ms);
+        query_bind_int(query, "auto", m->auto_closed);
+        query_bind_int(query, "key", a->at.entry_key);
+        query_bind_int(query, "visit_key", visit_key);
+        query_run(query);
+    }
 }
 
 DB_SQL(void_visit,
