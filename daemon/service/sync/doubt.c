@@ -186,7 +186,7 @@ static void look_at_tariff(struct looking *l, const Passerelle__V1__VisitOpened 
 struct others {
     struct looking *looking;
     struct view visit_id; /* itself */
-    struct visit_row rows[OTHERS_MAX];
+    struct visit_row rows[OTHERS_MAX]; /* the first `count` are set */
     size_t count;
 };
 
@@ -336,18 +336,19 @@ static void look_at_others(struct looking *l, const Passerelle__V1__VisitOpened 
 {
     struct visit_row row = {.holder_id = view_of(m->holder_id),
                             .day = day_of_instant(m->in_utc_ms)};
-    struct others *others = ARENA_NEW(l->scratch, struct others);
-    others->looking = l;
-    others->visit_id = wire_view(m->visit_id);
+    struct others others;
+    others.looking = l;
+    others.visit_id = wire_view(m->visit_id);
+    others.count = 0;
     if (row.holder_id.len == 0 && /* that of the pass, if it is known by now */
-        (!visits_by_id(l->service->db, l->scratch, l->at->feed_no, others->visit_id, &row) ||
+        (!visits_by_id(l->service->db, l->scratch, l->at->feed_no, others.visit_id, &row) ||
          row.holder_id.len == 0)) {
         return;
     }
     visits_of_holder(l->service->db, row.holder_id, day_plus(row.day, -1), day_plus(row.day, 1),
-                     keep, others);
-    for (size_t i = 0; i < others->count; i++) {
-        look_at_other(l, m, &others->rows[i]);
+                     keep, &others);
+    for (size_t i = 0; i < others.count; i++) {
+        look_at_other(l, m, &others.rows[i]);
     }
 }
 

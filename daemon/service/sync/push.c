@@ -24,7 +24,9 @@
 
 #define KIND(name) PASSERELLE__V1__LEDGER_PROBLEM_KIND__LEDGER_PROBLEM_KIND_##name
 
-enum { PACKAGES_HELPED = 8 };
+/* So many entries of a push are decoded once for both threads, some hundred bytes each; the writer
+ * decodes those behind them again. */
+enum { PACKAGES_HELPED = 8, DECODED_MAX = 2048 };
 
 struct push_package {
     uint64_t start; /* leaves [start, end) */
@@ -32,6 +34,7 @@ struct push_package {
     struct tree_hash *leaves;
     bool verified; /* against the checkpoint, by its own leaves alone */
     struct doubt_proof **proofs; /* of its entries, NULL where there is none; NULL: nobody looked */
+    struct entry *entries;       /* decoded; those without envelope are not. NULL: nobody looked */
 };
 
 struct checking;
@@ -169,18 +172,27 @@ static void gather_proofs(struct service *reader, struct call *call, struct push
     struct arena scratch = ARENA_INIT;
     uint64_t held = journal_feed_size(reader->db, view_of(request->feed_id));
     uint64_t net_size = journal_feed_size(reader->db, VIEW_LIT(FEED_NET));
+    size_t decoded = 0;
     for (size_t i = 0; i < request->n_packages && (i == 0 || push->packages[i].verified); i++) {
         const Passerelle__V1__Package *package = request->packages[i];
         struct push_package *into = &push->packages[i];
         into->proofs = ARENA_ARRAY(call->arena, package->n_entries, struct doubt_proof *);
+        into->entries = ARENA_ARRAY(call->arena, package->n_entries, struct entry);
         for (size_t k = 0; k < package->n_entries; k++) {
             struct doubt_proof proof;
             struct entry entry;
+            bool keep = decoded < DECODED_MAX;
             arena_clear(&scratch);
-            if (into->start + k >= held &&
-                entry_decode(view_of(request->feed_id), wire_view(package->entries[k]), &scratch,
-                             &entry, NULL) == E_OK &&
-                doubt_read_proof(reader, &scratch, &entry, net_size, &proof)) {
+            if (into->start + k < held ||
+                entry_decode(view_of(request->feed_id), wire_view(package->entries[k]),
+                             keep ? call->arena : &scratch, &entry, NULL) != E_OK) {
+                continue;
+            }
+            if (keep) {
+                into->entries[k] = entry;
+                decoded++;
+            }
+            if (doubt_read_proof(reader, &scratch, &entry, net_size, &proof)) {
                 into->proofs[k] = ARENA_NEW(call->arena, struct doubt_proof);
                 *into->proofs[k] = proof;
                 checking->proofs[atomic_load(&checking->count)] = into->proofs[k];
@@ -501,17 +513,23 @@ static void await_proof(const struct push *push, const struct doubt_proof *proof
     }
 }
 
-/* One entry behind those that we hold. */
+/* One entry behind those that we hold, number k of its package. */
 static int take_entry(struct taking *t, uint64_t seq, struct view bytes,
-                      const struct doubt_proof *proof, struct fault *fault)
+                      const struct push_package *looked_at, size_t k, struct fault *fault)
 {
+    const struct doubt_proof *proof = looked_at->proofs == NULL ? NULL : looked_at->proofs[k];
     await_proof(t->d->push, proof);
     struct feeds *feeds = journal_feeds(t->service->journal);
     struct feed *feed = t->d->feed;
     struct entry entry;
     struct fault unread = FAULT_NONE;
     arena_clear(&t->scratch);
-    int err = entry_decode(view_of(feed->id.name), bytes, &t->scratch, &entry, &unread);
+    int err = E_OK;
+    if (looked_at->entries != NULL && looked_at->entries[k].envelope != NULL) {
+        entry = looked_at->entries[k];
+    } else {
+        err = entry_decode(view_of(feed->id.name), bytes, &t->scratch, &entry, &unread);
+    }
     bool read = err == E_OK && entry.envelope->seq == seq;
     int64_t at_utc_ms = read ? entry.envelope->appended_utc_ms : feed->appended_utc_ms;
     if (!read) {
@@ -555,8 +573,7 @@ static int take_package(struct taking *t, const Passerelle__V1__Package *package
             break;
         }
         --*room;
-        err = take_entry(t, seq, wire_view(package->entries[k]),
-                         looked_at->proofs == NULL ? NULL : looked_at->proofs[k], fault);
+        err = take_entry(t, seq, wire_view(package->entries[k]), looked_at, k, fault);
     }
     return err;
 }
