@@ -1,4 +1,5 @@
 /* A member's accounts: its chart, its opening balances, and the files of a year. */
+#include <pthread.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -12,13 +13,23 @@ enum { FILE_BYTES_MAX = 1024 * 1024 * 1024, CHART_BYTES_MAX = 1024 * 1024 };
 
 #define FILE_IS(name) PASSERELLE__V1__ACCOUNTS_FILE__ACCOUNTS_FILE_##name
 
+enum { AHEAD = 3 }; /* one that is written, and two on their way */
+
 struct year {
     struct folder folder;
     const char *member_id;
     const char *below; /* the member's folder, of many: "m001/" */
     char from[11], to[11];
     const Passerelle__V1__GetAccountsResponse *told; /* of the last part */
-    struct arena scratch;           /* of many members: what the last one's files came in */
+    struct asking { /* of many members: each has a thread, memory and a connection of its own */
+        struct cli cli;
+        const struct year *year;
+        const char *member_id;
+        const Passerelle__V1__GetAccountsResponse *told;
+        int status;
+        pthread_t thread;
+        bool runs;
+    } ahead[AHEAD];
     size_t members, entries, lines; /* in all */
     int64_t debit_cents;
 };
@@ -43,14 +54,13 @@ static bool year_read(const char *text, const char *closes, struct year *out)
     return true;
 }
 
-static const Passerelle__V1__GetAccountsResponse *part_ask(struct cli *cli, const struct year *year,
-                                                           Passerelle__V1__AccountsFile file,
-                                                           size_t offset, bool every_file,
-                                                           int *status)
+static const Passerelle__V1__GetAccountsResponse *
+part_ask(struct cli *cli, const struct year *year, const char *member_id,
+         Passerelle__V1__AccountsFile file, size_t offset, bool every_file, int *status)
 {
     Passerelle__V1__GetAccountsRequest *request =
         wire_new(&cli->arena, &passerelle__v1__get_accounts_request__descriptor);
-    request->member_id = wire_string(&cli->arena, view_of(year->member_id));
+    request->member_id = wire_string(&cli->arena, view_of(member_id));
     request->from = wire_string(&cli->arena, view_of(year->from));
     request->to = wire_string(&cli->arena, view_of(year->to));
     request->file = file;
@@ -87,7 +97,7 @@ static int file_fetch(struct cli *cli, struct year *year, Passerelle__V1__Accoun
     for (int tries = 0; tries < TRIES && status == CLI_OK && !whole; tries++) {
         buf_clear(&content);
         do {
-            year->told = part_ask(cli, year, file, content.len, false, &status);
+            year->told = part_ask(cli, year, year->member_id, file, content.len, false, &status);
             if (year->told == NULL) {
                 break;
             }
@@ -172,16 +182,12 @@ static int files_write(struct year *year)
     return status;
 }
 
-/* All files of one member, with `at_once` in one call if they fit it; what is said is added up. */
-static int member_fetch(struct cli *cli, struct year *year, bool at_once)
+/* All files of one member: those that were told with `told`, or else one after the other. What is
+ * said is added up. */
+static int member_write(struct cli *cli, struct year *year)
 {
-    int status = CLI_OK;
-    if (at_once) {
-        year->told = part_ask(cli, year, FILE_IS(TRIAL_BALANCE), 0, true, &status);
-    }
-    if (status == CLI_OK) {
-        status = at_once && year->told->n_files > 0 ? files_write(year) : files_fetch(cli, year);
-    }
+    bool at_once = year->told != NULL && year->told->n_files > 0;
+    int status = at_once ? files_write(year) : files_fetch(cli, year);
     if (status == CLI_OK) {
         year->members++;
         year->entries += year->told->entries;
@@ -191,25 +197,59 @@ static int member_fetch(struct cli *cli, struct year *year, bool at_once)
     return status;
 }
 
-/* A member in a folder of its own. Nothing of it stays in memory but what was told last. */
-static int one_fetch(struct cli *cli, struct year *year, const char *member_id)
+static void *ask_main(void *context)
+{
+    struct asking *asking = context;
+    asking->told = part_ask(&asking->cli, asking->year, asking->member_id, FILE_IS(TRIAL_BALANCE),
+                            0, true, &asking->status);
+    return NULL;
+}
+
+static void asking_end(struct asking *asking)
+{
+    if (asking->runs) {
+        pthread_join(asking->thread, NULL);
+    }
+    asking->runs = false;
+}
+
+static void asking_begin(struct asking *asking, const struct cli *cli, const struct year *year,
+                         const char *member_id)
+{
+    struct peer *peer = asking->cli.peer;
+    arena_release(&asking->cli.arena);
+    *asking = (struct asking){.cli = *cli, .year = year, .member_id = member_id};
+    asking->cli.peer = peer;
+    arena_init(&asking->cli.arena);
+    asking->runs = pthread_create(&asking->thread, NULL, ask_main, asking) == 0;
+    if (!asking->runs) {
+        ask_main(asking);
+    }
+}
+
+/* A member in a folder of its own. */
+static int one_write(struct cli *cli, struct year *year, struct asking *asking)
 {
     struct arena kept = cli->arena;
-    if (!folder_is_name(member_id)) {
+    asking_end(asking);
+    if (asking->told == NULL) {
+        return asking->status;
+    }
+    year->told = asking->told;
+    year->member_id = asking->member_id;
+    if (!folder_is_name(year->member_id)) {
         return cli_fail(CLI_FAILED, "the hub sent an id that is none");
     }
-    arena_clear(&year->scratch);
-    cli->arena = year->scratch;
-    year->member_id = member_id;
-    year->below = arena_printf(&cli->arena, "%s/", member_id);
+    cli->arena = asking->cli.arena; /* what it needs does not stay */
+    year->below = arena_printf(&cli->arena, "%s/", year->member_id);
     int status = folder_make(&year->folder, folder_path(&year->folder, "%s", year->below));
-    status = status == CLI_OK ? member_fetch(cli, year, true) : status;
-    year->scratch = cli->arena;
+    status = status == CLI_OK ? member_write(cli, year) : status;
+    asking->cli.arena = cli->arena;
     cli->arena = kept;
     return status;
 }
 
-static int members_fetch(struct cli *cli, struct year *year)
+static int members_write(struct cli *cli, struct year *year)
 {
     int status = CLI_OK;
     Passerelle__V1__ListMembersRequest *request =
@@ -221,9 +261,16 @@ static int members_fetch(struct cli *cli, struct year *year)
         return status;
     }
     status = folder_make(&year->folder, year->folder.part);
+    size_t asked = 0;
     for (size_t i = 0; i < all->n_members && status == CLI_OK; i++) {
-        status = one_fetch(cli, year, all->members[i]->member_id);
+        for (; asked < all->n_members && asked < i + AHEAD; asked++) {
+            asking_begin(&year->ahead[asked % AHEAD], cli, year, all->members[asked]->member_id);
+        }
+        status = one_write(cli, year, &year->ahead[i % AHEAD]);
         cli_progress(cli, "accounts", i + 1, all->n_members);
+    }
+    for (size_t i = 0; i < AHEAD; i++) {
+        asking_end(&year->ahead[i]);
     }
     cli_progress_end(cli);
     return status;
@@ -248,18 +295,21 @@ int cmd_fec_export(struct cli *cli, const struct command *command, int argc, cha
     year.member_id = all ? "" : argv[0];
     status = folder_begin(&year.folder, cli, argv[argc - 1]);
     if (status == CLI_OK && all) {
-        status = members_fetch(cli, &year);
+        status = members_write(cli, &year);
     } else if (status == CLI_OK &&
-               part_ask(cli, &year, FILE_IS(TRIAL_BALANCE), 0, false, &status) != NULL) {
+               part_ask(cli, &year, argv[0], FILE_IS(TRIAL_BALANCE), 0, false, &status) != NULL) {
         status = folder_make(&year.folder, year.folder.part);
-        status = status == CLI_OK ? member_fetch(cli, &year, false) : status;
+        status = status == CLI_OK ? member_write(cli, &year) : status;
     }
     status = status == CLI_OK ? folder_end(&year.folder, &count) : status;
     if (status == CLI_OK) {
         export_tell(cli, &year);
     }
     folder_release(&year.folder);
-    arena_release(&year.scratch);
+    for (size_t i = 0; i < AHEAD; i++) {
+        arena_release(&year.ahead[i].cli.arena);
+        peer_free(year.ahead[i].cli.peer);
+    }
     return status;
 }
 

@@ -40,6 +40,7 @@ enum {
     SYNC_BYTES = 32 << 20, /* written before they are brought to the disk and count */
     PAGE_BYTES = 3 << 20,  /* of a page that is asked for: less than the hub gives at once */
     PAGES = 4,             /* one that is written, and three on their way */
+    FIRST_DOCUMENTS = 8,   /* of the first page, which says how many make one */
 };
 
 struct export
@@ -60,7 +61,7 @@ struct export
 
 /* ---- what is there ---- */
 
-/* Documents from `first` on, at most `count` (0: as many as the hub gives at once). */
+/* At most `count` documents from `first` on. */
 static int ask(struct cli *cli, const struct export *e, bool files, size_t first, size_t count,
                const Passerelle__V1__ListInvoicesResponse **out)
 {
@@ -84,7 +85,7 @@ static int ask(struct cli *cli, const struct export *e, bool files, size_t first
 }
 
 /* Another close, another party or other forms are another export: it does not go on where this one
- * stopped. The first page of a close, and how many documents there are, tell it from any other. */
+ * stopped. Its first documents, and how many there are, tell a close from any other. */
 static void state_take(struct export *e, const Passerelle__V1__ListInvoicesResponse *first)
 {
     uint8_t hash[SHA256_LEN];
@@ -423,7 +424,7 @@ static int walk_on(struct walk *walk,
     while (status == CLI_OK && walk->taken < walk->asked) {
         struct asking *now = &walk->pages[walk->taken % PAGES];
         status = asking_wait(now);
-        if (status == CLI_OK && now->count > 0 && now->page->n_invoices == 0) {
+        if (status == CLI_OK && now->page->n_invoices == 0 && walk->end > 0) {
             status = cli_fail(CLI_FAILED, "the hub has fewer documents than it said");
         }
         if (status != CLI_OK) {
@@ -540,14 +541,15 @@ static int run(struct export *e, struct walk *walk)
     if (cli_peer(e->cli, &status) == NULL) { /* here, since what it keeps stays in this arena */
         return status;
     }
-    asking_begin(&walk->pages[0], e, true, 0, 0);
+    asking_begin(&walk->pages[0], e, true, 0, FIRST_DOCUMENTS);
     status = asking_wait(&walk->pages[0]);
     if (status != CLI_OK) {
         return status;
     }
     const Passerelle__V1__ListInvoicesResponse *first = walk->pages[0].page;
     e->total = walk->end = first->total;
-    walk->next = first->n_invoices;
+    walk->next = first->total < FIRST_DOCUMENTS ? first->total : FIRST_DOCUMENTS;
+    walk->pages[0].count = walk->next;
     walk->count = page_count(first);
     walk->asked = 1;
     state_take(e, first);
