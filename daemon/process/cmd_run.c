@@ -94,6 +94,7 @@ static int run_daemon(struct state *state, struct settings *settings, struct log
     struct site *site = NULL;
     struct witnesses *witnesses = NULL;
     block_signals(&signals);
+    lean_allocator();
     int err = E_OK;
     if (settings->role == SETTING_ROLE_SITE) {
         err = joined_read(state, &joined, fault);

@@ -32,3 +32,10 @@ void lean_give_back(void)
         fclose(maps);
     }
 }
+
+void lean_allocator(void)
+{
+    enum { LARGE = 8 << 20, KEPT = 16 << 20 }; /* pages of an export are used again */
+    mallopt(M_MMAP_THRESHOLD, LARGE);
+    mallopt(M_TRIM_THRESHOLD, KEPT);
+}

@@ -7,4 +7,8 @@
 /* Once, when the start is over. Any thread. */
 void lean_give_back(void);
 
+/* Once, before there are threads: what is large goes back to the system when it is freed. By itself
+ * glibc keeps tens of MiB for each thread that had a large block, such as a long invoice. */
+void lean_allocator(void);
+
 #endif
