@@ -233,7 +233,8 @@ static void submit(void *context, struct call *call)
     }
     if (call->method->apply == NULL) {
         if (call->method->slow) {
-            worker_submit(reader_of(daemon), call);
+            /* a stream writes the snapshot that it begins with: one at a time */
+            worker_submit(call->method->streams ? daemon->worker : reader_of(daemon), call);
         } else {
             read_here(daemon, call);
         }
