@@ -76,36 +76,48 @@ void check_kept(struct work *work, struct sim_node *node)
 
 DB_SQL(last_receipt, "SELECT note FROM receipt ORDER BY size DESC LIMIT 1");
 
+struct receipt_seen {
+    uint8_t hash[SHA256_LEN];
+    struct checkpoint checkpoint;
+};
+
+static bool receipt_holds(struct sim_node *node, struct view text, struct receipt_seen *seen)
+{
+    struct note note;
+    uint64_t signers = 0;
+    uint8_t hash[SHA256_LEN];
+    sha256(text, hash);
+    if (memcmp(hash, seen->hash, sizeof hash) == 0) {
+        return true; /* its signatures are good */
+    }
+    memcpy(seen->hash, hash, sizeof hash);
+    return note_parse(text, &note) == E_OK &&
+           cosignatures_verify(&note, node->node.cosigner, 1, &signers, NULL) == E_OK &&
+           signers == 1 && checkpoint_parse(note.text, &seen->checkpoint) == E_OK;
+}
+
 /* The newest receipt of a site: cosigned by the hub, of its own feed, and for no more than the hub
  * holds (unless that was restored since). */
 static void check_receipt(struct work *work, struct sim_node *node, int64_t feed_no, uint64_t held)
 {
-    struct note note;
-    struct checkpoint checkpoint;
     struct tree_hash root;
     struct arena arena = ARENA_INIT;
-    uint64_t signers = 0;
-    uint8_t hash[SHA256_LEN];
     struct query *query = db_query(node->service.db, &last_receipt);
+    if (work->receipts_seen == NULL) {
+        work->receipts_seen = ARENA_ARRAY(work->sim->arena, SIM_SITES_MAX, struct receipt_seen);
+    }
     if (query_next(query)) {
-        uint8_t *seen = work->receipts_seen[node->no - 1];
+        struct receipt_seen *seen = &work->receipts_seen[node->no - 1];
         struct view text = arena_copy(&arena, query_text(query, 0));
         query_end(query);
-        sha256(text, hash);
-        bool again = memcmp(hash, seen, sizeof hash) == 0; /* its signatures are good */
-        if (note_parse(text, &note) != E_OK ||
-            (!again &&
-             (cosignatures_verify(&note, node->node.cosigner, 1, &signers, NULL) != E_OK ||
-              signers != 1)) ||
-            checkpoint_parse(note.text, &checkpoint) != E_OK ||
-            feed_root(node->service.db, feed_no, checkpoint.size, &root) != E_OK ||
-            !tree_hash_equal(&root, &checkpoint.root)) {
+        if (!receipt_holds(node, text, seen) ||
+            feed_root(node->service.db, feed_no, seen->checkpoint.size, &root) != E_OK ||
+            !tree_hash_equal(&root, &seen->checkpoint.root)) {
             sim_fail(work->sim, "%s: a receipt that does not hold", node->name);
         }
-        if (checkpoint.size > held && work->hub_restored == 0) {
+        if (seen->checkpoint.size > held && work->hub_restored == 0) {
             sim_fail(work->sim, "%s: a receipt for entries that the hub does not hold", node->name);
         }
-        memcpy(seen, hash, sizeof hash);
         work->receipts++;
     }
     arena_release(&arena);
@@ -149,17 +161,17 @@ void check_replay(struct work *work, struct sim_node *node)
 
 /* ---- after calm ---- */
 
-static void digest_table(struct work *work, struct sim_node *node, const char *table,
-                         uint8_t out[static SHA256_LEN])
+static const char *const tables[] = {"network", "signing_key", "network_policy", "member",
+                                     "site",    "tariff",      "pass",           "feed_epoch"};
+
+static void digest_table(struct work *work, struct sim_node *node, struct sqlite3 *db,
+                         const char *table, uint8_t out[static SHA256_LEN])
 {
-    struct sqlite3 *db = NULL;
     struct sqlite3_stmt *rows = NULL;
     struct buf text = BUF_INIT;
     char sql[128];
     snprintf(sql, sizeof sql, "SELECT * FROM %s ORDER BY 1, 2", table);
-    if (sqlite3_open_v2("node.db", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, node->vfs) !=
-            SQLITE_OK ||
-        sqlite3_prepare_v2(db, sql, -1, &rows, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v2(db, sql, -1, &rows, NULL) != SQLITE_OK) {
         sim_fail(work->sim, "%s: %s", node->name, sqlite3_errmsg(db));
     }
     while (sqlite3_step(rows) == SQLITE_ROW) {
@@ -170,9 +182,22 @@ static void digest_table(struct work *work, struct sim_node *node, const char *t
         }
     }
     sqlite3_finalize(rows);
-    sqlite3_close(db);
     sha256(buf_content(&text), out);
     buf_release(&text);
+}
+
+static void digest_tables(struct work *work, struct sim_node *node,
+                          uint8_t out[static ARRAY_LEN(tables)][SHA256_LEN])
+{
+    struct sqlite3 *db = NULL;
+    if (sqlite3_open_v2("node.db", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, node->vfs) !=
+        SQLITE_OK) {
+        sim_fail(work->sim, "%s: %s", node->name, sqlite3_errmsg(db));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        digest_table(work, node, db, tables[i], out[i]);
+    }
+    sqlite3_close(db);
 }
 
 DB_SQL(count_visits, "SELECT COUNT(*) FROM visit WHERE feed_no = :feed_no");
@@ -201,23 +226,22 @@ static void check_count(struct work *work, struct sim_node *node, int site)
 
 void check_equal(struct work *work)
 {
-    static const char *const tables[] = {"network", "signing_key", "network_policy", "member",
-                                         "site",    "tariff",      "pass",           "feed_epoch"};
+    uint8_t here[ARRAY_LEN(tables)][SHA256_LEN], there[ARRAY_LEN(tables)][SHA256_LEN];
+    digest_tables(work, &work->hub, there);
     for (int site = 0; site < work->world.site_count; site++) {
         struct sim_node *node = work_node(work, site);
         check_count(work, node, site);
         check_count(work, &work->hub, site);
         check_prefix(work, site);
-        for (size_t i = 0; !node->is_hub && i < ARRAY_LEN(tables); i++) {
-            uint8_t here[SHA256_LEN], there[SHA256_LEN];
-            digest_table(work, node, tables[i], here);
-            digest_table(work, &work->hub, tables[i], there);
-            if (memcmp(here, there, sizeof here) != 0) {
-                sim_fail(work->sim, "%s and the hub differ in %s", node->name, tables[i]);
-            }
-        }
         if (!node->is_hub) {
+            digest_tables(work, node, here);
+            for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+                if (memcmp(here[i], there[i], SHA256_LEN) != 0) {
+                    sim_fail(work->sim, "%s and the hub differ in %s", node->name, tables[i]);
+                }
+            }
             check_kept(work, node);
+            terms_check_all(work, node);
             check_replay(work, node);
         }
     }

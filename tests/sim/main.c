@@ -26,6 +26,7 @@ static struct {
     uint64_t delivered, lost, crashes, accepted, refused, away, receipts, answers;
     uint64_t restored, hub_restored, lost_changes, flipped, flips_found, moved, lies, renewed,
         snapshots;
+    uint64_t changes, compared, cheats_compared, cheats_found, flagged_honest;
     double seconds;
 } total;
 
@@ -98,13 +99,17 @@ static void finish(struct work *work)
     struct sim *sim = work->sim;
     struct day last = month_last(month_of(day_of_instant(sim->start_utc_ms)));
     int64_t end_ms = day_start_utc_ms(day_plus(last, 1)) + 6 * HOURS_MS - sim->start_utc_ms;
-    run_until(sim, sim->now_ms + 31 * HOURS_MS);
+    int64_t late_ms = sim->now_ms + 31 * HOURS_MS;
+    while (work->laters > 0 && sim->now_ms < late_ms) {
+        run_until(sim, sim->now_ms + 10 * MINUTES_MS);
+    }
     calm(work);
     sim_skip(sim, end_ms - sim->now_ms);
     run_until(sim, sim->now_ms + 3 * HOURS_MS); /* each site shows its ledger past the end */
     calm(work);
     check_equal(work);
     mend_check(work);
+    padding_check(work);
     check_close(work);
 }
 
@@ -140,6 +145,11 @@ static void run_seed(uint64_t seed)
     total.lies += work.lies;
     total.renewed += work.renewed;
     total.snapshots += work.snapshots;
+    total.changes += work.changes;
+    total.compared += work.compared;
+    total.cheats_compared += work.cheats_compared;
+    total.cheats_found += work.cheats_found;
+    total.flagged_honest += work.flagged_honest;
     work_release(&work);
     sim_release(&sim);
 }
@@ -196,6 +206,7 @@ int main(int argc, char **argv)
         seeds++;
     }
     running.program = NULL;
+    node_forget_disk();
     total.seconds = now_s(CLOCK_MONOTONIC) - begin;
     worked = now_s(CLOCK_PROCESS_CPUTIME_ID) - worked;
     printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " messages lost, %" PRIu64 " crashes, %" PRIu64
@@ -209,6 +220,10 @@ int main(int argc, char **argv)
            " certificates renewed, %" PRIu64 " snapshots asked for\n",
            total.restored, total.hub_restored, total.lost_changes, total.flipped, total.flips_found,
            total.moved, total.lies, total.renewed, total.snapshots);
+    printf("terms changed %" PRIu64 " times; %" PRIu64 " sites compared with peers: %" PRIu64
+           " of %" PRIu64 " that pad look so, %" PRIu64 " others\n",
+           total.changes, total.compared, total.cheats_found, total.cheats_compared,
+           total.flagged_honest);
     printf("messages=%" PRIu64 " per_second=%.0f\n", total.delivered,
            (double)total.delivered / worked);
     return 0;

@@ -32,7 +32,7 @@ struct mending {
     /* The last copy of its folder. */
     struct vfs_copy *copy;
     int64_t copied_ms;
-    uint64_t net_size;
+    uint64_t net_size, books_size;
     uint64_t sizes[SIM_SITES_MAX]; /* by site; of a site only its own */
 };
 
@@ -96,6 +96,7 @@ static void copy_now(struct mending *m)
     m->copy = vfs_twin_copy(node->disk);
     m->copied_ms = work->sim->now_ms;
     m->net_size = node_feed_size(node, "net");
+    m->books_size = is_hub(m) ? node_feed_size(node, "books") : 0;
     for (int site = 0; site < work->world.site_count; site++) {
         if (is_hub(m) || site == m->site) {
             m->sizes[site] = node_feed_size(node, work->world.sites[site].id);
@@ -173,7 +174,7 @@ static bool hub_is_sound(struct work *work)
 static void cut_model(struct mending *m, int64_t since_ms, uint64_t size)
 {
     m->work->lost += model_truncate(&m->work->model, m->site, size);
-    work_forget(m->work, m->site + 1, since_ms, size);
+    work_forget(m->work, m->site + 1, since_ms, size, 0);
 }
 
 static bool join(struct mending *m, bool fresh)
@@ -224,7 +225,7 @@ static void host(struct mending *m)
     sim_trace(work->sim, "%s: the hub keeps its ledger", id_of(m));
     power_off(m);
     work->world.sites[m->site].own_daemon = false;
-    work_forget(work, m->site + 1, 0, UINT64_MAX);
+    work_forget(work, m->site + 1, 0, UINT64_MAX, 0);
     m->back_ms = work->sim->now_ms + dice_below(&work->sim->dice, 12 * HOURS_MS);
     become(m, MEND_HOSTED);
     keeper_changed(work);
@@ -339,8 +340,8 @@ static void put_back_hub(struct mending *hub)
         node_step(&work->sites[site]); /* what waits there knows what it knew */
     }
     vfs_twin_put(work->hub.disk, hub->copy);
-    work_forget(work, 0, hub->copied_ms, hub->net_size);
-    work_net_lost(work, hub->net_size);
+    work_forget(work, 0, hub->copied_ms, hub->net_size, hub->books_size);
+    work_operators_lost(work, hub->net_size, hub->books_size);
     for (int site = 0; site < work->world.site_count; site++) {
         struct mending *m = &work->mendings[site];
         m->lies = 0;

@@ -6,13 +6,13 @@
 #include "base/arena.h"
 
 enum {
-    BAD_TOKEN = 1,
     NOT_YET_VALID = 4,
     EXPIRED = 5,
     REVOKED = 6,
     SUSPENDED = 7,
     PROOF_STALE = 9,
     PROOF_REPLAYED = 10,
+    NOT_ENTITLED = 11,
     SITE_CLOSED = 12,
     SITE_FULL = 13,
     ALREADY_IN = 14
@@ -41,12 +41,13 @@ static void log_change(struct model *model, const struct model_change *change)
     model->changes[model->change_count++] = *change;
 }
 
-void model_changes(struct model *model, const struct model_visit *visit, uint64_t seq)
+void model_changes(struct model *model, struct model_visit *visit, uint64_t seq)
 {
     log_change(model, &(struct model_change){.site = visit->site,
                                              .seq = seq,
                                              .visit = (size_t)(visit - model->visits),
                                              .before = *visit});
+    visit->changed_seq = seq;
 }
 
 struct model_visit *model_add(struct model *model, const struct model_visit *visit)
@@ -59,8 +60,10 @@ struct model_visit *model_add(struct model *model, const struct model_visit *vis
         model->visit_max = model->visit_max == 0 ? 256 : model->visit_max * 2;
         model->visits = xrealloc(model->visits, model->visit_max, sizeof *visit);
     }
-    model->visits[model->visit_count] = *visit;
-    return &model->visits[model->visit_count++];
+    struct model_visit *added = &model->visits[model->visit_count++];
+    *added = *visit;
+    added->changed_seq = visit->begun_seq;
+    return added;
 }
 
 struct model_visit *model_find(struct model *model, const uint8_t id[static 16])
@@ -94,7 +97,7 @@ static const int (*spans_on(const struct world *world, int site, struct day day)
     return hours->spans[day_weekday(day)];
 }
 
-static bool is_open(const struct world *world, int site, int64_t utc_ms)
+bool model_is_open(const struct world *world, int site, int64_t utc_ms)
 {
     if (world_hours[world->sites[site].hours].always) {
         return true;
@@ -191,8 +194,8 @@ static bool counts(const struct model_knows *knows, const struct model_visit *vi
     if (visit->state == MODEL_LOST) {
         return told_before; /* by a hub that was restored since */
     }
-    return is_known(knows, visit) && (visit->ended_seq == 0 || told_before ||
-                                      visit->ended_seq > knows->sizes[visit->site]);
+    return is_known(knows, visit) &&
+           (visit->ended_seq == 0 || told_before || visit->ended_seq > knows->sizes[visit->site]);
 }
 
 static bool is_later(const struct model *model, const struct model_visit *a,
@@ -234,21 +237,44 @@ static int state_of(const struct model_pass *pass, uint64_t net_size)
     return state;
 }
 
+struct model_terms model_terms_of(const struct world *world, const struct world_holder *holder)
+{
+    const struct world_plan *plan = &world->plans[holder->plan];
+    return (struct model_terms){.from = holder->from,
+                                .to = holder->to,
+                                .has_plan = true,
+                                .plan = *plan,
+                                .policy = world->employers[plan->employer].policy};
+}
+
+static bool is_outside(struct day day, struct day from, struct day to, int *refusal)
+{
+    *refusal = from.number != 0 && day_compare(day, from) < 0 ? NOT_YET_VALID
+               : to.number != 0 && day_compare(day, to) > 0   ? EXPIRED
+                                                              : 0;
+    return *refusal != 0;
+}
+
+static int refuse_by_day(const struct model_question *q, const struct model_pass *pass,
+                         struct day today)
+{
+    int by_terms, by_pass;
+    bool outside = is_outside(today, q->terms->from, q->terms->to, &by_terms);
+    is_outside(today, pass->right.from, pass->right.to, &by_pass);
+    return !outside || (by_pass == NOT_YET_VALID && by_terms == EXPIRED) ? by_pass : by_terms;
+}
+
 static int refuse_pass(const struct model *model, const struct model_knows *knows,
                        const struct model_question *q)
 {
     if (q->pass < 0 || model->passes[q->pass].gone ||
         model->passes[q->pass].issued_seq > knows->net_size) {
-        return BAD_TOKEN;
+        return MODEL_BAD_TOKEN;
     }
     const struct model_pass *pass = &model->passes[q->pass];
-    const struct world_holder *holder = &model->world->holders[pass->holder];
-    struct day today = day_of_instant(knows->now_utc_ms);
-    if (holder->from.number != 0 && day_compare(today, holder->from) < 0) {
-        return NOT_YET_VALID;
-    }
-    if (holder->to.number != 0 && day_compare(today, holder->to) > 0) {
-        return EXPIRED;
+    int refusal = refuse_by_day(q, pass, day_of_instant(knows->now_utc_ms));
+    if (refusal != 0) {
+        return refusal;
     }
     int state = state_of(pass, knows->net_size);
     if (state != 1) {
@@ -256,7 +282,9 @@ static int refuse_pass(const struct model *model, const struct model_knows *know
     }
     if (q->phone_proof) {
         int64_t age_ms = knows->now_utc_ms - q->proof_second * 1000;
-        if (age_ms < -60 * SECOND_MS || age_ms > 60 * SECOND_MS) {
+        int64_t window_ms =
+            world_rules_at(model->world, knows->net_size)->proof_window_s * SECOND_MS;
+        if (age_ms < -window_ms || age_ms > window_ms) {
             return PROOF_STALE;
         }
         for (size_t i = 0; i < model->proof_count; i++) {
@@ -270,6 +298,56 @@ static int refuse_pass(const struct model *model, const struct model_knows *know
     return 0;
 }
 
+static int days_of_week(const struct model *model, const struct model_knows *knows, int holder,
+                        struct day today)
+{
+    struct day monday = day_plus(today, -(int)day_weekday(today));
+    unsigned days = 1u << day_weekday(today);
+    for (size_t i = 0; i < model->visit_count; i++) {
+        const struct model_visit *visit = &model->visits[i];
+        struct day day = day_of_instant(visit->in_utc_ms);
+        if (visit->holder == holder && counts(knows, visit) && day_compare(day, monday) >= 0 &&
+            day_compare(day, today) <= 0) {
+            days |= 1u << day_weekday(day);
+        }
+    }
+    return __builtin_popcount(days);
+}
+
+/* What the employer's rules, or the token, do not open. */
+static bool is_not_entitled(const struct model *model, const struct model_knows *knows,
+                            const struct model_question *q, struct day today)
+{
+    const struct model_pass *pass = &model->passes[q->pass];
+    const struct world_policy *policy = &q->terms->policy;
+    if (!q->typed && (pass->resources & 1u << q->resource) == 0) {
+        return true;
+    }
+    if (!q->terms->has_plan || policy->warns) {
+        return false;
+    }
+    unsigned zone = 1u << model->world->sites[q->site].zone;
+    return (policy->resources != 0 && (policy->resources & 1u << q->resource) == 0) ||
+           (policy->zones != 0 && (policy->zones & zone) == 0) ||
+           (policy->weekdays != 0 && (policy->weekdays & 1u << day_weekday(today)) == 0) ||
+           (policy->days_a_week != 0 &&
+            days_of_week(model, knows, pass->holder, today) > policy->days_a_week);
+}
+
+/* Whether money or units are looked at. */
+static bool has_limits(const struct model_terms *terms, int resource)
+{
+    const struct world_plan *plan = &terms->plan;
+    const struct world_policy *policy = &terms->policy;
+    return terms->has_plan &&
+           (plan->holder_cap_cents > 0 || plan->contract_cap_cents > 0 ||
+            (!policy->warns && (policy->holder_cap_cents > 0 || policy->contract_cap_cents > 0)) ||
+            (plan->refuses && plan->type != WORLD_USAGE && resource == WORLD_DESK));
+}
+
+static int ask_money(const struct model *model, const struct model_knows *knows,
+                     const struct model_question *q);
+
 int model_check_in(const struct model *model, const struct model_knows *knows,
                    const struct model_question *q)
 {
@@ -282,7 +360,10 @@ int model_check_in(const struct model *model, const struct model_knows *knows,
         return refusal;
     }
     int holder = model->passes[q->pass].holder;
-    if (!is_open(world, q->site, knows->now_utc_ms)) {
+    if (is_not_entitled(model, knows, q, today)) {
+        return NOT_ENTITLED;
+    }
+    if (!model_is_open(world, q->site, knows->now_utc_ms)) {
         return SITE_CLOSED;
     }
     for (size_t i = 0; i < model->visit_count; i++) {
@@ -293,15 +374,13 @@ int model_check_in(const struct model *model, const struct model_knows *knows,
             in |= q->resource == WORLD_DESK && visit->holder == holder;
         }
     }
-    if (taken >= world->sites[q->site].places[q->resource]) {
+    if (taken >= world_places_at(world, q->site, knows->net_size)->of[q->resource]) {
         return SITE_FULL;
     }
     if (in) {
         return ALREADY_IN;
     }
-    const struct world_plan *plan = &world->plans[world->holders[holder].plan];
-    return plan->holder_cap_cents > 0 || (plan->refuses && q->resource == WORLD_DESK) ? MODEL_MONEY
-                                                                                      : 0;
+    return has_limits(q->terms, q->resource) ? ask_money(model, knows, q) : 0;
 }
 
 /* Units of one day at one site by the stays that entries up to `seq` began; without those since
@@ -456,6 +535,207 @@ static const struct world_price *price_of(const struct world *world, int site, s
     }
     return &best->prices[world->sites[site].zone][slot];
 }
+
+/* ---- units and cents of a month, DESIGN 4 ---- */
+
+struct desk_day {
+    int site;
+    struct day day;
+    int64_t duration_ms;
+    int64_t units;
+    int64_t covered;
+    int64_t charged_cents;
+    bool open;
+    bool asked;
+};
+
+struct asking {
+    const struct model *model;
+    const struct model_question *q;
+    struct day today;
+    const struct model_visit *desks[512]; /* of the month, as they began */
+    size_t desk_count;
+    struct desk_day days[512];
+    size_t day_count;
+    int64_t room_cents;
+};
+
+static bool runs(const struct asking *a, const struct model_visit *visit)
+{
+    return visit->state == MODEL_OPEN &&
+           day_compare(day_of_instant(visit->in_utc_ms), a->today) == 0;
+}
+
+static int64_t end_of(const struct asking *a, const struct model_visit *visit)
+{
+    int64_t midnight = day_start_utc_ms(day_plus(day_of_instant(visit->in_utc_ms), 1));
+    int64_t out = visit->out_utc_ms != 0
+                      ? visit->out_utc_ms
+                      : model_closing(a->model->world, visit->site, visit->in_utc_ms);
+    return out < midnight ? out : midnight;
+}
+
+static void add_room(struct asking *a, const struct model_visit *visit)
+{
+    int slot = visit->resource == WORLD_ROOM ? WORLD_ROOM_HOUR : WORLD_BOOTH_HOUR;
+    int64_t ms = end_of(a, visit) - visit->in_utc_ms;
+    int64_t hours = runs(a, visit) ? 1 : ms >= GRACE_MS ? (ms + HOURS_MS - 1) / HOURS_MS : 0;
+    a->room_cents +=
+        hours * price_of(a->model->world, visit->site, day_of_instant(visit->in_utc_ms), slot)->p;
+}
+
+static int by_in(const void *left, const void *right)
+{
+    const struct model_visit *const *a = left;
+    const struct model_visit *const *b = right;
+    if ((*a)->in_utc_ms != (*b)->in_utc_ms) {
+        return (*a)->in_utc_ms < (*b)->in_utc_ms ? -1 : 1;
+    }
+    return (*a)->site != (*b)->site ? (*a)->site - (*b)->site
+                                    : memcmp((*a)->id, (*b)->id, sizeof(*a)->id);
+}
+
+/* False: not all of it is known for sure. */
+static bool gather(struct asking *a, const struct model_knows *knows, int holder)
+{
+    for (size_t i = 0; i < a->model->visit_count; i++) {
+        const struct model_visit *visit = &a->model->visits[i];
+        if (visit->holder != holder || visit->state == MODEL_LOST) {
+            continue;
+        }
+        if (visit->changed_seq > knows->sizes[visit->site] ||
+            visit->in_utc_ms >= knows->now_utc_ms) {
+            return false;
+        }
+        if (visit->state > MODEL_CLOSED ||
+            month_of(day_of_instant(visit->in_utc_ms)).number != month_of(a->today).number) {
+            continue;
+        }
+        if (visit->resource != WORLD_DESK) {
+            add_room(a, visit);
+        } else if (a->desk_count < sizeof a->desks / sizeof *a->desks) {
+            a->desks[a->desk_count++] = visit;
+        }
+    }
+    qsort(a->desks, a->desk_count, sizeof(const struct model_visit *), by_in);
+    return true;
+}
+
+static struct desk_day *desk_day_of(struct asking *a, int site, struct day day)
+{
+    for (size_t i = 0; i < a->day_count; i++) {
+        if (a->days[i].site == site && day_compare(a->days[i].day, day) == 0) {
+            return &a->days[i];
+        }
+    }
+    a->days[a->day_count] = (struct desk_day){.site = site, .day = day};
+    return &a->days[a->day_count++];
+}
+
+/* RULES 4, 5; whoever asks for a desk leaves the one before. */
+static void fold_desks(struct asking *a, int64_t now_utc_ms)
+{
+    bool asks = a->q->resource == WORLD_DESK;
+    for (size_t i = 0; i < a->desk_count; i++) {
+        const struct model_visit *visit = a->desks[i];
+        struct day day = day_of_instant(visit->in_utc_ms);
+        struct desk_day *one = desk_day_of(a, visit->site, day);
+        int64_t next = i + 1 < a->desk_count ? a->desks[i + 1]->in_utc_ms
+                       : asks                ? now_utc_ms
+                                             : INT64_MAX;
+        bool cut = next != INT64_MAX && day_compare(day_of_instant(next), day) == 0;
+        if (runs(a, visit) && !cut) {
+            one->open = true;
+            continue;
+        }
+        int64_t out = runs(a, visit) ? next : end_of(a, visit);
+        one->duration_ms += (cut && next < out ? next : out) - visit->in_utc_ms;
+    }
+    if (asks) {
+        struct desk_day *one = desk_day_of(a, a->q->site, a->today);
+        one->open = one->asked = true;
+    }
+}
+
+static int64_t price_of_units(const struct asking *a, const struct desk_day *day, int64_t units)
+{
+    const struct world *world = a->model->world;
+    return units == 0
+               ? 0
+               : price_of(world, day->site, day->day, units == 1 ? WORLD_HALF_DAY : WORLD_DAY)->p;
+}
+
+/* What is charged, then what those who are in hold, last the one who asks; whether that finds no
+ * unit. */
+static bool spend(struct asking *a, int64_t *cents)
+{
+    const struct model_terms *terms = a->q->terms;
+    int64_t left = terms->plan.type == WORLD_SUBSCRIPTION ? terms->plan.units : 0;
+    bool in_vain = false;
+    for (size_t i = 0; i < a->day_count; i++) {
+        struct desk_day *day = &a->days[i];
+        int refusal;
+        bool outside = is_outside(day->day, terms->from, terms->to, &refusal);
+        day->units = day->duration_ms < GRACE_MS ? 0 : day->duration_ms <= HALF_DAY_MS ? 1 : 2;
+        day->covered = outside ? 0 : left < day->units ? left : day->units;
+        left -= day->covered;
+        day->charged_cents = price_of_units(a, day, day->units - day->covered);
+        *cents += day->charged_cents;
+    }
+    for (int asked = 0; asked < 2; asked++) {
+        for (size_t i = 0; i < a->day_count; i++) {
+            const struct desk_day *day = &a->days[i];
+            int64_t need = day->open && day->asked == (asked == 1) ? 2 - day->units : 0;
+            if (need > 0 && left > 0) {
+                left -= need < left ? need : left;
+            } else if (need > 0) {
+                int64_t held =
+                    day->charged_cents + (day->covered > 0 ? price_of_units(a, day, 1) : 0);
+                int64_t more = price_of_units(a, day, 2) - held;
+                *cents += more > 0 ? more : 0;
+                in_vain |= day->asked;
+            }
+        }
+    }
+    return in_vain;
+}
+
+/* Where the hub knows all that counts, what must come; else MODEL_MONEY. Carnets and contracts are
+ * shared by many. */
+static int ask_money(const struct model *model, const struct model_knows *knows,
+                     const struct model_question *q)
+{
+    const struct model_terms *terms = q->terms;
+    const struct world_policy *policy = &terms->policy;
+    struct asking *a = xcalloc(1, sizeof *a);
+    *a = (struct asking){.model = model, .q = q, .today = day_of_instant(knows->now_utc_ms)};
+    int answer = MODEL_MONEY;
+    if (knows->net_size == UINT64_MAX && terms->plan.type != WORLD_CARNET &&
+        terms->plan.contract_cap_cents == 0 && policy->contract_cap_cents == 0 &&
+        gather(a, knows, model->passes[q->pass].holder)) {
+        int64_t cents = a->room_cents;
+        fold_desks(a, knows->now_utc_ms);
+        bool in_vain = spend(a, &cents);
+        if (q->resource != WORLD_DESK) {
+            cents += price_of(model->world, q->site, a->today,
+                              q->resource == WORLD_ROOM ? WORLD_ROOM_HOUR : WORLD_BOOTH_HOUR)
+                         ->p;
+        }
+        int64_t cap = terms->plan.holder_cap_cents;
+        if (policy->holder_cap_cents > 0 && !policy->warns &&
+            (cap == 0 || policy->holder_cap_cents < cap)) {
+            cap = policy->holder_cap_cents;
+        }
+        bool refuses = terms->plan.refuses && terms->plan.type != WORLD_USAGE;
+        answer = refuses && q->resource == WORLD_DESK && in_vain ? MODEL_NO_CREDIT
+                 : cap > 0 && cents > cap                        ? MODEL_CAP_REACHED
+                                                                 : 0;
+    }
+    free(a);
+    return answer;
+}
+
+/* ---- the close ---- */
 
 /* One billed item, `quantity` of a unit: RULES 8 to 16. `charged` of them are the employer's. */
 static void bill(struct work_close *w, int site, int holder, struct day day, int slot,

@@ -25,6 +25,7 @@ struct model_visit {
     uint64_t begun_seq; /* entry of its site's feed */
     uint64_t ended_seq; /* that made it void or corrected; 0: none */
     uint64_t closed_seq;
+    uint64_t changed_seq; /* the last one that said anything of it */
 };
 
 struct model_pass {
@@ -32,7 +33,11 @@ struct model_pass {
     char pass_id[40];
     char number[16];
     uint64_t issued_seq; /* in `net` */
-    bool gone;           /* its entry was lost with the hub's disk */
+    /* What stood there then, which it goes on telling. */
+    struct world_holder right;
+    unsigned resources; /* that its employer allowed: stands in its token */
+    int offline_rule;
+    bool gone; /* its entry was lost with the hub's disk */
     /* Its states, by entry of `net`. */
     struct {
         uint64_t seq;
@@ -83,14 +88,27 @@ struct model_knows {
 void model_init(struct model *model, const struct world *world);
 void model_release(struct model *model);
 
+/* What a node knows of a holder's contract. */
+struct model_terms {
+    struct day from, to;
+    bool has_plan;
+    struct world_plan plan;
+    struct world_policy policy;
+};
+/* As it is now, which the hub knows. */
+struct model_terms model_terms_of(const struct world *world, const struct world_holder *holder);
+
 /* Codes of refusals as in the contract; 0: let in. */
+enum { MODEL_BAD_TOKEN = 1, MODEL_NO_CREDIT = 15, MODEL_CAP_REACHED, MODEL_OFFLINE_LIMIT };
 enum { MODEL_MONEY = 1000 };
 struct model_question {
     int site;
     int pass; /* -1: nobody's */
     int resource;
     bool phone_proof;
+    bool typed; /* its number: the token was not seen */
     int64_t proof_second;
+    const struct model_terms *terms;
 };
 /* The refusal that must come; MODEL_MONEY: let in, NO_CREDIT or CAP_REACHED. */
 int model_check_in(const struct model *model, const struct model_knows *knows,
@@ -99,7 +117,7 @@ int model_check_in(const struct model *model, const struct model_knows *knows,
 struct model_visit *model_add(struct model *model, const struct model_visit *visit);
 struct model_visit *model_find(struct model *model, const uint8_t id[static 16]);
 /* Before a visit changes by the entry `seq` of its site's feed. */
-void model_changes(struct model *model, const struct model_visit *visit, uint64_t seq);
+void model_changes(struct model *model, struct model_visit *visit, uint64_t seq);
 /* The last thing that the node's clock does: what is open at that site past its closing time ends,
  * by entries up to `seq`. */
 void model_tick(struct model *model, int site, int64_t now_utc_ms, uint64_t seq);
@@ -115,6 +133,7 @@ void model_proof_used(struct model *model, const struct model_proof *proof);
 int64_t model_spent(const struct model *model, int site, int holder, uint64_t receipt);
 /* The same of all holders together, by visits that the site decided away. */
 int64_t model_spent_away(const struct model *model, int site, uint64_t receipt);
+bool model_is_open(const struct world *world, int site, int64_t utc_ms);
 /* RULES 2, 3. */
 int64_t model_closing(const struct world *world, int site, int64_t in_utc_ms);
 

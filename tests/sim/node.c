@@ -253,9 +253,25 @@ static void start_with(struct sim_node *node, enum db_mode mode, node_change *ch
     start_writer(node);
 }
 
+static struct vfs_copy *empty_disk;
+
+/* All begin on the same empty tables: made once, then copied. */
 void node_found(struct sim_node *node, node_change *found)
 {
-    start_with(node, DB_CREATE, found);
+    struct fault fault = FAULT_NONE;
+    if (empty_disk == NULL) {
+        node_must(node, open_database(node, DB_CREATE, &fault), &fault, "tables");
+        db_free(node->service.db);
+        empty_disk = vfs_twin_copy(node->disk);
+    }
+    vfs_twin_put(node->disk, empty_disk);
+    start_with(node, DB_WRITE, found);
+}
+
+void node_forget_disk(void)
+{
+    vfs_copy_free(empty_disk);
+    empty_disk = NULL;
 }
 
 void node_boot_with(struct sim_node *node, node_change *change)

@@ -26,6 +26,9 @@ struct node_call {
     uint64_t net_size;
     uint64_t *sizes;
     uint64_t receipt; /* entries of the last receipt that a site had */
+    bool connected;
+    bool complete;
+    struct model_terms *terms; /* of who asks to come in, as a site has them */
 };
 
 struct sim_node {
@@ -65,6 +68,8 @@ struct sim_node {
 void node_init(struct sim_node *node, struct sim *sim, int no, const char *name);
 typedef int node_change(struct sim_node *node, struct fault *fault);
 void node_found(struct sim_node *node, node_change *found);
+/* The empty disk on which all are found: at the end of the program. */
+void node_forget_disk(void);
 /* Starts a node that is down, after a change of its database in one transaction. */
 void node_boot_with(struct sim_node *node, node_change *change);
 void node_release(struct sim_node *node);

@@ -80,6 +80,14 @@ void sim_params_draw(struct sim_params *p, uint64_t seed, bool long_run)
     }
     p->operator_every_ms = dice_between(&dice, 10 * MINUTES_MS, 4 * HOURS_MS);
     p->group_max = dice_between(&dice, 1, 8);
+    p->terms_every_ms = maybe(&dice, 20 * MINUTES_MS, 4 * HOURS_MS);
+    if (p->sites + p->hosted < 8 && dice_below(&dice, 4) == 0) {
+        p->hosted = dice_between(&dice, 8, 11); /* enough peers for the rule */
+    }
+    if (p->sites + p->hosted >= 8) {
+        p->cheats = dice_between(&dice, 1, 2);
+        p->holders += 12;
+    }
 }
 
 void sim_params_print(const struct sim_params *p)
@@ -88,7 +96,7 @@ void sim_params_print(const struct sim_params *p)
            "twice=%lld delay=%lld spread=%lld cut_every=%lld cut_for=%lld crash_every=%lld "
            "full_every=%lld clock_off=%lld clock_ppm=%lld clock_jump_every=%lld clock_far=%lld "
            "restore_every=%lld flip_every=%lld move_every=%lld lie_every=%lld certificate=%lld "
-           "behind_max=%lld operator_every=%lld group=%lld\n",
+           "behind_max=%lld operator_every=%lld group=%lld terms_every=%lld cheats=%lld\n",
            (unsigned long long)p->seed, (long long)p->days, (long long)p->sites,
            (long long)p->hosted, (long long)p->holders, (long long)p->visits, (long long)p->loss,
            (long long)p->twice, (long long)p->delay_ms, (long long)p->spread_ms,
@@ -97,7 +105,8 @@ void sim_params_print(const struct sim_params *p)
            (long long)p->clock_jump_every_ms, (long long)p->clock_far_ms,
            (long long)p->restore_every_ms, (long long)p->flip_every_ms, (long long)p->move_every_ms,
            (long long)p->lie_every_ms, (long long)p->certificate_ms, (long long)p->behind_max,
-           (long long)p->operator_every_ms, (long long)p->group_max);
+           (long long)p->operator_every_ms, (long long)p->group_max, (long long)p->terms_every_ms,
+           (long long)p->cheats);
     fflush(stdout);
 }
 

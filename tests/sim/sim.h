@@ -48,6 +48,8 @@ struct sim_params {
     int64_t behind_max;        /* entries of `net` that a site fetches one by one */
     int64_t operator_every_ms; /* an operator changes something */
     int64_t group_max;         /* calls in one transaction */
+    int64_t terms_every_ms;    /* and something in contracts, policies, places */
+    int64_t cheats;            /* sites that pad their stays */
 };
 
 struct sim;

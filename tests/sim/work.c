@@ -18,7 +18,7 @@
 
 #define NEW(snake) wire_new(work->sim->arena, &passerelle__v1__##snake##__descriptor)
 
-enum { RETRY_MS = 4000, UNDO_MS = 60000, CORRECTION_HOURS = 72 };
+enum { RETRY_MS = 4000 };
 
 struct principal work_who(enum role role, const char *party)
 {
@@ -166,7 +166,16 @@ static void take_pass(struct work *work, struct person *person,
                       const Passerelle__V1__IssuedPass *issued, uint64_t seq)
 {
     struct model_pass *pass = &work->model.passes[work->model.pass_count];
-    *pass = (struct model_pass){.holder = person->holder, .issued_seq = seq};
+    const struct world_holder *holder = &work->world.holders[person->holder];
+    const struct world_plan *plan = &work->world.plans[holder->plan];
+    const struct world_policy *policy = &work->world.employers[plan->employer].policy;
+    *pass = (struct model_pass){
+        .holder = person->holder,
+        .issued_seq = seq,
+        .right = *holder,
+        .resources = policy->resources == 0 || policy->warns ? ~0u : policy->resources,
+        .offline_rule = plan->offline_rule,
+    };
     snprintf(pass->pass_id, sizeof pass->pass_id, "%s", issued->pass->pass_id);
     snprintf(pass->number, sizeof pass->number, "%s", issued->pass->number);
     person->pass = work->model.pass_count++;
@@ -212,6 +221,9 @@ static void issue_passes(struct work *work)
 static void ticked(struct sim_node *node, int64_t now_utc_ms)
 {
     struct work *work = node->owner;
+    if (node->is_hub) {
+        terms_ticked(work);
+    }
     for (int site = 0; site < work->world.site_count; site++) {
         if (work_node(work, site) == node && model_is_due(&work->model, site, now_utc_ms)) {
             model_tick(&work->model, site, now_utc_ms,
@@ -248,6 +260,7 @@ void work_init(struct work *work, struct sim *sim)
     work->hub.booted = work_boot;
     node_found(&work->hub, found_hub);
     import_tables(work);
+    terms_begin(work);
     issue_passes(work);
     work->sites = xcalloc((size_t)work->world.site_count, sizeof *work->sites);
     for (int site = 0; site < work->world.site_count; site++) {
@@ -284,10 +297,32 @@ static uint64_t size_of(struct sim_node *node, const char *feed_id)
 
 DB_SQL(select_receipt, "SELECT size FROM receipt ORDER BY size DESC LIMIT 1");
 
+/* Entries of each feed that the node knows of. */
+static void feed_sizes(struct work *work, struct sim_node *node, struct node_call *call)
+{
+    call->sizes = ARENA_ARRAY(&call->arena, (size_t)work->world.site_count, uint64_t);
+    for (int site = 0; site < work->world.site_count; site++) {
+        call->sizes[site] = work_node(work, site) == node ? UINT64_MAX
+                            : node->is_hub ? size_of(node, work->world.sites[site].id)
+                                           : 0;
+    }
+}
+
 void work_sizes(struct work *work, struct sim_node *node, struct node_call *call)
 {
+    if (strcmp(call->call.method->service, "EmployerService") == 0) {
+        feed_sizes(work, node, call);
+    }
     if (strcmp(call->call.method->service, "DeskService") != 0) {
         return;
+    }
+    feed_sizes(work, node, call);
+    call->connected = node_is_connected(&node->node);
+    call->complete = node->is_hub || node->node.complete;
+    const struct op *op = call->context;
+    if (call->call.method == work->check_in && op->pass >= 0 && !node->is_hub) {
+        const struct model_pass *pass = &work->model.passes[op->pass];
+        call->terms = terms_known(work, node, pass->holder, pass, &call->arena);
     }
     struct query *query = db_query(node->service.db, &select_receipt);
     if (query_next(query)) {
@@ -295,12 +330,6 @@ void work_sizes(struct work *work, struct sim_node *node, struct node_call *call
         query_end(query);
     }
     call->net_size = node->is_hub ? UINT64_MAX : size_of(node, "net");
-    call->sizes = ARENA_ARRAY(&call->arena, (size_t)work->world.site_count, uint64_t);
-    for (int site = 0; site < work->world.site_count; site++) {
-        call->sizes[site] = work_node(work, site) == node ? UINT64_MAX
-                            : node->is_hub ? size_of(node, work->world.sites[site].id)
-                                           : 0;
-    }
 }
 
 void work_committed(struct work *work, struct sim_node *node)
@@ -310,7 +339,10 @@ void work_committed(struct work *work, struct sim_node *node)
 
 void work_own_size(struct work *work, struct sim_node *node, struct node_call *call)
 {
-    call->own_size = size_of(node, call->site < 0 ? "net" : work->world.sites[call->site].id);
+    bool books = strcmp(call->call.method->service, "EmployerService") == 0;
+    call->own_size = size_of(node, call->site >= 0 ? work->world.sites[call->site].id
+                                   : books         ? "books"
+                                                   : "net");
 }
 
 static struct model_knows knows_of(struct node_call *mine)
@@ -363,7 +395,8 @@ static bool is_right(struct work *work, const struct model_knows *knows,
     struct model_knows more = *knows;
     if (knows->net_size == UINT64_MAX) { /* the hub */
         return expected == code ||
-               (expected == MODEL_MONEY && (code == 0 || code == 15 || code == 16));
+               (expected == MODEL_MONEY &&
+                (code == 0 || code == MODEL_NO_CREDIT || code == MODEL_CAP_REACHED));
     }
     for (int site = 0; site < work->world.site_count; site++) {
         all[site] = UINT64_MAX;
@@ -376,18 +409,19 @@ static bool is_right(struct work *work, const struct model_knows *knows,
     bool money = expected == MODEL_MONEY || other == MODEL_MONEY || late == MODEL_MONEY;
     bool let_in = expected == 0 || other == 0 || late == 0 || money;
     return expected == code || other == code || late == code || (let_in && code == 0) ||
-           (money && (code == 15 || code == 16)) || (away && let_in && code == 17) ||
-           (away && expected == 1);
+           (money && (code == MODEL_NO_CREDIT || code == MODEL_CAP_REACHED)) ||
+           (away && let_in && code == MODEL_OFFLINE_LIMIT) || (away && expected == MODEL_BAD_TOKEN);
 }
 
-enum { PHONE_UNITS = 4, CARD_UNITS = 2 };
-
 /* Whom a site lets in while it is away has not used more since its last receipt than it may. */
-static void check_allowance(struct work *work, const struct op *op, uint64_t receipt)
+static void check_allowance(struct work *work, const struct op *op, const struct node_call *mine)
 {
-    int holder = work->model.passes[op->pass].holder;
-    int64_t spent = model_spent(&work->model, op->site, holder, receipt);
-    if (spent > (work->world.holders[holder].phone ? PHONE_UNITS : CARD_UNITS)) {
+    const struct model_pass *pass = &work->model.passes[op->pass];
+    const struct world_rules *rules = world_rules_at(&work->world, mine->net_size);
+    int holder = pass->holder;
+    int64_t spent = model_spent(&work->model, op->site, holder, mine->receipt);
+    if (pass->offline_rule != WORLD_OFFLINE_ALWAYS &&
+        spent > (work->world.holders[holder].phone ? rules->phone_units : rules->card_units)) {
         sim_fail(work->sim, "%s is away, and let %s use %lld units since its last receipt",
                  work->world.sites[op->site].id, work->world.holders[holder].id, (long long)spent);
     }
@@ -416,11 +450,24 @@ static void judge_check_in(struct work *work, struct op *op, struct node_call *m
     bool fresh =
         !op->doubt || (response->accepted && response->visit->in_utc_ms == knows.now_utc_ms);
     int code = response->accepted ? 0 : (int)response->refusal->code;
-    struct model_question question = {op->site, op->pass, op->resource, op->phone_proof,
-                                      op->proof_second};
+    struct model_question question = {.site = op->site,
+                                      .pass = op->pass,
+                                      .resource = op->resource,
+                                      .phone_proof = op->phone_proof,
+                                      .typed = op->typed,
+                                      .proof_second = op->proof_second,
+                                      .terms = mine->terms};
+    struct model_terms now;
+    if (mine->terms == NULL && op->pass >= 0) {
+        const struct model_pass *pass = &work->model.passes[op->pass];
+        now = model_terms_of(&work->world, &work->world.holders[pass->holder]);
+        question.terms = &now;
+    } else if (op->pass >= 0 && fresh) {
+        terms_check(work, mine->at, work->model.passes[op->pass].holder, mine->terms,
+                    mine->connected && mine->complete);
+    }
     int expected = model_check_in(&work->model, &knows, &question);
-    bool away =
-        !mine->at->is_hub && (!node_is_connected(&mine->at->node) || !mine->at->node.complete);
+    bool away = !mine->connected || !mine->complete;
     bool right = is_right(work, &knows, &question, expected, code, away);
     work->away += away;
     if (fresh && !right) {
@@ -433,6 +480,12 @@ static void judge_check_in(struct work *work, struct op *op, struct node_call *m
     op->accepted = response->accepted;
     if (!response->accepted) {
         return;
+    }
+    if (fresh && !mine->connected &&
+        work->model.passes[op->pass].offline_rule == WORLD_OFFLINE_NEVER) {
+        sim_fail(work->sim, "%s is away, and let %s in whose issuer wants a site in contact",
+                 work->world.sites[op->site].id,
+                 work->world.holders[work->model.passes[op->pass].holder].id);
     }
     if (fresh && response->visit->in_utc_ms != knows.now_utc_ms) {
         sim_fail(work->sim, "a visit begins at another time than the node's");
@@ -447,7 +500,7 @@ static void judge_check_in(struct work *work, struct op *op, struct node_call *m
     memcpy(visit.id, op->id, sizeof visit.id);
     model_add(&work->model, &visit);
     if (fresh && away && op->resource == WORLD_DESK) {
-        check_allowance(work, op, mine->receipt);
+        check_allowance(work, op, mine);
         check_worst_case(work, op, mine->receipt, (int64_t)response->knowledge->worst_case_units);
     }
     if (op->phone_proof) {
@@ -462,9 +515,11 @@ static int64_t out_of(struct work *work, const struct model_visit *visit)
                                   : model_closing(&work->world, visit->site, visit->in_utc_ms);
 }
 
-static bool in_time(struct work *work, const struct model_visit *visit, int64_t now_utc_ms)
+static bool in_time(struct work *work, const struct model_visit *visit,
+                    const struct node_call *mine)
 {
-    return now_utc_ms <= out_of(work, visit) + CORRECTION_HOURS * HOURS_MS;
+    int64_t hours = world_rules_at(&work->world, mine->net_size)->correction_hours;
+    return node_utc_ms(mine->at) <= out_of(work, visit) + hours * HOURS_MS;
 }
 
 /* Of a check-out that may have been done before the power went: the time is the node's of then, and
@@ -524,11 +579,12 @@ static bool is_last_scan(struct work *work, const struct model_visit *visit)
 static void judge_void(struct work *work, struct op *op, struct node_call *mine)
 {
     struct model_visit *visit = model_find(&work->model, op->about);
-    int64_t now_utc_ms = node_utc_ms(mine->at);
+    int64_t undo_ms = world_rules_at(&work->world, mine->net_size)->undo_s * SECOND_MS;
     bool standing = visit->state == MODEL_OPEN || visit->state == MODEL_CLOSED;
-    bool may = op->kind == OP_UNDO
-                   ? is_last_scan(work, visit) && now_utc_ms <= visit->in_utc_ms + UNDO_MS
-                   : standing && (visit->state == MODEL_OPEN || in_time(work, visit, now_utc_ms));
+    bool may =
+        op->kind == OP_UNDO
+            ? is_last_scan(work, visit) && node_utc_ms(mine->at) <= visit->in_utc_ms + undo_ms
+            : standing && (visit->state == MODEL_OPEN || in_time(work, visit, mine));
     if (!op->doubt) {
         expect(work, op, &mine->call, may);
     }
@@ -545,7 +601,7 @@ static void judge_correct(struct work *work, struct op *op, struct node_call *mi
     int64_t now_utc_ms = node_utc_ms(mine->at);
     int64_t in = op->in_utc_ms != 0 ? op->in_utc_ms : visit->in_utc_ms;
     int64_t out = op->out_utc_ms != 0 ? op->out_utc_ms : out_of(work, visit);
-    bool may = visit->state == MODEL_CLOSED && in_time(work, visit, now_utc_ms) && out >= in &&
+    bool may = visit->state == MODEL_CLOSED && in_time(work, visit, mine) && out >= in &&
                out <= now_utc_ms &&
                day_compare(day_of_instant(in), day_of_instant(visit->in_utc_ms)) == 0;
     if (!op->doubt) {
@@ -571,9 +627,11 @@ static void judge_paper(struct work *work, struct op *op, struct node_call *mine
 {
     int64_t now_utc_ms = node_utc_ms(mine->at);
     bool known = work->model.passes[op->pass].issued_seq <= mine->net_size;
+    int64_t hours = world_rules_at(&work->world, mine->net_size)->paper_hours;
     if (!op->doubt) {
         expect(work, op, &mine->call,
-               known && op->in_utc_ms <= now_utc_ms && op->out_utc_ms <= now_utc_ms);
+               known && op->in_utc_ms <= now_utc_ms && op->out_utc_ms <= now_utc_ms &&
+                   op->in_utc_ms >= now_utc_ms - hours * HOURS_MS);
     }
     if (mine->call.error.code == CODE_OK) {
         struct model_visit visit = {.site = op->site,
@@ -665,6 +723,9 @@ static void judge(struct work *work, struct op *op, struct node_call *mine)
         break;
     case OP_PAPER:
         judge_paper(work, op, mine);
+        break;
+    case OP_TERMS:
+        terms_judge(work, op, mine);
         break;
     default:
         judge_operator(work, op, mine);
@@ -763,15 +824,14 @@ static void op_try(struct sim *sim, void *context)
               op);
 }
 
-static void op_begin(struct work *work, struct op *op, const ProtobufCMessage *request)
+void work_op_begin(struct work *work, struct op *op, const ProtobufCMessage *request)
 {
     op->request = wire_pack_arena(work->sim->arena, request);
     work->open_ops++;
     op_try(work->sim, op);
 }
 
-static struct op *op_new(struct work *work, enum op_kind kind, int site,
-                         const struct method *method)
+struct op *work_op_new(struct work *work, enum op_kind kind, int site, const struct method *method)
 {
     struct op *op = ARENA_NEW(work->sim->arena, struct op);
     op->kind = kind;
@@ -793,7 +853,7 @@ static void again_event(struct sim *sim, void *context)
     sim_send(sim, end_of(op), work_node(sim->work, op->site)->no, op_arrived, op);
 }
 
-void work_forget(struct work *work, int end, int64_t since_ms, uint64_t size)
+void work_forget(struct work *work, int end, int64_t since_ms, uint64_t size, uint64_t books_size)
 {
     work->doubts[end] = NULL;
     for (struct op *op = work->ops[end]; op != NULL; op = op->next) {
@@ -802,7 +862,8 @@ void work_forget(struct work *work, int end, int64_t since_ms, uint64_t size)
         if (!op->done || op->done_ms < since_ms) {
             continue;
         }
-        bool stands = op->seq <= size && (op->kind != OP_CHECK_IN || op->accepted);
+        bool stands = op->seq <= (op->in_books ? books_size : size) &&
+                      (op->kind != OP_CHECK_IN || op->accepted);
         /* Who keeps the feed next may remember a refusal, or not. */
         op->doubt = !stands && op->kind == OP_CHECK_IN && !op->accepted;
         op->done = stands;
@@ -814,13 +875,13 @@ void work_forget(struct work *work, int end, int64_t since_ms, uint64_t size)
     }
 }
 
-void work_net_lost(struct work *work, uint64_t size)
+void work_operators_lost(struct work *work, uint64_t net_size, uint64_t books_size)
 {
     struct model *model = &work->model;
     for (int i = 0; i < model->pass_count; i++) {
         struct model_pass *pass = &model->passes[i];
-        pass->gone |= pass->issued_seq > size;
-        while (pass->state_count > 0 && pass->states[pass->state_count - 1].seq > size) {
+        pass->gone |= pass->issued_seq > net_size;
+        while (pass->state_count > 0 && pass->states[pass->state_count - 1].seq > net_size) {
             pass->state_count--;
         }
     }
@@ -828,9 +889,11 @@ void work_net_lost(struct work *work, uint64_t size)
         struct person *person = &work->persons[i];
         person->pass = person->pass >= 0 && model->passes[person->pass].gone ? -1 : person->pass;
     }
-    while (work->world.tariff_count > 0 && work->tariff_seq[work->world.tariff_count - 1] > size) {
+    while (work->world.tariff_count > 0 &&
+           work->tariff_seq[work->world.tariff_count - 1] > net_size) {
         work->world.tariff_count--;
     }
+    terms_lost(work, net_size, books_size);
 }
 
 /* ---- power ---- */
@@ -968,7 +1031,7 @@ static const char *shown(struct work *work, const struct person *person, int64_t
 
 static void check_in(struct work *work, const struct person *person, int site, int resource)
 {
-    struct op *op = op_new(work, OP_CHECK_IN, site, work->check_in);
+    struct op *op = work_op_new(work, OP_CHECK_IN, site, work->check_in);
     Passerelle__V1__CheckInRequest *request = NEW(check_in_request);
     const struct world_holder *holder = &work->world.holders[person->holder];
     request->request_id = work_request_id(work, op->id);
@@ -980,6 +1043,7 @@ static void check_in(struct work *work, const struct person *person, int site, i
     if (person->pass < 0) {
         request->credential_case = PASSERELLE__V1__CHECK_IN_REQUEST__CREDENTIAL_CARD_NUMBER;
         request->card_number = arena_string(work->sim->arena, view_of("1234567897"));
+        op->typed = true;
     } else if (holder->phone) {
         /* The phone's clock is right; a code lives for up to 15 s before it is scanned. */
         op->proof_second = sim_utc_ms(work->sim) / 1000 - dice_below(&work->sim->dice, 15);
@@ -992,15 +1056,30 @@ static void check_in(struct work *work, const struct person *person, int site, i
     } else {
         request->credential_case = PASSERELLE__V1__CHECK_IN_REQUEST__CREDENTIAL_CARD_NUMBER;
         request->card_number = work->model.passes[person->pass].number;
+        op->typed = true;
     }
-    op_begin(work, op, &request->base);
+    work_op_begin(work, op, &request->base);
+}
+
+static const struct person *anybody(struct work *work)
+{
+    return &work->persons[dice_below(&work->sim->dice, work->person_count)];
+}
+
+void work_visit(struct work *work, int site, bool by_card)
+{
+    const struct person *person = anybody(work);
+    for (int i = 0; by_card && work->world.holders[person->holder].phone && i < 8; i++) {
+        person = anybody(work);
+    }
+    check_in(work, person, site, WORLD_DESK);
 }
 
 static void visitor_event(struct sim *sim, void *context)
 {
     (void)context;
     struct work *work = sim->work;
-    const struct person *person = &work->persons[dice_below(&sim->dice, work->person_count)];
+    const struct person *person = anybody(work);
     /* Each has a favourite; many come back to where they were. */
     int site = dice_below(&sim->dice, 3) > 0 ? person->holder % work->world.site_count
                                              : (int)dice_below(&sim->dice, work->world.site_count);
@@ -1041,7 +1120,7 @@ static void correct(struct work *work, struct op *op, struct dice *dice)
         dice_below(dice, 3) == 0 ? 0 : begun_utc_ms + dice_between(dice, 0, 9 * HOURS_MS);
     request->in_utc_ms = op->in_utc_ms;
     request->out_utc_ms = op->out_utc_ms;
-    op_begin(work, op, &request->base);
+    work_op_begin(work, op, &request->base);
 }
 
 static void later_event(struct sim *sim, void *context)
@@ -1052,9 +1131,10 @@ static void later_event(struct sim *sim, void *context)
     struct op *op = NULL;
     const ProtobufCMessage *message = NULL;
     int site = later->op->site;
+    work->laters--;
     if (later->kind == OP_CHECK_OUT) {
         Passerelle__V1__CheckOutRequest *request = NEW(check_out_request);
-        op = op_new(work, OP_CHECK_OUT, site, work->check_out);
+        op = work_op_new(work, OP_CHECK_OUT, site, work->check_out);
         request->request_id = work_request_id(work, op->id);
         request->site_id = work->world.sites[site].id;
         request->who_case = PASSERELLE__V1__CHECK_OUT_REQUEST__WHO_VISIT_ID;
@@ -1062,27 +1142,27 @@ static void later_event(struct sim *sim, void *context)
         message = &request->base;
     } else if (later->kind == OP_UNDO) {
         Passerelle__V1__UndoRequest *request = NEW(undo_request);
-        op = op_new(work, OP_UNDO, site, work->undo);
+        op = work_op_new(work, OP_UNDO, site, work->undo);
         request->request_id = work_request_id(work, op->id);
         request->site_id = work->world.sites[site].id;
         request->visit_id = id_text(work, later->op->id);
         message = &request->base;
     } else if (later->kind == OP_VOID) {
         Passerelle__V1__VoidVisitRequest *request = NEW(void_visit_request);
-        op = op_new(work, OP_VOID, site, work->void_visit);
+        op = work_op_new(work, OP_VOID, site, work->void_visit);
         request->request_id = work_request_id(work, op->id);
         request->site_id = work->world.sites[site].id;
         request->visit_id = id_text(work, later->op->id);
         request->reason = reason;
         message = &request->base;
     } else {
-        op = op_new(work, OP_CORRECT, site, work->correct);
+        op = work_op_new(work, OP_CORRECT, site, work->correct);
     }
     memcpy(op->about, later->op->id, sizeof op->about);
     if (message == NULL) {
         correct(work, op, &sim->dice);
     } else {
-        op_begin(work, op, message);
+        work_op_begin(work, op, message);
     }
 }
 
@@ -1090,6 +1170,7 @@ static void plan_later(struct work *work, struct op *op, enum op_kind kind, int6
 {
     struct later *later = ARENA_NEW(work->sim->arena, struct later);
     *later = (struct later){op, kind};
+    work->laters++;
     sim_after(work->sim, ms, later_event, later);
 }
 
@@ -1102,7 +1183,11 @@ static void op_followed(struct work *work, struct op *op)
     }
     int64_t stay_ms = dice_below(dice, 5) == 0 ? dice_below(dice, 10 * MINUTES_MS)
                                                : dice_below(dice, 9 * HOURS_MS);
-    if (dice_below(dice, 8) > 0) {
+    enum world_cheat cheat = work->world.sites[op->site].cheat;
+    if (cheat == WORLD_STAYS_LONG) {
+        stay_ms = 9 * HOURS_MS;
+    }
+    if (dice_below(dice, 8) > 0 && cheat != WORLD_FORGETS) {
         plan_later(work, op, OP_CHECK_OUT, stay_ms);
     }
     if (dice_below(dice, 12) == 0) {
@@ -1116,24 +1201,19 @@ static void op_followed(struct work *work, struct op *op)
     }
 }
 
-static void paper_event(struct sim *sim, void *context)
+void work_note(struct work *work, int site, int64_t in_utc_ms, int64_t out_utc_ms)
 {
     static char reason[] = "the tablet was broken";
-    (void)context;
-    struct work *work = sim->work;
-    const struct person *person = &work->persons[dice_below(&sim->dice, work->person_count)];
+    const struct person *person = anybody(work);
     if (person->pass < 0) {
         return;
     }
-    int site = (int)dice_below(&sim->dice, work->world.site_count);
-    struct op *op = op_new(work, OP_PAPER, site, work->paper);
+    struct op *op = work_op_new(work, OP_PAPER, site, work->paper);
     Passerelle__V1__NotePaperStayRequest *request = NEW(note_paper_stay_request);
     op->pass = person->pass;
-    op->resource = dice_below(&sim->dice, 4) > 0 ? WORLD_DESK : WORLD_ROOM;
-    op->in_utc_ms = sim_utc_ms(sim) - dice_below(&sim->dice, 9 * HOURS_MS) - HOURS_MS;
-    op->out_utc_ms = dice_below(&sim->dice, 4) == 0
-                         ? 0
-                         : op->in_utc_ms + dice_below(&sim->dice, sim_utc_ms(sim) - op->in_utc_ms);
+    op->resource = dice_below(&work->sim->dice, 4) > 0 ? WORLD_DESK : WORLD_ROOM;
+    op->in_utc_ms = in_utc_ms;
+    op->out_utc_ms = out_utc_ms;
     request->request_id = work_request_id(work, op->id);
     request->site_id = work->world.sites[site].id;
     request->pass_number = work->model.passes[person->pass].number;
@@ -1141,7 +1221,17 @@ static void paper_event(struct sim *sim, void *context)
     request->in_utc_ms = op->in_utc_ms;
     request->out_utc_ms = op->out_utc_ms;
     request->reason = reason;
-    op_begin(work, op, &request->base);
+    work_op_begin(work, op, &request->base);
+}
+
+static void paper_event(struct sim *sim, void *context)
+{
+    (void)context;
+    struct dice *dice = &sim->dice;
+    int64_t now = sim_utc_ms(sim);
+    int64_t in = now - dice_below(dice, 9 * HOURS_MS) - HOURS_MS;
+    int64_t out = dice_below(dice, 4) == 0 ? 0 : in + dice_below(dice, now - in);
+    work_note(sim->work, (int)dice_below(dice, sim->work->world.site_count), in, out);
 }
 
 /* ---- operators ---- */
@@ -1152,7 +1242,7 @@ static void publish_tariff(struct work *work)
     if (work->world.tariff_count == (int)ARRAY_LEN(work->world.tariffs)) {
         return;
     }
-    struct op *op = op_new(work, OP_TARIFF, -1, work->tariff);
+    struct op *op = work_op_new(work, OP_TARIFF, -1, work->tariff);
     Passerelle__V1__PublishTariffRequest *request = NEW(publish_tariff_request);
     Passerelle__V1__TariffVersion *version = NEW(tariff_version);
     char day[11];
@@ -1181,16 +1271,16 @@ static void publish_tariff(struct work *work)
     }
     request->request_id = work_request_id(work, op->id);
     request->tariff = version;
-    op_begin(work, op, &request->base);
+    work_op_begin(work, op, &request->base);
 }
 
 static void issue_later(struct work *work)
 {
     for (int i = 0; i < work->person_count; i++) {
         if (work->persons[i].pass < 0) {
-            struct op *op = op_new(work, OP_ISSUE, -1, work->issue);
+            struct op *op = work_op_new(work, OP_ISSUE, -1, work->issue);
             op->holder = i;
-            op_begin(work, op, &issue_request(work, i, op->id)->base);
+            work_op_begin(work, op, &issue_request(work, i, op->id)->base);
             return;
         }
     }
@@ -1218,17 +1308,17 @@ static void operator_event(struct sim *sim, void *context)
             sim->arena, kind == OP_SUSPEND  ? &passerelle__v1__suspend_passes_request__descriptor
                         : kind == OP_RESUME ? &passerelle__v1__resume_passes_request__descriptor
                                             : &passerelle__v1__revoke_passes_request__descriptor);
-        struct op *op = op_new(work, kind, -1,
-                               kind == OP_SUSPEND  ? work->suspend
-                               : kind == OP_RESUME ? work->resume
-                                                   : work->revoke);
+        struct op *op = work_op_new(work, kind, -1,
+                                    kind == OP_SUSPEND  ? work->suspend
+                                    : kind == OP_RESUME ? work->resume
+                                                        : work->revoke);
         op->pass = person->pass;
         request->request_id = work_request_id(work, op->id);
         request->pass_ids = ARENA_ARRAY(sim->arena, 1, char *);
         request->pass_ids[0] = work->model.passes[person->pass].pass_id;
         request->n_pass_ids = 1;
         request->reason = reason;
-        op_begin(work, op, &request->base);
+        work_op_begin(work, op, &request->base);
     }
 }
 
@@ -1268,6 +1358,8 @@ void work_plan(struct work *work)
     }
     sim_weather(sim);
     mend_plan(work);
+    terms_plan(work);
+    padding_plan(work);
     sim_after(sim, MINUTES_MS, tick_event, NULL);
     maybe_after(sim, sim->params.crash_every_ms, crash_event);
     maybe_after(sim, sim->params.full_every_ms, full_event);

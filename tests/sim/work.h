@@ -18,7 +18,8 @@ enum op_kind {
     OP_RESUME,
     OP_REVOKE,
     OP_ISSUE,
-    OP_TARIFF
+    OP_TARIFF,
+    OP_TERMS
 };
 
 /* One request of a client. It is sent until it is answered, always the same bytes. */
@@ -34,9 +35,12 @@ struct op {
     int holder;
     int resource;
     bool phone_proof;
+    bool typed; /* the number of a card */
     int64_t proof_second;
     int64_t in_utc_ms, out_utc_ms;
     struct world_tariff tariff;
+    const struct world_version *change;
+    bool in_books; /* and not in `net` */
     int attempts;
     bool answered;  /* the client knows */
     bool doubt;     /* it was under way when the power went */
@@ -74,12 +78,15 @@ struct work {
     struct op *ops[SIM_ENDS_MAX];    /* all, by site + 1 */
     struct mending *mendings;        /* by site, and last the hub's */
     int64_t open_ops;
+    int64_t laters; /* what will be asked for somebody who was let in */
     uint64_t id_count;
-    uint8_t receipts_seen[SIM_SITES_MAX][32]; /* SHA-256 of the last that was verified */
-    uint64_t tariff_seq[16];                  /* entry of `net`, of world.tariffs */
+    struct receipt_seen *receipts_seen; /* by site: the last that was verified */
+    uint64_t tariff_seq[16];            /* entry of `net`, of world.tariffs */
     const struct method *check_in, *check_out, *undo, *void_visit, *correct, *paper, *suspend,
         *resume, *revoke, *issue, *tariff;
-    uint64_t accepted, refused, away, receipts, pushed;
+    bool changing; /* a change of terms is on its way */
+    uint64_t compared, cheats_compared, cheats_found, flagged_honest; /* sites beside their peers */
+    uint64_t accepted, refused, away, receipts, pushed, changes;
     uint64_t restored, lost, flipped, flips_found, moved, lies, renewed, hub_restored, snapshots;
 };
 
@@ -104,11 +111,19 @@ const void *work_must(struct work *work, struct sim_node *node, int site, struct
 struct principal work_who(enum role role, const char *party);
 char *work_request_id(struct work *work, uint8_t id[static 16]);
 
+/* A request of a client: made, and sent until it is answered. */
+struct op *work_op_new(struct work *work, enum op_kind kind, int site, const struct method *method);
+void work_op_begin(struct work *work, struct op *op, const ProtobufCMessage *request);
+
+/* Somebody comes to that site; the desk notes a stay there from paper. */
+void work_visit(struct work *work, int site, bool by_card);
+void work_note(struct work *work, int site, int64_t in_utc_ms, int64_t out_utc_ms);
+
 /* What was done at this endpoint (site + 1, or 0 for the hub) since then: its answers are lost, and
- * so is what stands behind `size` in its feed. */
-void work_forget(struct work *work, int end, int64_t since_ms, uint64_t size);
-/* What operators did behind that entry of `net` never was. */
-void work_net_lost(struct work *work, uint64_t size);
+ * so is what stands behind `size` in its feed, or of the hub behind `books_size` in `books`. */
+void work_forget(struct work *work, int end, int64_t since_ms, uint64_t size, uint64_t books_size);
+/* What operators did behind these entries of `net` and `books` never was. */
+void work_operators_lost(struct work *work, uint64_t net_size, uint64_t books_size);
 
 /* Hooks of a node's writer. */
 void work_sizes(struct work *work, struct sim_node *node, struct node_call *call);
@@ -142,6 +157,33 @@ void carrier_booted(struct work *work, struct sim_node *node);
 /* Which site lacks what, of its receipts and of what the hub has; NULL: none lacks anything. */
 const char *carrier_waits(struct work *work);
 void carrier_release(struct work *work);
+
+/* ---- terms.c: operators change plans, policies, rights and places ---- */
+
+/* Before passes are issued: some plans and employers are not as they were imported. */
+void terms_begin(struct work *work);
+void terms_plan(struct work *work);
+/* A change right now, without links, that must succeed. */
+void terms_change_now(struct work *work, struct world_version *version);
+void terms_judge(struct work *work, struct op *op, struct node_call *mine);
+/* What a site has of a holder's contract; `pass` may be NULL. In a transaction. */
+struct model_terms *terms_known(struct work *work, struct sim_node *node, int holder,
+                                const struct model_pass *pass, struct arena *arena);
+/* That stood at the hub once; with `heard` and time enough it is what stands there now. */
+void terms_check(struct work *work, struct sim_node *node, int holder,
+                 const struct model_terms *terms, bool heard);
+/* The same of all holders, at a site that has heard all. */
+void terms_check_all(struct work *work, struct sim_node *node);
+/* The hub's clock has worked: its sites may hear of what has changed. */
+void terms_ticked(struct work *work);
+/* The hub was restored. */
+void terms_lost(struct work *work, uint64_t net_size, uint64_t books_size);
+
+/* ---- padding.c: sites that pad their stays ---- */
+
+void padding_plan(struct work *work);
+/* At the hub, before the close: who looks padded beside its peers, and by which stays. */
+void padding_check(struct work *work);
 
 /* ---- mend.c: disasters, and what operators do about them ---- */
 

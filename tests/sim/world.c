@@ -206,15 +206,15 @@ static void draw_sites(struct world *world, struct sim *sim)
                            : (int)dice_below(&sim->dice, world->member_count);
         site->zone = (int)dice_below(&sim->dice, 3);
         site->hours = (int)dice_below(&sim->dice, 4);
-        site->places[WORLD_DESK] = (uint32_t)dice_between(&sim->dice, 1, 8);
-        site->places[WORLD_ROOM] = (uint32_t)dice_between(&sim->dice, 1, 2);
-        site->places[WORLD_BOOTH] = (uint32_t)dice_between(&sim->dice, 1, 2);
+        site->places.of[WORLD_DESK] = (uint32_t)dice_between(&sim->dice, 1, 8);
+        site->places.of[WORLD_ROOM] = (uint32_t)dice_between(&sim->dice, 1, 2);
+        site->places.of[WORLD_BOOTH] = (uint32_t)dice_between(&sim->dice, 1, 2);
         buf_printf(&world->csv[2],
                    "%s,%s,Site %d,fixed,31145,43.31386,1.53146,%s,standard,wifi|printer|coffee|"
                    "locker|phone_booth|fablab|visio,2,0,\"%s\",%u,%u,%u,%d,,\n",
                    site->id, world->members[site->member].id, i + 1, zones[site->zone],
-                   world_hours[site->hours].text, site->places[1], site->places[2], site->places[3],
-                   site->own_daemon ? 0 : 1);
+                   world_hours[site->hours].text, site->places.of[1], site->places.of[2],
+                   site->places.of[3], site->own_daemon ? 0 : 1);
     }
 }
 
@@ -231,6 +231,7 @@ static void draw_plans(struct world *world, struct sim *sim)
             char fee[24] = "", units[24] = "", cap[24] = "";
             snprintf(plan->id, sizeof plan->id, "e%03d-p%d", e + 1, world->plan_count);
             plan->employer = e;
+            plan->offline_rule = WORLD_OFFLINE_ALLOWANCE;
             plan->type = (int)dice_below(dice, 3);
             plan->refuses = plan->type != WORLD_USAGE && dice_below(dice, 3) == 0;
             if (plan->type == WORLD_SUBSCRIPTION) {
@@ -273,35 +274,141 @@ static void draw_plans(struct world *world, struct sim *sim)
     }
 }
 
+const char world_holder_header[] = "holder_id,employer_id,plan_id,given_name,family_name,email,"
+                                   "cost_centre,medium,active_from,active_to\n";
+
+void world_holder_line(const struct world *world, int holder, const struct world_holder *as,
+                       struct buf *out)
+{
+    char from[11] = "", to[11] = "";
+    if (as->from.number != 0) {
+        day_format(as->from, from);
+    }
+    if (as->to.number != 0) {
+        day_format(as->to, to);
+    }
+    buf_printf(out, "%s,%s,%s,Given%d,Name,%s@example.org,CC1,%s,%s,%s\n", as->id,
+               world->employers[world->plans[as->plan].employer].id, world->plans[as->plan].id,
+               holder, as->id, as->phone ? "phone" : "card", from, to);
+}
+
 static void draw_holders(struct world *world, struct sim *sim)
 {
     struct dice *dice = &sim->dice;
-    buf_text(&world->csv[7], "holder_id,employer_id,plan_id,given_name,family_name,email,"
-                             "cost_centre,medium,active_from,active_to\n");
+    buf_text(&world->csv[7], world_holder_header);
     for (int i = 0; i < sim->params.holders; i++) {
         struct world_holder *holder = &world->holders[world->holder_count++];
-        char from[11] = "", to[11] = "";
         struct day today = day_of_instant(sim->start_utc_ms);
         snprintf(holder->id, sizeof holder->id, "h%05d", i + 1);
         holder->plan = (int)dice_below(dice, world->plan_count);
         holder->phone = dice_below(dice, 2) == 0;
         if (dice_below(dice, 6) == 0) {
             holder->from = day_plus(today, (int)dice_between(dice, -2, 2));
-            day_format(holder->from, from);
         }
         if (dice_below(dice, 6) == 0) {
             holder->to = day_plus(today, (int)dice_between(dice, 0, 3));
-            day_format(holder->to, to);
         }
         if (holder->from.number != 0 && holder->to.number != 0 &&
             day_compare(holder->to, holder->from) < 0) {
             holder->to = holder->from;
-            day_format(holder->to, to);
         }
-        buf_printf(&world->csv[7], "%s,%s,%s,Given%d,Name,%s@example.org,CC1,%s,%s,%s\n",
-                   holder->id, world->employers[world->plans[holder->plan].employer].id,
-                   world->plans[holder->plan].id, i, holder->id, holder->phone ? "phone" : "card",
-                   from, to);
+        world_holder_line(world, i, holder, &world->csv[7]);
+    }
+}
+
+/* ---- what changes ---- */
+
+static void put_in_place(struct world *world, const struct world_version *version)
+{
+    switch (version->kind) {
+    case WORLD_PLAN:
+        world->plans[version->index] = version->plan;
+        break;
+    case WORLD_HOLDER:
+        world->holders[version->index] = version->holder;
+        break;
+    case WORLD_POLICY:
+        world->employers[version->index].policy = version->policy;
+        break;
+    case WORLD_RULES:
+        world->rules = version->rules;
+        break;
+    case WORLD_PLACES:
+        world->sites[version->index].places = version->places;
+        break;
+    }
+}
+
+void world_change(struct world *world, const struct world_version *version)
+{
+    if (world->version_count == world->version_max) {
+        world->version_max = world->version_max == 0 ? 256 : world->version_max * 2;
+        world->versions = xrealloc(world->versions, world->version_max, sizeof *version);
+    }
+    world->versions[world->version_count++] = *version;
+    put_in_place(world, version);
+}
+
+static bool is_in_net(const struct world_version *version)
+{
+    return version->kind == WORLD_RULES || version->kind == WORLD_PLACES;
+}
+
+void world_forget(struct world *world, uint64_t net_size, uint64_t books_size)
+{
+    for (size_t i = 0; i < world->version_count; i++) {
+        struct world_version *version = &world->versions[i];
+        version->lost |= version->seq > (is_in_net(version) ? net_size : books_size);
+        if (!version->lost) {
+            put_in_place(world, version);
+        }
+    }
+}
+
+static const struct world_version *version_at(const struct world *world, enum world_kind kind,
+                                              int index, uint64_t seq)
+{
+    for (size_t i = world->version_count; i-- > 0;) {
+        const struct world_version *version = &world->versions[i];
+        if (version->kind == kind && version->index == index && !version->lost &&
+            version->seq <= seq) {
+            return version;
+        }
+    }
+    die("the world has nothing of kind %d, %d", (int)kind, index);
+}
+
+const struct world_rules *world_rules_at(const struct world *world, uint64_t net_size)
+{
+    return &version_at(world, WORLD_RULES, 0, net_size)->rules;
+}
+
+const struct world_places *world_places_at(const struct world *world, int site, uint64_t net_size)
+{
+    return &version_at(world, WORLD_PLACES, site, net_size)->places;
+}
+
+/* What stands there before anybody changes anything. */
+static void first_versions(struct world *world)
+{
+    static const struct world_rules rules = {60, 60, 72, 72, 4, 2, 20, 4, 200, 60};
+    world_change(world, &(struct world_version){.kind = WORLD_RULES, .rules = rules});
+    for (int i = 0; i < world->plan_count; i++) {
+        struct world_version plan = {.kind = WORLD_PLAN, .index = i, .plan = world->plans[i]};
+        world_change(world, &plan);
+    }
+    for (int i = 0; i < world->holder_count; i++) {
+        struct world_version holder = {
+            .kind = WORLD_HOLDER, .index = i, .holder = world->holders[i]};
+        world_change(world, &holder);
+    }
+    for (int i = 0; i < world->employer_count; i++) {
+        world_change(world, &(struct world_version){.kind = WORLD_POLICY, .index = i});
+    }
+    for (int i = 0; i < world->site_count; i++) {
+        struct world_version places = {
+            .kind = WORLD_PLACES, .index = i, .places = world->sites[i].places};
+        world_change(world, &places);
     }
 }
 
@@ -314,6 +421,7 @@ void world_make(struct world *world, struct sim *sim)
     draw_sites(world, sim);
     draw_plans(world, sim);
     draw_holders(world, sim);
+    first_versions(world);
 }
 
 void world_release(struct world *world)
@@ -321,4 +429,5 @@ void world_release(struct world *world)
     for (size_t i = 0; i < ARRAY_LEN(world->csv); i++) {
         buf_release(&world->csv[i]);
     }
+    free(world->versions);
 }
