@@ -429,6 +429,9 @@ void site_stop(struct site *site)
             pthread_join(site->lanes[i].thread, NULL);
             site->lanes[i].started = false;
         }
+        /* The writer's connection must be the last: what closes last copies the log back. */
+        db_free(site->lanes[i].reader.db);
+        site->lanes[i].reader.db = NULL;
     }
 }
 
@@ -440,7 +443,6 @@ void site_free(struct site *site)
     site_stop(site);
     for (int i = 0; i < UPLINK_LANES; i++) {
         peer_free(site->lanes[i].peer);
-        db_free(site->lanes[i].reader.db);
         arena_release(&site->lanes[i].arena);
     }
     uplink_free(site->uplink);

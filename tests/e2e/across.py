@@ -241,6 +241,7 @@ hub = Hub(home)
 here.start()
 here.ready()
 shown = {one["visitId"]: one.get("displayName") for one in here.tap("ListVisits")["visits"]}
+known = {name for name in shown.values() if name}
 check(shown.get(visit) == NAME, f"a few seconds before midnight she is {shown.get(visit)!r}")
 late = Watcher(here)
 arrived = here.let_in(anyone[0])
@@ -258,8 +259,13 @@ check(visit in {one["visitId"] for one in shown} and not any("displayName" in on
 for folder in (home, here.folder):
     check(ask(folder, "SELECT COUNT(*) FROM entry WHERE INSTR(bytes, CAST(? AS BLOB)) > 0", NAME)[0] == 0,
           f"a name stands in a feed in {folder}")
-here.at.end()
-hub.end()
+check(here.at.end()[0] == 0 and hub.end()[0] == 0, "a daemon does not end well")
+for database in (home + "/hub.db", here.folder + "/site.db"):
+    check(not os.path.exists(database + "-wal"), f"{database}: the log beside it stays")
+    with open(database, "rb") as file:
+        content = file.read()
+    left = [name for name in known if name.encode() in content]
+    check(len(known) > 100 and not left, f"{database}: {len(left)} of {len(known)} names are still on the disk")
 for folder in (home, here.folder, there.folder):
     command("check", folder)
 over()
