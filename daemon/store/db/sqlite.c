@@ -201,7 +201,8 @@ static int apply_options(struct db *db, const struct db_options *options)
              "PRAGMA temp_store=%s; PRAGMA mmap_size=0; PRAGMA cell_size_check=ON;"
              "%s PRAGMA synchronous=FULL; PRAGMA application_id;",
              (long long)page, (long long)cache, options->bulk ? "FILE" : "MEMORY",
-             reads ? "" : "PRAGMA journal_mode=WAL;");
+             /* What is erased is overwritten too, whatever the library was built with. */
+             reads ? "" : "PRAGMA journal_mode=WAL; PRAGMA secure_delete=ON;");
     int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
     /* One hook serves both: it replaces the automatic checkpoint. */
     sqlite3_wal_hook(db->handle, note_wal, db);
