@@ -97,6 +97,7 @@ static int run_daemon(struct state *state, struct settings *settings, struct log
     lean_allocator();
     int err = E_OK;
     if (settings->role == SETTING_ROLE_SITE) {
+        lean_one_heap();
         err = joined_read(state, &joined, fault);
         options.joined = &joined;
         err = err != E_OK ? err : rebuild_after_upgrade(state, log, fault);

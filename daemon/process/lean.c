@@ -6,6 +6,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+void lean_one_heap(void)
+{
+    enum { LARGE_BYTES = 64 * 1024 };
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+}
+
 /* Mapped from a file and never written to: code, or the first pages of a library, which hold its
  * symbols. Others may have been relocated, and would lose that. */
 static bool is_as_in_the_file(const char *rights, unsigned long long offset, const char *path)

@@ -4,6 +4,9 @@
 #ifndef PROCESS_LEAN_H
 #define PROCESS_LEAN_H
 
+/* Before there are threads: all use one heap, and what is free at its end goes back. For a daemon
+ * with few threads; those of a large one would wait for each other. */
+void lean_one_heap(void);
 /* Once, when the start is over. Any thread. */
 void lean_give_back(void);
 
