@@ -346,33 +346,33 @@ static int sums_write(struct folder *f, size_t *files)
     return status;
 }
 
-/* A new name is on the disk once its folder is. */
-static int name_sync(const struct folder *folder)
+/* A file, or the names in a folder, alone: what others write on that disk is not waited for. */
+static int path_sync(const struct folder *folder, const char *path)
 {
-    char *parent = dirname(arena_string(&folder->cli->arena, view_of(folder->dir)));
-    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool synced = fd >= 0 && fsync(fd) == 0;
     int why = errno;
     if (fd >= 0) {
         close(fd);
     }
-    return synced ? CLI_OK : folder_cannot(folder, folder->dir, why);
+    return synced ? CLI_OK : folder_cannot(folder, path, why);
 }
 
 int folder_end(struct folder *folder, size_t *files)
 {
+    char *parent = dirname(arena_string(&folder->cli->arena, view_of(folder->dir)));
     int status = folder_sync_wait(folder);
     status = status == CLI_OK ? folder_sync_begin(folder) : status;
     status = status == CLI_OK ? sums_write(folder, files) : status;
     int synced = folder_sync_wait(folder);
     status = status == CLI_OK ? synced : status;
-    status = status == CLI_OK ? folder_sync_begin(folder) : status;
-    status = status == CLI_OK ? folder_sync_wait(folder) : status;
+    status = status == CLI_OK ? path_sync(folder, folder_path(folder, "SHA256SUMS")) : status;
+    status = status == CLI_OK ? path_sync(folder, folder->part) : status;
     if (status == CLI_OK && unlink(folder_path(folder, FOLDER_RESUME)) != 0 && errno != ENOENT) {
         status = folder_cannot(folder, FOLDER_RESUME, errno);
     }
     if (status == CLI_OK && rename(folder->part, folder->dir) != 0) {
         status = folder_cannot(folder, folder->dir, errno);
     }
-    return status == CLI_OK ? name_sync(folder) : status;
+    return status == CLI_OK ? path_sync(folder, parent) : status;
 }
