@@ -111,6 +111,7 @@ START_TEST(banks)
         {ident_country, "UK", "Kingdom is GB"},
         {ident_country, "EL", "Greece GR"},
         {ident_country, "ZZ", "two capital"},
+        {ident_country, "SS", "BR-CL-14"},
         {ident_country, "fr", "two capital"},
         {ident_country, "F", "two capital"},
         {ident_country, "", "is empty"},

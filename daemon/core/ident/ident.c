@@ -297,7 +297,8 @@ int ident_insee(struct view text, struct fault *fault)
     return E_OK;
 }
 
-/* ISO 3166-1, as of 2026. */
+/* ISO 3166-1, as of 2026, but for SS: the rules of EN 16931 (1.3.16, BR-CL-14) take South Sudan in
+ * UBL and not in CII. */
 static const char countries[] =
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN "
     "BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ "
@@ -306,7 +307,7 @@ static const char countries[] =
     "JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME "
     "MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP "
     "NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD "
-    "SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO "
+    "SE SG SH SI SJ SK SL SM SN SO SR ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO "
     "TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
 
 int ident_country(struct view text, struct fault *fault)
@@ -317,6 +318,10 @@ int ident_country(struct view text, struct fault *fault)
         if (view_equal(country, text)) {
             return E_OK;
         }
+    }
+    if (view_is(text, "SS")) {
+        return refuse(fault, "country", text,
+                      "no invoice in CII may name South Sudan (EN 16931, BR-CL-14)");
     }
     return refuse(fault, "country", text,
                   "give the two capital letters of ISO 3166-1, as FR (the United Kingdom is GB, "
