@@ -21,7 +21,7 @@ COUNTRIES = set("AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF 
                 "HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC "
                 "LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA "
                 "NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW "
-                "SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO "
+                "SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO "
                 "TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW 1A XI".split())
 VATEX = {"VATEX-FR-FRANCHISE", "VATEX-FR-CGI261-7", "VATEX-EU-O"}
 AMOUNT = re.compile(r"-?\d{1,17}(\.\d{1,2})?")
@@ -60,7 +60,8 @@ def luhn(digits):
 
 
 def presence(i, no):
-    """BR-01 to BR-16, BR-45 to BR-48, BR-21 to BR-26, R008."""
+    """BR-01 to BR-16, BR-45 to BR-48, BR-21 to BR-26, R008; ONCE is BR-CO-15, BR-67, UBL-SR and
+    CII-SR, where they count."""
     for rule, value in (("BR-01", i["guideline"]), ("BR-02", i["number"]), ("BR-03", i["issued"]),
                         ("BR-04", i["type"]), ("BR-05", i["currency"]), ("BR-06", i["seller"]["name"]),
                         ("BR-07", i["buyer"]["name"]), ("BR-08", i["seller"]["address"]),
@@ -71,6 +72,7 @@ def presence(i, no):
                         ("BR-16", i["lines"]), ("BR-CO-18", i["taxes"])):
         no(rule, value)
     no("R008", not i["empty"])
+    no("ONCE", not i["doubled"])
     no("BR-01", i["guideline"] == "urn:cen.eu:en16931:2017")
     for line in i["lines"]:
         for rule, name in (("BR-21", "id"), ("BR-22", "quantity"), ("BR-23", "unit"), ("BR-24", "net"),
@@ -179,7 +181,7 @@ def vat(i, no):
         no("G1.41", tax["category"] == "S" or (tax["reason"] and tax["code"]))
         no("CII-VAT", tax["type"] == "VAT")
     for party, rule in ((seller, "BR-CO-09"), (buyer, "BR-CO-09")):
-        no(rule, party["vat_id"] is None or re.match(r"[A-Z]{2}", party["vat_id"]))
+        no(rule, party["vat_id"] is None or party["vat_id"][:2] in COUNTRIES | {"EL"})
     no("BR-CO-26", seller["ids"] or seller["legal_id"] or seller["vat_id"])
 
 

@@ -11,6 +11,11 @@ CBC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}"
 SPACES = {"rsm": RSM, "ram": RAM, "udt": UDT, "qdt": QDT, "cac": CAC, "cbc": CBC}
 
 
+# What may stand more than once in one place.
+MANY = {RAM + "IncludedNote", RAM + "IncludedSupplyChainTradeLineItem", RAM + "InvoiceReferencedDocument",
+        CBC + "Note", CAC + "BillingReference", CAC + "PartyIdentification", CAC + "InvoiceLine", CAC + "CreditNoteLine"}
+
+
 def expand(path):
     return "/".join(SPACES[step.split(":")[0]] + step.split(":")[1] for step in path.split("/"))
 
@@ -44,6 +49,15 @@ def day102(node, path, space="udt"):
         raise ValueError(f"{path} has a format other than 102")
     value = found.text or ""
     return f"{value[:4]}-{value[4:6]}-{value[6:]}"
+
+
+def doubled(root):
+    """Names of what stands twice in one place and may stand there once."""
+    found = []
+    for node in root.iter():
+        names = [child.tag for child in node if child.tag not in MANY]
+        found += sorted(name for name in set(names) if names.count(name) > 1)
+    return found
 
 
 def read(path):
@@ -108,6 +122,7 @@ def read_cii(root):
     return {
         "syntax": "cii", "root": "CrossIndustryInvoice",
         "empty": [node.tag for node in root.iter() if len(node) == 0 and not (node.text or "").strip()],
+        "doubled": doubled(root),
         "process": text(context, "ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID"),
         "guideline": text(context, "ram:GuidelineSpecifiedDocumentContextParameter/ram:ID"),
         "number": text(document, "ram:ID"), "type": text(document, "ram:TypeCode"),
@@ -203,6 +218,7 @@ def read_ubl(root):
     return {
         "syntax": "ubl", "root": kind,
         "empty": [node.tag for node in root.iter() if len(node) == 0 and not (node.text or "").strip()],
+        "doubled": doubled(root),
         "process": text(root, "cbc:ProfileID"), "guideline": text(root, "cbc:CustomizationID"),
         "number": text(root, "cbc:ID"),
         "type": text(root, "cbc:CreditNoteTypeCode" if kind == "CreditNote" else "cbc:InvoiceTypeCode"),
