@@ -283,6 +283,30 @@ START_TEST(a_box_that_forgot_gets_its_own_back)
 }
 END_TEST
 
+/* A power cut kept away the rest of a push whose checkpoint was verified, then the box forgot: it
+ * must not write again under numbers that it has signed. */
+START_TEST(a_box_that_forgot_hears_what_it_signed_for)
+{
+    int64_t now_utc_ms = network.clock.now_utc_ms;
+    for (uint64_t i = 0; i < 700; i++) {
+        box_stay(&box, "h00003", 1 + i, now_utc_ms - HOUR_MS + (int64_t)i * 10,
+                 now_utc_ms - HOUR_MS + (int64_t)i * 10 + 9);
+    }
+    const struct call *call = box_send(&box, box_push_request(&box, box.known_size, box.size, 1));
+    ck_assert_msg(call->error.code == CODE_OK, "%s", call->error.message);
+    network_tick(&network);
+    const Passerelle__V1__PushEntriesResponse *answer = (const void *)call->response;
+    ck_assert_uint_lt(answer->size, box.size);
+    ck_assert_uint_eq(answer->checkpoint_size, box.size);
+    struct follower f = {.own = answer->size};
+    follow(&f);
+    network_tick(&network);
+    listen(&f, 1000);
+    ck_assert(f.caught_up);
+    box_push_all(&box); /* it has them after all */
+}
+END_TEST
+
 /* It gives out versions again that the site has heard, for other things. */
 START_TEST(a_restored_hub_tells_all_again)
 {
@@ -334,6 +358,7 @@ int main(void)
     tcase_add_test(cases, visits_elsewhere_are_told);
     tcase_add_loop_test(cases, a_box_that_forgot_gets_its_own_back, 0, 1);
     tcase_add_loop_test(cases, a_box_that_forgot_gets_its_own_back, 300, 301);
+    tcase_add_test(cases, a_box_that_forgot_hears_what_it_signed_for);
     tcase_add_test(cases, a_restored_hub_tells_all_again);
     tcase_add_test(cases, who_may_not_follow_is_told_why);
     Suite *suite = suite_create("follow");
