@@ -82,7 +82,7 @@ void outpost_reopen(struct outpost *outpost)
 
 static void copy_file(const char *from, const char *to)
 {
-    char command[300];
+    char command[512];
     snprintf(command, sizeof command, "cp %s %s", from, to);
     ck_assert_int_eq(system(command), 0);
 }
