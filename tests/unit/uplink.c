@@ -250,6 +250,24 @@ START_TEST(test_rolled_back)
 }
 END_TEST
 
+/* A harmed disk gave back files from before the join: nothing can be fetched into a ledger that is
+ * not here, and who looks is told what to do. */
+START_TEST(test_own_ledger_is_gone)
+{
+    struct fault fault = FAULT_NONE;
+    outpost_stay(&outpost, 1);
+    outpost_settle(&outpost);
+    ck_assert_int_eq(db_begin(outpost.service.db, &fault), E_OK);
+    db_exec(outpost.service.db, "DELETE FROM feed WHERE name = 's042'");
+    ck_assert_int_eq(db_commit(outpost.service.db, &fault), E_OK);
+    outpost_reopen(&outpost);
+    outpost_settle(&outpost);
+    struct uplink_status status = outpost_status(&outpost);
+    ck_assert_int_eq(status.state, UPLINK_DIVERGED);
+    ck_assert_msg(strstr(status.sentence, "join again") != NULL, "%s", status.sentence);
+}
+END_TEST
+
 /* The hub tells all again: what is here already makes nobody read the registry again. Standings
  * are as of the push before, so they are others. */
 START_TEST(test_told_again)
@@ -776,6 +794,7 @@ int main(void)
     tcase_add_test(cases, test_hosted_again);
     tcase_add_test(cases, what_came_back_ends_by_the_clock);
     tcase_add_test(cases, test_rolled_back);
+    tcase_add_test(cases, test_own_ledger_is_gone);
     tcase_add_test(cases, test_told_again);
     tcase_add_test(cases, test_diverged);
     tcase_add_test(cases, test_untaken);

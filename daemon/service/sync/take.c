@@ -153,7 +153,12 @@ static int package_decide(struct service *service, struct call *call, const char
     struct taking *t = ARENA_NEW(call->arena, struct taking);
     call->decision = t;
     t->feed = feeds_get(journal_feeds(service->journal), view_of(feed_id));
-    if (t->feed == NULL || !read_package(call, t)) {
+    if (t->feed == NULL) {
+        return call_fail(call, CODE_DATA_LOSS,
+                         "the files of this site no longer hold its ledger: join again with a "
+                         "join code, which fetches what the hub holds");
+    }
+    if (!read_package(call, t)) {
         return call_fail(call, CODE_INVALID_ARGUMENT,
                          "a package of %s from the hub cannot be read: is its version newer?",
                          feed_id);
