@@ -200,7 +200,7 @@ void terms_ticked(struct work *work)
 {
     struct world *world = &work->world;
     bool told = !work->hub.service.knowledge.sweeping;
-    for (size_t i = world->version_count; i-- > 0 && i + 64 > world->version_count;) {
+    for (size_t i = 0; i < world->version_count; i++) {
         struct world_version *version = &world->versions[i];
         version->ticks++;
         if (version->told_ms == 0 && version->ticks > 2 && told) {

@@ -176,9 +176,9 @@ static void renew_contract(struct renewing *r, struct view employer_id, bool aga
 {
     const Passerelle__V1__EmployerPolicy *policy =
         registry_employer_policy(r->db, &r->scratch, employer_id);
-    if (policy == NULL) {
-        return;
-    }
+    Passerelle__V1__EmployerPolicy none = PASSERELLE__V1__EMPLOYER_POLICY__INIT;
+    none.employer_id = arena_string(&r->scratch, employer_id);
+    policy = policy == NULL ? &none : policy; /* a restored hub may have lost one that sites know */
     Passerelle__V1__KnowledgeItem item = PASSERELLE__V1__KNOWLEDGE_ITEM__INIT;
     item.item_case = ITEM(POLICY);
     item.policy = (Passerelle__V1__EmployerPolicy *)(uintptr_t)policy;
