@@ -1,12 +1,11 @@
 /* Sites with daemons of their own, as their hub sees them: a thread and a connection for each, with
  * its certificate and the key of its feed (prepare --daemons).
  *
- *     fleet --state DIR --port P --first N --sites N --push VISITS [--cards K]
+ *     fleet --state DIR --port P --first N --sites N --push VISITS
  *     fleet --state DIR --port P --first N --sites N --follow 1
  *
- * push: each site has that many visits, opened by a phone's proof (each K-th by a card) and closed,
- * and pushes them all at once with the others until it has its receipt. Requests are made
- * beforehand. One line:
+ * push: each site has that many visits, opened by a phone's proof and closed, and pushes them all at
+ * once with the others until it has its receipt. Requests are made beforehand. One line:
  *     sites=120 entries=61440 microseconds=... rate_per_s=... p50_us=... (of a site's receipt)
  *
  * follow: each follows the hub. `ready` is printed when all have caught up; then a line of stdin is
@@ -35,7 +34,7 @@ enum { PACKAGES = 32, BUCKETS = 100, BUCKET_US = 10000, WAIT_S = 120 };
 
 struct options {
     const char *state;
-    uint64_t port, first, sites, push, follow, cards;
+    uint64_t port, first, sites, push, follow;
 };
 
 struct site {
@@ -125,28 +124,23 @@ static void open_visit(struct site *site, uint64_t number, const uint8_t visit_i
     uint8_t pass_id[16], hash[SHA256_LEN], signature[ED25519_SIGNATURE_LEN];
     struct ed25519_key device;
     uint64_t pass = pass_of(site, number);
-    uint64_t cards = site->fleet->options.cards;
-    bool by_card = cards > 0 && number % cards == cards - 1;
     crowd_holder(pass, holder_id);
     crowd_pass_id(pass, pass_id);
+    crowd_device(pass, &device);
     sha256(view_bytes(pass_id, sizeof pass_id), hash); /* stands for its token's */
-    if (!by_card) {
-        crowd_device(pass, &device);
-        opened.proof_second = (uint64_t)in_utc_ms / 1000;
-        proof_sign(&device, hash, opened.proof_second, signature);
-        opened.proof_signature = wire_bytes(view_bytes(signature, sizeof signature));
-        opened.nonce = wire_bytes(view_bytes(visit_id, 16));
-    }
+    opened.proof_second = (uint64_t)in_utc_ms / 1000;
+    proof_sign(&device, hash, opened.proof_second, signature);
     opened.visit_id = wire_bytes(view_bytes(visit_id, 16));
     opened.pass_id = wire_bytes(view_bytes(pass_id, sizeof pass_id));
     opened.holder_id = holder_id;
     opened.resource = PASSERELLE__V1__RESOURCE__RESOURCE_DESK;
     opened.in_utc_ms = in_utc_ms;
-    opened.medium = by_card ? PASSERELLE__V1__MEDIUM__MEDIUM_CARD
-                            : PASSERELLE__V1__MEDIUM__MEDIUM_PHONE;
+    opened.medium = PASSERELLE__V1__MEDIUM__MEDIUM_PHONE;
     opened.source = PASSERELLE__V1__SOURCE__SOURCE_OFFLINE;
     opened.token_hash = wire_bytes(view_bytes(hash, sizeof hash));
+    opened.proof_signature = wire_bytes(view_bytes(signature, sizeof signature));
     opened.tariff_version = 1;
+    opened.nonce = opened.visit_id;
     box_append(&site->box, in_utc_ms, PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED,
                &opened.base);
 }
@@ -439,10 +433,9 @@ static void parse(struct options *o, int argc, char **argv)
 {
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        static const char *const names[] = {"--port", "--first", "--sites", "--push", "--follow",
-                                            "--cards"};
+        static const char *const names[] = {"--port", "--first", "--sites", "--push", "--follow"};
         uint64_t *const numbers[] = {&o->port, &o->first, &o->sites,
-                                     &o->push, &o->follow, &o->cards};
+                                     &o->push, &o->follow};
         size_t at = 0;
         if (strcmp(argv[i], "--state") == 0) {
             o->state = value;
