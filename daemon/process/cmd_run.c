@@ -94,9 +94,10 @@ static int run_daemon(struct state *state, struct settings *settings, struct log
     struct site *site = NULL;
     struct witnesses *witnesses = NULL;
     block_signals(&signals);
-    lean_allocator();
     int err = E_OK;
-    if (settings->role == SETTING_ROLE_SITE) {
+    if (settings->role != SETTING_ROLE_SITE) {
+        lean_allocator();
+    } else {
         lean_one_heap();
         err = joined_read(state, &joined, fault);
         options.joined = &joined;
