@@ -10,7 +10,7 @@ struct worker;
 
 /* How much less of a core a thread gets than one that answers somebody who waits at a door, as
  * nice() counts: ten to one. Linux lowers the thread that asks, not the process. */
-enum { WORKER_NICE = 10 };
+enum { WORKER_NICE = 19 };
 /* In long slices, so that whoever wakes goes before it at once (base/slice.h). */
 enum { WORKER_SLICE_NS = 5 * 1000 * 1000 };
 

@@ -14,10 +14,14 @@
 enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5, SLICE_NS = 100 * 1000 };
 /* Between two ticks that have more to do, while others wait. */
 enum { TICK_BESIDE_NS = 20 * 1000 * 1000 };
-/* Rows of bulk in a group: a millisecond when others wait, some when others came a moment ago and
- * will be back, else what makes the commit cheap, shared out over a few calls. */
-enum { BULK_CALLS = 4, BULK_ROWS = 2048, BULK_ROWS_BESIDE = 32, BULK_ROWS_LATELY = 192 };
+/* Rows of bulk in a group: what makes the commit cheap, shared out over a few calls; when others
+ * wait, or came a moment ago and will be back, a millisecond or two. */
+enum { BULK_CALLS = 4, BULK_ROWS = 2048, BULK_ROWS_BESIDE = 128 };
 enum { LATELY_NS = 100 * 1000 * 1000 };
+/* Work rests after each bout for so many times as long: bulk while others come, since its rows lie
+ * all over the tables and are as dear to sync as to write; ticks while bulk comes in, which gives
+ * them much to look at and is over the sooner without them. */
+enum { BULK_RESTS = 4, TICK_RESTS = 9, REST_NS_MAX = 500 * 1000 * 1000 };
 /* A page and its header in SQLite's log. */
 enum { WAL_FRAME_BYTES = 4096 + 24 };
 
@@ -31,12 +35,15 @@ struct writer {
     struct call **last; /* where the next one is linked */
     size_t queued;
     size_t queued_bulk; /* of these */
-    int64_t others_ns;  /* when one that is not bulk was seen last; 0: never */
+    int64_t others_ns;    /* when one that is not bulk was seen last; 0: never */
+    int64_t bulk_ns;      /* when bulk came last, or a portion of it was done */
+    int64_t next_bulk_ns; /* not before, while others come */
     bool sleeping; /* the thread waits for queue_wake */
     bool stopping;
 
     pthread_mutex_t work_lock;
     int64_t next_tick_ns;
+    int64_t next_tick_in_bulk_ns; /* not before, while bulk comes in */
     bool failing; /* the last transaction failed: it is logged once, not once a group */
 
     struct checkpointer *checkpointer;
@@ -102,7 +109,10 @@ static bool put(struct writer *writer, struct call *call)
     call->next = NULL;
     *writer->last = call;
     writer->last = &call->next;
-    writer->queued_bulk += is_bulk(call);
+    if (is_bulk(call)) {
+        writer->queued_bulk++;
+        writer->bulk_ns = now_ns(writer);
+    }
     metric_set(&writer->metrics.queued, ++writer->queued);
     bool wake = writer->sleeping;
     writer->sleeping = false;
@@ -167,16 +177,41 @@ static bool some_came_lately(struct writer *writer)
     return writer->others_ns != 0 && now - writer->others_ns < LATELY_NS;
 }
 
+/* Work that took from `start_ns` until now may go on at: */
+static int64_t rested_ns(const struct writer *writer, int64_t start_ns, int rests)
+{
+    int64_t now = now_ns(writer);
+    int64_t rest_ns = (now - start_ns) * rests;
+    return now + (rest_ns < REST_NS_MAX ? rest_ns : REST_NS_MAX);
+}
+
+static int64_t earlier(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* When the queue has something to take if nothing more comes until then. Under queue_lock. */
+static int64_t queue_due_ns(const struct writer *writer)
+{
+    if (writer->first == NULL) {
+        return INT64_MAX;
+    }
+    return some_wait(writer) ? 0 : earlier(writer->next_bulk_ns, writer->others_ns + LATELY_NS);
+}
+
 /* Takes at most a group off the queue; bulk that does not fit keeps its place. */
-static struct call *gather(struct writer *writer, size_t *count)
+static struct call *gather(struct writer *writer, size_t *count, size_t *bulk_count)
 {
     struct call *group = NULL;
     struct call **end = &group;
     size_t n = 0, bulk = 0;
     pthread_mutex_lock(&writer->queue_lock);
-    bool beside = some_wait(writer), lately = some_came_lately(writer);
-    size_t bulk_max = lately ? 1 : writer->queued_bulk < BULK_CALLS ? writer->queued_bulk
-                                                                   : BULK_CALLS;
+    bool beside = some_came_lately(writer);
+    bool rests = beside && !writer->stopping && now_ns(writer) < writer->next_bulk_ns;
+    size_t bulk_max = rests                              ? 0
+                      : beside                           ? 1
+                      : writer->queued_bulk < BULK_CALLS ? writer->queued_bulk
+                                                         : BULK_CALLS;
     struct call **at = &writer->first;
     while (*at != NULL && n < writer->options.group_max) {
         struct call *call = *at;
@@ -187,7 +222,6 @@ static struct call *gather(struct writer *writer, size_t *count)
         bulk += is_bulk(call);
         call->portion = !is_bulk(call) ? 0
                         : beside       ? BULK_ROWS_BESIDE
-                        : lately       ? BULK_ROWS_LATELY
                                        : BULK_ROWS / bulk_max;
         *at = call->next;
         *end = call;
@@ -207,6 +241,7 @@ static struct call *gather(struct writer *writer, size_t *count)
     metric_set(&writer->metrics.queued, writer->queued);
     pthread_mutex_unlock(&writer->queue_lock);
     *count = n;
+    *bulk_count = bulk;
     return group;
 }
 
@@ -386,18 +421,26 @@ static void run_group(struct writer *writer, struct call *group, size_t count)
 
 /* ---- the clock's work ---- */
 
+/* When the next tick is due if no more bulk comes until then. Holds both locks. */
+static int64_t tick_due_ns(const struct writer *writer)
+{
+    int64_t in_bulk_ns = earlier(writer->next_tick_in_bulk_ns, writer->bulk_ns + LATELY_NS);
+    return writer->next_tick_ns > in_bulk_ns ? writer->next_tick_ns : in_bulk_ns;
+}
+
 static void run_tick_if_due(struct writer *writer)
 {
     const struct writer_options *o = &writer->options;
     int64_t now = now_ns(writer);
-    if (o->hooks.tick == NULL || now < writer->next_tick_ns) {
-        return;
-    }
     struct fault fault = FAULT_NONE;
     bool more = false;
     pthread_mutex_lock(&writer->queue_lock);
-    bool beside = some_came_lately(writer);
+    bool due = o->hooks.tick != NULL && now >= tick_due_ns(writer);
+    bool beside = due && some_came_lately(writer);
     pthread_mutex_unlock(&writer->queue_lock);
+    if (!due) {
+        return;
+    }
     int err = db_begin(o->db, &fault);
     if (err == E_OK) {
         more = o->hooks.tick(o->hooks.context, env_now_utc_ms(o->env), beside);
@@ -407,6 +450,7 @@ static void run_tick_if_due(struct writer *writer)
                        : beside             ? TICK_BESIDE_NS
                                             : 0;
     writer->next_tick_ns = now + pause_ns;
+    writer->next_tick_in_bulk_ns = rested_ns(writer, now, TICK_RESTS);
     metric_add(&writer->metrics.pauses,
                checkpointer_after_commit(writer->checkpointer, db_wal_frames(o->db)));
 }
@@ -415,12 +459,18 @@ static void run_tick_if_due(struct writer *writer)
 
 size_t writer_step(struct writer *writer)
 {
-    size_t count = 0;
+    size_t count = 0, bulk = 0;
     pthread_mutex_lock(&writer->work_lock);
     run_tick_if_due(writer);
-    struct call *group = gather(writer, &count);
+    struct call *group = gather(writer, &count, &bulk);
+    int64_t start_ns = now_ns(writer);
     if (group != NULL) {
         run_group(writer, group, count);
+    }
+    if (bulk > 0) {
+        pthread_mutex_lock(&writer->queue_lock);
+        writer->next_bulk_ns = rested_ns(writer, start_ns, BULK_RESTS);
+        pthread_mutex_unlock(&writer->queue_lock);
     }
     pthread_mutex_unlock(&writer->work_lock);
     return count;
@@ -456,13 +506,13 @@ static bool wait_for_work(struct writer *writer)
 {
     const struct writer_options *o = &writer->options;
     pthread_mutex_lock(&writer->work_lock);
-    int64_t tick_ns = o->hooks.tick == NULL ? now_ns(writer) + o->tick_ms * 1000000
-                                            : writer->next_tick_ns;
-    pthread_mutex_unlock(&writer->work_lock);
-
     pthread_mutex_lock(&writer->queue_lock);
-    while (writer->first == NULL && !writer->stopping && now_ns(writer) < tick_ns) {
-        wait_until(writer, tick_ns);
+    int64_t tick_ns = o->hooks.tick == NULL ? now_ns(writer) + o->tick_ms * 1000000
+                                            : tick_due_ns(writer);
+    pthread_mutex_unlock(&writer->work_lock);
+    for (int64_t due_ns; !writer->stopping && (due_ns = earlier(queue_due_ns(writer), tick_ns)) >
+                                                  now_ns(writer);) {
+        wait_until(writer, due_ns);
     }
     if (o->wait_us > 0 && writer->first != NULL) {
         int64_t full_ns = now_ns(writer) + o->wait_us * 1000;
