@@ -481,8 +481,7 @@ static void judge_check_in(struct work *work, struct op *op, struct node_call *m
     if (!response->accepted) {
         return;
     }
-    if (fresh && !mine->connected &&
-        work->model.passes[op->pass].offline_rule == WORLD_OFFLINE_NEVER) {
+    if (fresh && away && work->model.passes[op->pass].offline_rule == WORLD_OFFLINE_NEVER) {
         sim_fail(work->sim, "%s is away, and let %s in whose issuer wants a site in contact",
                  work->world.sites[op->site].id,
                  work->world.holders[work->model.passes[op->pass].holder].id);

@@ -442,6 +442,30 @@ START_TEST(rules_of_plans_hold_away)
 }
 END_TEST
 
+/* A new site hears of passes before it hears of what they have used elsewhere. */
+START_TEST(a_site_that_has_not_heard_all_keeps_to_the_allowance)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    put_plan("plan-b", USAGE, 0, 0, 0, 0, NEVER);
+    const char *anna = card("plan-a", "zoe-1");
+    const char *never = card("plan-b", "zoe-2");
+    listener_hear(&site);
+    atomic_store(&site.site.node.complete, false);
+    const Passerelle__V1__CheckInResponse *in = here(anna);
+    ck_assert_int_eq(let_in(in)->source, PASSERELLE__V1__SOURCE__SOURCE_OFFLINE);
+    ck_assert(in->knowledge->connected);
+    refused(here(never), CODE(OFFLINE_LIMIT), "never");
+    listener_wait(&site, 6 * HOUR);
+    leave(&site.site, "s004", in->visit->visit_id);
+    listener_wait(&site, 18 * HOUR);
+    atomic_store(&site.site.node.heard_ns, env_monotonic_ns(&site.site.env));
+    refused(here(anna), CODE(OFFLINE_LIMIT), "pass_allowance");
+    atomic_store(&site.site.node.complete, true);
+    in = here(anna);
+    ck_assert_int_eq(let_in(in)->source, PASSERELLE__V1__SOURCE__SOURCE_ONLINE);
+}
+END_TEST
+
 /* The sum that is kept is that of the visits. */
 static uint64_t spent(void)
 {
@@ -610,6 +634,7 @@ int main(void)
     tcase_add_test(cases, a_correction_keeps_the_sites_own_end);
     tcase_add_test(cases, a_pass_may_spend_its_allowance_away);
     tcase_add_test(cases, rules_of_plans_hold_away);
+    tcase_add_test(cases, a_site_that_has_not_heard_all_keeps_to_the_allowance);
     tcase_add_test(cases, what_is_spent_is_counted_once);
     tcase_add_test(cases, the_site_keeps_to_its_worst_case);
     tcase_add_test(cases, what_a_suspended_pass_used_stays_in_the_worst_case);

@@ -50,8 +50,8 @@ static void earlier(struct day *day, const char *text)
     }
 }
 
-/* Whether a pass may be one that this site has not heard of: a hub knows them all, and a site that
- * has all and hears from its hub does too. */
+/* Whether there may be passes, and units used elsewhere, that this site has not heard of: a hub
+ * knows them all, and a site that has all and hears from its hub does too. */
 static bool knows_in_part(const struct service *service)
 {
     return service->node->role == NODE_SITE &&
@@ -281,13 +281,6 @@ static void facts_of_money(struct service *service, struct call *call, struct ch
     }
 }
 
-/* Whether a check-in is decided without the network: it is away, or the pass is none that it knows.
- */
-static bool is_offline(const struct service *service, const struct check_in *in)
-{
-    return in->by_token || !node_is_connected(service->node);
-}
-
 /* Units that the plan still had when the hub last told. */
 static int64_t units_told(struct service *service, struct call *call, const struct check_in *in)
 {
@@ -307,7 +300,7 @@ static int64_t units_told(struct service *service, struct call *call, const stru
 
 static void facts_of_distance(struct service *service, struct call *call, struct check_in *in)
 {
-    if (!is_offline(service, in)) {
+    if (!knows_in_part(service)) {
         return;
     }
     const Passerelle__V1__PassIssued *issued = in->pass.issued;
@@ -434,10 +427,10 @@ static Passerelle__V1__Refusal *refusal_message(struct call *call,
     return refusal;
 }
 
-static Passerelle__V1__Source source_of(const struct service *service, const struct check_in *in)
+static Passerelle__V1__Source source_of(const struct service *service)
 {
-    return is_offline(service, in) ? PASSERELLE__V1__SOURCE__SOURCE_OFFLINE
-                                   : PASSERELLE__V1__SOURCE__SOURCE_ONLINE;
+    return knows_in_part(service) ? PASSERELLE__V1__SOURCE__SOURCE_OFFLINE
+                                  : PASSERELLE__V1__SOURCE__SOURCE_ONLINE;
 }
 
 static void append_opened(struct service *service, struct call *call, struct check_in *in)
@@ -451,7 +444,7 @@ static void append_opened(struct service *service, struct call *call, struct che
     opened.resource = in->resource;
     opened.in_utc_ms = in->now_utc_ms;
     opened.medium = in->pass.issued->medium;
-    opened.source = source_of(service, in);
+    opened.source = source_of(service);
     if (in->scanned != NULL) {
         opened.token_hash = wire_bytes(view_bytes(in->scanned->hash, SHA256_LEN));
         if (in->scanned->has_proof) {
@@ -476,7 +469,7 @@ static void let_in(struct service *service, struct call *call, struct check_in *
         .holder_id = view_of(in->holder->holder_id),
         .resource = in->resource,
         .medium = in->pass.issued->medium,
-        .source = source_of(service, in),
+        .source = source_of(service),
         .state = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN,
         .day = in->facts.today,
         .in_utc_ms = in->now_utc_ms,
