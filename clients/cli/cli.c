@@ -127,7 +127,7 @@ const void *cli_call(struct cli *cli, const char *service, const char *method,
     ProtobufCMessage *response;
     struct peer_error error = {0};
     enum code code = peer_call_patiently(peer, full, method, request, output, &cli->arena,
-                                         &response, &error, 30000);
+                                         &response, &error, CLI_PATIENCE_MS);
     if (code != CODE_OK) {
         *status = cli_call_failed(method, code, &error);
         return NULL;

@@ -92,9 +92,9 @@ static int read_entry(struct cli *cli, const char *feed_id, uint64_t seq, struct
     request->from_seq = seq;
     request->to_seq = seq;
     enum code code =
-        peer_stream(cli_peer(cli, &status), "passerelle.v1.LedgerService", "ReadEntries",
-                    &request->base, &passerelle__v1__read_entries_response__descriptor, 0,
-                    take_entry, &reading, &cli->arena, &error);
+        peer_stream_patiently(cli_peer(cli, &status), "passerelle.v1.LedgerService", "ReadEntries",
+                              &request->base, &passerelle__v1__read_entries_response__descriptor, 0,
+                              take_entry, &reading, &cli->arena, &error, CLI_PATIENCE_MS);
     *entry = reading.entry;
     return code == CODE_OK ? CLI_OK : cli_call_failed("ReadEntries", code, &error);
 }

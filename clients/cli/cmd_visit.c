@@ -196,8 +196,9 @@ int cmd_visit_watch(struct cli *cli, const struct command *command, int argc, ch
         wire_new(&cli->arena, &passerelle__v1__watch_request__descriptor);
     request->site_id = wire_string(&cli->arena, view_of(argv[0]));
     struct peer_error error = {0};
-    enum code code = peer_stream(peer, "passerelle.v1.DeskService", "Watch", &request->base,
-                                 &passerelle__v1__watch_response__descriptor, 0, each_event, cli,
-                                 &cli->arena, &error);
+    enum code code =
+        peer_stream_patiently(peer, "passerelle.v1.DeskService", "Watch", &request->base,
+                              &passerelle__v1__watch_response__descriptor, 0, each_event, cli,
+                              &cli->arena, &error, CLI_PATIENCE_MS);
     return code == CODE_OK ? CLI_OK : cli_call_failed("Watch", code, &error);
 }

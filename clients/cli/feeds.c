@@ -118,9 +118,9 @@ static int download(struct cli *cli, struct feed_bytes *feed, bool *left_out)
     }
     struct peer_error error = {0};
     enum code code =
-        peer_stream(cli_peer(cli, &status), "passerelle.v1.LedgerService", "ReadEntries",
-                    &range->base, &passerelle__v1__read_entries_response__descriptor, 0, take_batch,
-                    feed, &cli->arena, &error);
+        peer_stream_patiently(cli_peer(cli, &status), "passerelle.v1.LedgerService", "ReadEntries",
+                              &range->base, &passerelle__v1__read_entries_response__descriptor, 0,
+                              take_batch, feed, &cli->arena, &error, CLI_PATIENCE_MS);
     if (code == CODE_OUT_OF_RANGE &&
         left_out != NULL) { /* a site that began with a snapshot has no first entry */
         fprintf(stderr, "passerelle: %s is left out: %s\n", feed->feed_id, error.message);

@@ -354,9 +354,9 @@ static int fetch_entries(struct joining *j, struct service *service, struct feed
     request->to_seq = taken->old_size;
     int err = ask_peer(j, &config, &peer, fault);
     if (err == E_OK &&
-        peer_stream(peer, "passerelle.v1.LedgerService", "ReadEntries", &request->base,
-                    &passerelle__v1__read_entries_response__descriptor, 0, take_batch, &f,
-                    &j->arena, &error) != CODE_OK) {
+        peer_stream_patiently(peer, "passerelle.v1.LedgerService", "ReadEntries", &request->base,
+                              &passerelle__v1__read_entries_response__descriptor, 0, take_batch, &f,
+                              &j->arena, &error, WAIT_MS_MAX) != CODE_OK) {
         err = fault_set(fault, E_CLOSED, "%s Then run the same command again.", error.message);
     }
     arena_release(&f.arena);

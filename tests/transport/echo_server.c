@@ -6,6 +6,7 @@
  * struct limits, and threads, port, everywhere, log. */
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -63,8 +64,15 @@ static int record(struct service *service, struct call *call)
 
 static int count_open(struct service *service, struct call *call)
 {
+    static _Atomic int refused;
     (void)service;
     const Passerelle__Test__V1__CountRequest *request = (const void *)call->request;
+    if (atomic_load(&refused) < request->refusals) {
+        atomic_fetch_add(&refused, 1);
+        call_fail(call, CODE_UNAVAILABLE, "Not now.");
+        call->error.retry_after_s = 1;
+        return -1;
+    }
     if (request->up_to < 0) {
         return call_fail(call, CODE_INVALID_ARGUMENT, "up_to: count upwards.");
     }

@@ -2,6 +2,7 @@
  * the first thing that is not as it should be. */
 #include <assert.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "echo.pb-c.h"
 #include "transport/peer/peer.h"
@@ -116,6 +117,36 @@ static void check_streams(struct peer *peer, struct arena *arena)
                        &error) == CODE_DEADLINE_EXCEEDED);
 }
 
+/* Of refused streams the time to retry stands in their last envelope. */
+static void check_patience(struct peer *peer, struct arena *arena)
+{
+    const ProtobufCMessageDescriptor *output = &passerelle__test__v1__count_response__descriptor;
+    struct peer_error error;
+    struct timespec before, after;
+    int64_t total = 0;
+    Passerelle__Test__V1__CountRequest request = PASSERELLE__TEST__V1__COUNT_REQUEST__INIT;
+    request.up_to = 10;
+    request.refusals = 1;
+    assert(peer_stream(peer, SERVICE, "Count", &request.base, output, 0, sum, &total, arena,
+                       &error) == CODE_UNAVAILABLE);
+    assert(error.reached && error.retry_after_s == 1 && total == 0);
+    request.refusals = 2;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    assert(peer_stream_patiently(peer, SERVICE, "Count", &request.base, output, 0, sum, &total,
+                                 arena, &error, 5000) == CODE_OK);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert(total == 55 && after.tv_sec > before.tv_sec); /* not after the first 100 ms */
+    request.refusals = 4; /* it would have to wait longer than it may */
+    assert(peer_stream_patiently(peer, SERVICE, "Count", &request.base, output, 0, sum, &total,
+                                 arena, &error, 500) == CODE_UNAVAILABLE);
+    request.refusals = 0;
+    request.fail_at = 3; /* what was heard comes once */
+    total = 0;
+    assert(peer_stream_patiently(peer, SERVICE, "Count", &request.base, output, 0, sum, &total,
+                                 arena, &error, 5000) == CODE_DATA_LOSS);
+    assert(total == 3);
+}
+
 int main(int argc, char **argv)
 {
     assert(argc == 3);
@@ -128,6 +159,7 @@ int main(int argc, char **argv)
     check_echo(peer, &arena, "anyone");
     check_errors(peer, &arena);
     check_streams(peer, &arena);
+    check_patience(peer, &arena);
     struct buf text = BUF_INIT;
     assert(peer_get(peer, "/healthz", &text, &arena, &error) == CODE_OK);
     assert(view_is(buf_content(&text), "ok\n"));

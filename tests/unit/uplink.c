@@ -781,6 +781,42 @@ START_TEST(test_no_herd)
 }
 END_TEST
 
+/* A hub that stops, or has too many streams, asks 120 sites at the same moment to wait: nobody is
+ * back before, all are soon after and not at once; and nobody waits as long as nonsense says. */
+START_TEST(test_asked_to_wait)
+{
+    enum { SITES = 120, TENTHS = 20 };
+    static const struct {
+        int64_t retry_after_s, least_ms, most_ms;
+    } rows[] = {{2, 2000, 4000}, {86399, 30000, 60000}};
+    for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+        int back[TENTHS + 1] = {0};
+        for (int i = 0; i < SITES; i++) {
+            struct uplink *uplink = uplink_new(&outpost.node);
+            struct uplink_failure failure = {.code = CODE_UNAVAILABLE,
+                                             .message = "All streams are in use.",
+                                             .retry_after_s = rows[row].retry_after_s,
+                                             .reached = true};
+            struct arena arena = ARENA_INIT;
+            struct uplink_step step;
+            uplink_failed(uplink, UPLINK_DOWN, &failure);
+            uplink_next(uplink, UPLINK_DOWN, &outpost.service, &arena, &step);
+            ck_assert_int_eq(step.act, UPLINK_WAIT);
+            int64_t wait_ms = step.until_ns / 1000000 - network.clock.now_utc_ms;
+            ck_assert_int_ge(wait_ms, rows[row].least_ms);
+            ck_assert_int_le(wait_ms, rows[row].most_ms);
+            back[(wait_ms - rows[row].least_ms) * TENTHS /
+                 (rows[row].most_ms - rows[row].least_ms)]++;
+            arena_release(&arena);
+            uplink_free(uplink);
+        }
+        for (int i = 0; i < TENTHS; i++) {
+            ck_assert_int_le(back[i], SITES / 8);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("uplink");
@@ -809,6 +845,7 @@ int main(void)
     tcase_add_test(cases, test_renewal);
     tcase_add_test(cases, test_expired);
     tcase_add_test(cases, test_no_herd);
+    tcase_add_test(cases, test_asked_to_wait);
     Suite *suite = suite_create("uplink");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -10,6 +10,7 @@ enum {
     BACK_OFF_MS_MAX = 4000, /* so that all are back within 5 s */
     AWAY_MS = 10 * 60 * 1000,
     AWAY_MS_MAX = 30 * 1000, /* the bound after that */
+    RETRY_S_MAX = 30,        /* however long the hub asks us to wait */
     REFUSED_MS = 60 * 1000,  /* an operator must act first */
 };
 #define FOREVER_NS (INT64_C(3600) * 1000 * MS_NS)
@@ -155,7 +156,9 @@ void lane_back_off(struct uplink *uplink, struct lane *lane, int64_t retry_after
         bound_ms *= 2;
     }
     bound_ms = bound_ms < max_ms ? bound_ms : max_ms;
-    lane->until_ns = now + retry_after_s * 1000 * MS_NS + jitter_ns(uplink, bound_ms);
+    int64_t least_ms = (retry_after_s < RETRY_S_MAX ? retry_after_s : RETRY_S_MAX) * 1000;
+    bound_ms = bound_ms > least_ms ? bound_ms : least_ms; /* all were told the same moment */
+    lane->until_ns = now + least_ms * MS_NS + jitter_ns(uplink, bound_ms);
 }
 
 void lane_wait_for_operator(struct uplink *uplink, struct lane *lane)

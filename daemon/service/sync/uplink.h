@@ -13,7 +13,8 @@
  * for before it has caught up.
  *
  * Failures are answered by waiting: full jitter under a bound that doubles, so that all sites of a
- * hub that starts again are back within seconds and never at once. */
+ * hub that starts again are back within seconds and never at once. How long the hub asks us to wait
+ * comes before that, 30 s at most, and the jitter is then at least as long. */
 #ifndef SERVICE_SYNC_UPLINK_H
 #define SERVICE_SYNC_UPLINK_H
 

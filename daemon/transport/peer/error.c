@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "transport/peer/private.h"
 #include "wire/json_lex.h"
+#include "wire/scan.h"
 
 static char *string_of(struct arena *arena, const struct json_token *token)
 {
@@ -30,6 +31,22 @@ static struct view bytes_of(struct arena *arena, struct view text)
     return out;
 }
 
+/* Of a google.rpc.RetryInfo: retry_delay (1) is a google.protobuf.Duration, seconds (1), nanos (2);
+ * a part of a second counts as one. 0: not said. */
+static int retry_after_s(struct view retry_info)
+{
+    struct wire_field delay, part;
+    uint64_t seconds = 0;
+    bool more = false;
+    while (wire_field_next(&retry_info, &delay)) {
+        while (delay.number == 1 && wire_field_next(&delay.bytes, &part)) {
+            seconds = part.number == 1 ? part.value : seconds;
+            more = part.number == 2 ? part.value > 0 : more;
+        }
+    }
+    return seconds < PEER_RETRY_S_END - 1 ? (int)seconds + more : 0;
+}
+
 static int read_detail(struct json_lex *lex, struct arena *arena, struct peer_error *error)
 {
     struct json_token token;
@@ -48,6 +65,9 @@ static int read_detail(struct json_lex *lex, struct arena *arena, struct peer_er
         } else if ((err = json_skip(lex, &token, NULL)) != E_OK) {
             return err;
         }
+    }
+    if (type != NULL && strcmp(type, "google.rpc.RetryInfo") == 0) {
+        error->retry_after_s = retry_after_s(value);
     }
     if (type != NULL && error->detail_count < PEER_DETAILS_MAX) {
         error->details[error->detail_count].type = type;
@@ -115,7 +135,9 @@ bool peer_error_read(struct view json, bool inner, struct arena *arena, struct p
             }
         }
     }
-    read.retry_after_s = error->retry_after_s;
+    if (error->retry_after_s > 0) {
+        read.retry_after_s = error->retry_after_s;
+    }
     *error = read;
     return true;
 }

@@ -166,7 +166,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
     value = view_trim(value);
     if (view_is_nocase(name, "retry-after")) {
         int64_t seconds;
-        if (text_i64(value, &seconds) == E_OK && seconds > 0 && seconds < 86400) {
+        if (text_i64(value, &seconds) == E_OK && seconds > 0 && seconds < PEER_RETRY_S_END) {
             answer->retry_after_s = seconds;
         }
     } else if (view_is_nocase(name, "connect-content-encoding")) {
@@ -400,30 +400,44 @@ enum code peer_call(struct peer *peer, const char *service, const char *method,
     return code;
 }
 
+/* How long who asks again has waited. */
+struct patience {
+    int64_t waited_ms;
+    int64_t back_off_ms;
+};
+
+/* Waits before the next try; false: there is none. */
+static bool wait_again(const struct peer *peer, enum code code, const struct peer_error *error,
+                       struct patience *patience, int64_t wait_ms_max)
+{
+    int64_t wait_ms = error->retry_after_s > 0 ? (int64_t)error->retry_after_s * 1000
+                                               : patience->back_off_ms;
+    int64_t patience_ms = peer->reached || wait_ms_max < STRANGER_MS ? wait_ms_max : STRANGER_MS;
+    bool may_wait = code == CODE_UNAVAILABLE ||
+                    (code == CODE_RESOURCE_EXHAUSTED && error->retry_after_s > 0);
+    if (!may_wait || patience->waited_ms + wait_ms > patience_ms) {
+        return false;
+    }
+    nanosleep(&(struct timespec){.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000},
+              NULL);
+    int64_t doubled_ms = patience->back_off_ms * 2;
+    patience->waited_ms += wait_ms;
+    patience->back_off_ms = doubled_ms > BACK_OFF_MS_MAX ? BACK_OFF_MS_MAX : doubled_ms;
+    return true;
+}
+
 enum code peer_call_patiently(struct peer *peer, const char *service, const char *method,
                               const ProtobufCMessage *request,
                               const ProtobufCMessageDescriptor *output, struct arena *arena,
                               ProtobufCMessage **response, struct peer_error *error,
                               int64_t wait_ms_max)
 {
-    int64_t waited_ms = 0;
-    int64_t back_off_ms = BACK_OFF_MS;
-    for (;;) {
-        enum code code = peer_call(peer, service, method, request, output, arena, response, error);
-        int64_t wait_ms = error->retry_after_s > 0 ? (int64_t)error->retry_after_s * 1000
-                                                   : back_off_ms;
-        int64_t patience_ms =
-            peer->reached || wait_ms_max < STRANGER_MS ? wait_ms_max : STRANGER_MS;
-        bool may_wait = code == CODE_UNAVAILABLE ||
-                        (code == CODE_RESOURCE_EXHAUSTED && error->retry_after_s > 0);
-        if (!may_wait || waited_ms + wait_ms > patience_ms) {
-            return code;
-        }
-        nanosleep(&(struct timespec){.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000},
-                  NULL);
-        waited_ms += wait_ms;
-        back_off_ms = back_off_ms * 2 > BACK_OFF_MS_MAX ? BACK_OFF_MS_MAX : back_off_ms * 2;
-    }
+    struct patience patience = {.back_off_ms = BACK_OFF_MS};
+    enum code code;
+    do {
+        code = peer_call(peer, service, method, request, output, arena, response, error);
+    } while (wait_again(peer, code, error, &patience, wait_ms_max));
+    return code;
 }
 
 enum code peer_stream(struct peer *peer, const char *service, const char *method,
@@ -466,6 +480,37 @@ enum code peer_stream(struct peer *peer, const char *service, const char *method
     curl_slist_free_all(headers);
     envelope_reader_release(&answer.reader);
     arena_release(&answer.scratch);
+    return code;
+}
+
+/* Whether the stream has begun to speak. */
+struct hearing {
+    bool (*each)(void *context, const ProtobufCMessage *message);
+    void *context;
+    bool heard;
+};
+
+static bool hear(void *context, const ProtobufCMessage *message)
+{
+    struct hearing *hearing = context;
+    hearing->heard = true;
+    return hearing->each(hearing->context, message);
+}
+
+enum code peer_stream_patiently(struct peer *peer, const char *service, const char *method,
+                                const ProtobufCMessage *request,
+                                const ProtobufCMessageDescriptor *output, int64_t timeout_ms,
+                                bool (*each)(void *context, const ProtobufCMessage *message),
+                                void *context, struct arena *arena, struct peer_error *error,
+                                int64_t wait_ms_max)
+{
+    struct patience patience = {.back_off_ms = BACK_OFF_MS};
+    struct hearing hearing = {.each = each, .context = context};
+    enum code code;
+    do {
+        code = peer_stream(peer, service, method, request, output, timeout_ms, hear, &hearing,
+                           arena, error);
+    } while (!hearing.heard && wait_again(peer, code, error, &patience, wait_ms_max));
     return code;
 }
 

@@ -40,7 +40,7 @@ struct peer_error {
         struct view value;  /* its protobuf bytes */
     } details[PEER_DETAILS_MAX];
     size_t detail_count;
-    int retry_after_s;   /* 0 = not said */
+    int retry_after_s;   /* by Retry-After, or among the details; 0 = not said */
     bool reached;        /* the server answered: a failure is its answer, not the network's */
 };
 
@@ -52,7 +52,7 @@ must_check enum code peer_call(struct peer *peer, const char *service, const cha
                                ProtobufCMessage **response, struct peer_error *error);
 
 /* The same, again and again while the answer is `unavailable`, or that we ask too often, and less
- * than wait_ms_max has passed: after the server's Retry-After, or 100 ms, doubled each time up to
+ * than wait_ms_max has passed: after the time that the server asks for, or 100 ms, doubled each time up to
  * 5 s. A server that never answered this peer is given 2 s at most. Calls are idempotent by their
  * request ids, so that asking again is safe. */
 must_check enum code peer_call_patiently(struct peer *peer, const char *service,
@@ -68,6 +68,14 @@ must_check enum code peer_stream(struct peer *peer, const char *service, const c
                                  const ProtobufCMessageDescriptor *output, int64_t timeout_ms,
                                  bool (*each)(void *context, const ProtobufCMessage *message),
                                  void *context, struct arena *arena, struct peer_error *error);
+
+/* The same, and again as peer_call_patiently() does, as long as nothing at all was heard. */
+must_check enum code
+peer_stream_patiently(struct peer *peer, const char *service, const char *method,
+                      const ProtobufCMessage *request, const ProtobufCMessageDescriptor *output,
+                      int64_t timeout_ms,
+                      bool (*each)(void *context, const ProtobufCMessage *message), void *context,
+                      struct arena *arena, struct peer_error *error, int64_t wait_ms_max);
 
 /* A plain GET, such as /metrics; appends to `out`. */
 must_check enum code peer_get(struct peer *peer, const char *path, struct buf *out,
