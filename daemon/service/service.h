@@ -66,8 +66,10 @@ struct node {
     /* Until a site's daemon knows that it has the whole of its own feed, nothing is written: it may
      * have been restored from a backup. */
     _Atomic bool catching_up;
-    /* At a site: units that passes used since its last receipt, which let nobody in any more. */
-    _Atomic uint64_t units_gone;
+    /* At a site: units that passes used since its last receipt, and how many of these are more than
+     * the allowances that stand now. */
+    _Atomic uint64_t units_spent;
+    _Atomic uint64_t units_beyond;
     /* Begins work(context) on another thread, NULL when none is to be had, and waits for its end.
      * NULL: everybody works alone. */
     struct helper *(*help_begin)(void (*work)(void *context), void *context);

@@ -26,6 +26,7 @@ struct node_call {
     uint64_t net_size;
     uint64_t *sizes;
     uint64_t receipt; /* entries of the last receipt that a site had */
+    uint64_t stated;  /* units that it could cause at worst, as a site said before it decided */
     bool connected;
     bool complete;
     struct model_terms *terms; /* of who asks to come in, as a site has them */

@@ -11,6 +11,7 @@
 #include "passerelle/v1/employer.pb-c.h"
 #include "passerelle/v1/network.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
+#include "service/desk/memory.h"
 #include "service/found.h"
 #include "service/journal.h"
 #include "store/view/visits.h"
@@ -323,6 +324,8 @@ void work_sizes(struct work *work, struct sim_node *node, struct node_call *call
     if (call->call.method == work->check_in && op->pass >= 0 && !node->is_hub) {
         const struct model_pass *pass = &work->model.passes[op->pass];
         call->terms = terms_known(work, node, pass->holder, pass, &call->arena);
+        desk_refresh(&node->service);
+        call->stated = desk_knowledge(&node->service, &call->arena)->worst_case_units;
     }
     struct query *query = db_query(node->service.db, &select_receipt);
     if (query_next(query)) {
@@ -427,11 +430,11 @@ static void check_allowance(struct work *work, const struct op *op, const struct
     }
 }
 
-/* Nor more in all than the site says that it can cause. */
-static void check_worst_case(struct work *work, const struct op *op, uint64_t receipt,
-                             int64_t stated)
+/* Nor more in all than the site said that it can cause, before it did. */
+static void check_worst_case(struct work *work, const struct op *op, const struct node_call *mine)
 {
-    int64_t spent = model_spent_away(&work->model, op->site, receipt);
+    int64_t spent = model_spent_away(&work->model, op->site, mine->receipt);
+    int64_t stated = (int64_t)mine->stated;
     if (spent > stated) {
         sim_fail(work->sim,
                  "%s is away, says that it can cause %lld units at worst, and let %lld be used",
@@ -500,7 +503,7 @@ static void judge_check_in(struct work *work, struct op *op, struct node_call *m
     model_add(&work->model, &visit);
     if (fresh && away && op->resource == WORLD_DESK) {
         check_allowance(work, op, mine);
-        check_worst_case(work, op, mine->receipt, (int64_t)response->knowledge->worst_case_units);
+        check_worst_case(work, op, mine);
     }
     if (op->phone_proof) {
         model_proof_used(&work->model, &(struct model_proof){op->pass, op->proof_second, op->site,

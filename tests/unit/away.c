@@ -576,6 +576,81 @@ START_TEST(what_a_suspended_pass_used_stays_in_the_worst_case)
 }
 END_TEST
 
+/* What any thread says, once the clock has worked, and the writer with each answer. */
+static uint64_t stated(void)
+{
+    struct service reader = site.site.service;
+    struct fault fault = FAULT_NONE;
+    listener_tick(&site);
+    reader.desk = NULL;
+    ck_assert_int_eq(db_begin_read(reader.db, &fault), E_OK);
+    uint64_t units = away_worst_case(&reader, &site.site.arena);
+    ck_assert_int_eq(db_end(reader.db, &fault), E_OK);
+    ck_assert_uint_eq(list(&site.site, "s004")->knowledge->worst_case_units, units);
+    return units;
+}
+
+static void allow(uint32_t units)
+{
+    const Passerelle__V1__GetPolicyResponse *now =
+        network_must(&hub, operator(), "NetworkService", "GetPolicy", NEW(get_policy_request));
+    Passerelle__V1__SetPolicyRequest *set = NEW(set_policy_request);
+    set->request_id = network_request_id(&hub);
+    set->policy = now->policy;
+    set->policy->offline_units_phone = units;
+    set->policy->offline_units_card = units;
+    network_must(&hub, operator(), "NetworkService", "SetPolicy", &set->base);
+}
+
+/* The site has so many desks from now on. */
+static void furnish(uint32_t desks)
+{
+    struct fault fault = FAULT_NONE;
+    Passerelle__V1__PutSiteRequest *put = NEW(put_site_request);
+    put->request_id = network_request_id(&hub);
+    ck_assert_int_eq(db_begin_read(hub.service.db, &fault), E_OK);
+    put->site = (void *)wire_clone(
+        &hub.arena, &registry_site(hub.service.db, &hub.arena, VIEW_LIT("s004"))->base);
+    ck_assert_int_eq(db_end(hub.service.db, &fault), E_OK);
+    put->site->desks = desks;
+    network_must(&hub, operator(), "NetworkService", "PutSite", &put->base);
+}
+
+/* What was let be used by rules that allowed more is used: a site says no less. */
+START_TEST(what_was_used_stays_in_the_worst_case_of_stricter_rules)
+{
+    bool lowered = _i == 0;
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    const char *anna = card("plan-a", "zoe-1");
+    const char *berthe = card("plan-a", "zoe-2");
+    card("plan-a", "zoe-3"); /* has not come, and may */
+    listener_hear(&site);
+    atomic_store(&site.site.node.untaken_ns, HUB_REFUSES);
+    const Passerelle__V1__Visit *visit = let_in(here(anna));
+    const Passerelle__V1__Visit *other = let_in(here(berthe));
+    if (lowered) {
+        allow(1);
+    } else {
+        furnish(1);
+    }
+    atomic_store(&site.site.node.untaken_ns, 0);
+    listener_hear(&site);
+    atomic_store(&site.site.node.untaken_ns, HUB_REFUSES);
+    ck_assert_uint_eq(stated(), lowered ? 5 : 4);
+    listener_wait(&site, 6 * HOUR);
+    leave(&site.site, "s004", visit->visit_id);
+    leave(&site.site, "s004", other->visit_id);
+    visit = let_in(here(anna)); /* her day is used up: she uses nothing more */
+    leave(&site.site, "s004", visit->visit_id);
+    ck_assert_uint_eq(stated(), lowered ? 5 : 4);
+    listener_wait(&site, 18 * HOUR);
+    refused(here(anna), CODE(OFFLINE_LIMIT), "pass_allowance");
+    atomic_store(&site.site.node.untaken_ns, 0);
+    listener_push(&site);
+    ck_assert_uint_eq(stated(), lowered ? 3 : 2);
+}
+END_TEST
+
 static const Passerelle__V1__WatchResponse *event_of(const struct network_stream *stream, size_t i)
 {
     ck_assert_uint_lt(i, stream->count);
@@ -638,6 +713,7 @@ int main(void)
     tcase_add_test(cases, what_is_spent_is_counted_once);
     tcase_add_test(cases, the_site_keeps_to_its_worst_case);
     tcase_add_test(cases, what_a_suspended_pass_used_stays_in_the_worst_case);
+    tcase_add_loop_test(cases, what_was_used_stays_in_the_worst_case_of_stricter_rules, 0, 2);
     Suite *suite = suite_create("away");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

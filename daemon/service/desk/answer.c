@@ -100,10 +100,7 @@ Passerelle__V1__Knowledge *desk_knowledge(struct service *service, struct arena 
         knowledge->complete = true;
         return knowledge;
     }
-    const Passerelle__V1__NetworkPolicy *policy =
-        service->desk != NULL && service->desk->policy != NULL
-            ? service->desk->policy
-            : registry_policy(service->db, arena);
+    const Passerelle__V1__NetworkPolicy *policy = desk_policy(service, arena);
     knowledge->as_of_utc_ms = atomic_load(&node->heard_utc_ms);
     knowledge->complete = atomic_load(&node->complete);
     knowledge->untaken = node_is_untaken(node);

@@ -158,7 +158,8 @@ struct spender {
     struct view holder_id;
     struct view pass_id;
     uint32_t units;
-    bool gone; /* its pass lets nobody in any more: no allowance stands for what it used */
+    uint32_t allowance; /* of its pass, as it is now */
+    bool asked;         /* for that */
     bool stale;
     struct spender *next_stale;
 };
@@ -171,7 +172,7 @@ struct away_memory {
     struct day today;
     struct day first; /* of a visit since */
     uint64_t units;
-    uint64_t units_gone; /* of these */
+    uint64_t units_beyond; /* of these: more than the allowances of their passes, as they are now */
     struct map passes;
     struct spender *stale;
     struct arena arena;
@@ -194,6 +195,20 @@ static bool lets_in(const struct registry_pass *pass, struct day today)
                 day_compare(last, today) < 0;
     return pass->state == PASSERELLE__V1__PASS_STATE__PASS_STATE_ACTIVE &&
            pass->replaced_by.len == 0 && !over;
+}
+
+/* Units that the pass may use here before the site hears again. */
+static uint32_t allowance_of(const Passerelle__V1__NetworkPolicy *policy,
+                             const struct registry_pass *pass, struct day today)
+{
+    const Passerelle__V1__PassIssued *issued = pass->issued;
+    if (!lets_in(pass, today) ||
+        issued->offline_rule == PASSERELLE__V1__OFFLINE_RULE__OFFLINE_RULE_NEVER) {
+        return 0;
+    }
+    return issued->offline_rule == PASSERELLE__V1__OFFLINE_RULE__OFFLINE_RULE_ALWAYS
+               ? UINT32_MAX
+               : offline_allowance(policy, issued->medium);
 }
 
 static struct spender *spender_of(struct away_memory *memory, struct view holder_id,
@@ -244,14 +259,22 @@ static void find_spenders(struct service *service, struct away_memory *memory)
     while (query_next(query)) {
         make_stale(memory, query_text(query, 0), query_blob(query, 1));
     }
-    struct arena arena = ARENA_INIT;
-    for (struct spender *spender = memory->stale; spender != NULL; spender = spender->next_stale) {
+}
+
+/* Nothing stands any more for what a pass used that is gone, or under an allowance that was higher:
+ * `net` can come while nothing of ours is taken. One that this node has not heard of has none. */
+static uint32_t beyond_allowance(struct service *service, struct spender *spender, struct day today)
+{
+    if (!spender->asked) {
+        struct arena arena = ARENA_INIT;
         struct registry_pass pass;
-        spender->gone = registry_pass(service->db, &arena, spender->pass_id, &pass) &&
-                        !lets_in(&pass, memory->today);
-        arena_clear(&arena);
+        spender->asked = true;
+        if (registry_pass(service->db, &arena, spender->pass_id, &pass)) {
+            spender->allowance = allowance_of(desk_policy(service, &arena), &pass, today);
+        }
+        arena_release(&arena);
     }
-    arena_release(&arena);
+    return spender->units > spender->allowance ? spender->units - spender->allowance : 0;
 }
 
 /* As it is now. */
@@ -275,15 +298,16 @@ static struct away_memory *look(struct service *service)
     for (struct spender *next, *spender = memory->stale; spender != NULL; spender = next) {
         next = spender->next_stale;
         memory->units -= spender->units;
-        memory->units_gone -= spender->gone ? spender->units : 0;
+        memory->units_beyond -= beyond_allowance(service, spender, memory->today);
         spender->units = spent_since(service, memory->receipt, memory->first, spender->holder_id,
                                      spender->pass_id);
         memory->units += spender->units;
-        memory->units_gone += spender->gone ? spender->units : 0;
+        memory->units_beyond += beyond_allowance(service, spender, memory->today);
         spender->stale = false;
     }
     memory->stale = NULL;
-    atomic_store(&service->node->units_gone, memory->units_gone);
+    atomic_store(&service->node->units_spent, memory->units);
+    atomic_store(&service->node->units_beyond, memory->units_beyond);
     return memory;
 }
 
@@ -355,19 +379,7 @@ struct could_come {
 static bool add_pass(void *context, const struct registry_pass *pass)
 {
     struct could_come *c = context;
-    const Passerelle__V1__PassIssued *issued = pass->issued;
-    if (lets_in(pass, c->today)) {
-        switch (issued->offline_rule) {
-        case PASSERELLE__V1__OFFLINE_RULE__OFFLINE_RULE_NEVER:
-            break;
-        case PASSERELLE__V1__OFFLINE_RULE__OFFLINE_RULE_ALWAYS:
-            c->units = c->limit;
-            break;
-        default:
-            c->units += offline_allowance(c->policy, issued->medium);
-            break;
-        }
-    }
+    c->units += allowance_of(c->policy, pass, c->today);
     if (++c->looked == PASSES_MAX) {
         c->units = c->limit; /* at most that, whoever else there is */
     }
@@ -405,19 +417,21 @@ uint64_t away_worst_case(struct service *service, struct arena *arena)
     if (site == NULL) {
         return 0; /* it has not heard of itself, and lets nobody in */
     }
-    struct could_come c = {.policy = service->desk != NULL && service->desk->policy != NULL
-                                         ? service->desk->policy
-                                         : registry_policy(service->db, arena),
+    struct could_come c = {.policy = desk_policy(service, arena),
                            .limit = away_site_limit(service, site),
                            .today = day_of_instant(service_now(service))};
     if (c.limit > 0) {
         units_of_passes(service, &c);
     }
-    /* A pass may have been suspended after it let somebody in: `net` can come while nothing of ours
-     * is taken. */
-    c.units += service->desk != NULL ? look(service)->units_gone
-                                     : atomic_load(&service->node->units_gone);
+    if (service->desk != NULL) {
+        look(service);
+    }
+    uint64_t spent = atomic_load(&service->node->units_spent);
+    uint64_t worst =
+        offline_worst_case(c.units + atomic_load(&service->node->units_beyond), c.limit);
     /* A pass that it has not heard of may come too: the site's own limit holds for all. */
-    bool strangers = !atomic_load(&service->node->complete);
-    return strangers ? c.limit : offline_worst_case(c.units, c.limit);
+    if (!atomic_load(&service->node->complete)) {
+        worst = c.limit;
+    }
+    return worst > spent ? worst : spent; /* the limit may have been higher, too */
 }

@@ -28,7 +28,8 @@ uint32_t away_units_asked(struct service *service, struct view holder_id, struct
 
 /* The most that the site may let be used before it hears again. */
 uint64_t away_site_limit(struct service *service, const struct desk_site *site);
-/* And the most that it can overspend, by the passes that it knows. Any thread. */
+/* And the most that it can overspend, by the passes that it knows; never less than what was used,
+ * by rules that let use more then. Any thread. */
 uint64_t away_worst_case(struct service *service, struct arena *arena);
 
 #endif

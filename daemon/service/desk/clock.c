@@ -1,6 +1,7 @@
 /* Forgotten visits are closed by the clock. The next moment at which anything is due is remembered,
  * so that a tick without work reads nothing. */
 #include "core/visit/stay.h"
+#include "service/desk/away.h"
 #include "service/desk/memory.h"
 #include "wire/pack.h"
 
@@ -55,6 +56,9 @@ bool desk_tick(struct service *service, int64_t now_utc_ms)
     struct desk *desk = service->desk;
     desk_refresh(service);
     forget_names(service, day_of_instant(now_utc_ms));
+    if (service->node->role == NODE_SITE && desk->away == NULL) {
+        away_spent(service); /* who asks on another thread is told what it left there */
+    }
     if (now_utc_ms < desk->next_close_utc_ms) {
         return false;
     }

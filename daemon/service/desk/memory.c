@@ -267,6 +267,13 @@ void desk_refresh(struct service *service)
     desk->version = version;
 }
 
+const Passerelle__V1__NetworkPolicy *desk_policy(struct service *service, struct arena *arena)
+{
+    const struct desk *desk = service->desk;
+    return desk != NULL && desk->policy != NULL ? desk->policy
+                                                : registry_policy(service->db, arena);
+}
+
 static void site_put_feed(struct desk *desk, struct desk_site *site)
 {
     if (site->feed_no != 0) {
@@ -651,6 +658,11 @@ void desk_heard(struct service *service, int64_t feed_no, const struct entry *en
         heard_of(service, &row);
     }
     arena_release(&arena);
+}
+
+void desk_acknowledged(struct desk *desk)
+{
+    away_forget(desk);
 }
 
 void desk_changed_much(struct desk *desk)

@@ -90,6 +90,8 @@ struct desk {
 
 /* Reads the registry again when it has changed. First thing in each decide. */
 void desk_refresh(struct service *service);
+/* The network's; any thread. */
+const Passerelle__V1__NetworkPolicy *desk_policy(struct service *service, struct arena *arena);
 /* NULL: no such site. The first one for any thread: nothing is remembered. */
 struct desk_site *desk_site_read(struct db *db, struct arena *arena, struct view site_id);
 struct desk_site *desk_site(struct service *service, struct view site_id);
@@ -131,6 +133,8 @@ void desk_changed(struct service *service, struct desk_site *site, struct view h
 
 /* After more changes than are worth following: all counts and sums are computed again. */
 void desk_changed_much(struct desk *desk);
+/* A site's: the hub has acknowledged more of what it wrote. */
+void desk_acknowledged(struct desk *desk);
 
 /* ---- answers ---- */
 

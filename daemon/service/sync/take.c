@@ -625,6 +625,7 @@ static int receipt_apply(struct service *service, struct call *call)
     query = db_query(service->db, &drop_receipts);
     query_bind_int(query, "size", (int64_t)checkpoint->size);
     query_run(query);
+    desk_acknowledged(service->desk);
     return answer(service, call);
 }
 
