@@ -416,17 +416,23 @@ static bool is_right(struct work *work, const struct model_knows *knows,
            (away && let_in && code == MODEL_OFFLINE_LIMIT) || (away && expected == MODEL_BAD_TOKEN);
 }
 
-/* Whom a site lets in while it is away has not used more since its last receipt than it may. */
-static void check_allowance(struct work *work, const struct op *op, const struct node_call *mine)
+/* Whom a site lets in while it is away has not used more since its last receipt than it may; or it
+ * uses nothing more than `before`, which an allowance that was higher, or a site in contact, let be
+ * used: a day that is spent has room for who comes back. */
+static void check_allowance(struct work *work, const struct op *op, const struct node_call *mine,
+                            int64_t before)
 {
     const struct model_pass *pass = &work->model.passes[op->pass];
     const struct world_rules *rules = world_rules_at(&work->world, mine->net_size);
     int holder = pass->holder;
+    int64_t allowance = work->world.holders[holder].phone ? rules->phone_units : rules->card_units;
     int64_t spent = model_spent(&work->model, op->site, holder, mine->receipt);
-    if (pass->offline_rule != WORLD_OFFLINE_ALWAYS &&
-        spent > (work->world.holders[holder].phone ? rules->phone_units : rules->card_units)) {
-        sim_fail(work->sim, "%s is away, and let %s use %lld units since its last receipt",
-                 work->world.sites[op->site].id, work->world.holders[holder].id, (long long)spent);
+    if (pass->offline_rule != WORLD_OFFLINE_ALWAYS && spent > allowance && spent > before) {
+        sim_fail(work->sim,
+                 "%s is away, and let %s use %lld units since its last receipt, %lld before, of "
+                 "%lld",
+                 work->world.sites[op->site].id, work->world.holders[holder].id, (long long)spent,
+                 (long long)before, (long long)allowance);
     }
 }
 
@@ -500,9 +506,10 @@ static void judge_check_in(struct work *work, struct op *op, struct node_call *m
                                 .away = away,
                                 .begun_seq = mine->own_size};
     memcpy(visit.id, op->id, sizeof visit.id);
+    int64_t before = model_spent(&work->model, op->site, visit.holder, mine->receipt);
     model_add(&work->model, &visit);
     if (fresh && away && op->resource == WORLD_DESK) {
-        check_allowance(work, op, mine);
+        check_allowance(work, op, mine, before);
         check_worst_case(work, op, mine);
     }
     if (op->phone_proof) {
