@@ -52,6 +52,14 @@ void checkpointer_free(struct checkpointer *checkpointer)
     free(checkpointer);
 }
 
+static void tell(const struct checkpointer *checkpointer, int err, const struct fault *fault)
+{
+    if (err != E_OK) {
+        log_event(checkpointer->log, LOG_WARNING, "checkpoint_failed",
+                  LOG_S("reason", fault->text));
+    }
+}
+
 /* A failure loses nothing: the log is only longer. */
 static void copy_back(struct checkpointer *checkpointer, struct db *db)
 {
@@ -60,9 +68,7 @@ static void copy_back(struct checkpointer *checkpointer, struct db *db)
     pthread_mutex_lock(&checkpointer->copying);
     int err = db_checkpoint(db, &left, &fault);
     pthread_mutex_unlock(&checkpointer->copying);
-    if (err != E_OK) {
-        log_event(checkpointer->log, LOG_WARNING, "checkpoint_failed", LOG_S("reason", fault.text));
-    }
+    tell(checkpointer, err, &fault);
 }
 
 static void *checkpointer_main(void *argument)
@@ -150,4 +156,16 @@ unsigned checkpointer_after_commit(struct checkpointer *checkpointer, int64_t fr
         wake(checkpointer);
     }
     return 0;
+}
+
+void checkpointer_after_tick(struct checkpointer *checkpointer)
+{
+    struct fault fault = FAULT_NONE;
+    if (!db_wants_empty_log(checkpointer->writer_db)) {
+        return;
+    }
+    pthread_mutex_lock(&checkpointer->copying);
+    int err = db_empty_log(checkpointer->writer_db, &fault);
+    pthread_mutex_unlock(&checkpointer->copying);
+    tell(checkpointer, err, &fault);
 }

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 /* A site's own daemon at its desk: what it decides by what its hub told, and while it hears
  * nothing. Site s004 with a daemon of its own, all others at the hub. */
 #include <check.h>
@@ -11,9 +12,11 @@
 #include "passerelle/v1/desk.pb-c.h"
 #include "passerelle/v1/employer.pb-c.h"
 #include "passerelle/v1/pass.pb-c.h"
+#include "passerelle/v1/sync.pb-c.h"
 #include "service/desk/away.h"
 #include "passerelle/v1/settlement.pb-c.h"
 #include "service/journal.h"
+#include "service/sync/take.h"
 #include "store/view/registry.h"
 #include "store/view/visits.h"
 #include "wire/pack.h"
@@ -227,6 +230,116 @@ START_TEST(a_connected_site_decides_as_the_hub)
         query_end(query);
         ck_assert_int_eq(db_end(both[i], &fault), E_OK);
     }
+}
+END_TEST
+
+/* ---- names ---- */
+
+/* The bytes of the database's file and of its log. */
+struct disk {
+    struct view files[2];
+};
+
+static struct disk disk_of(struct network *at)
+{
+    return (struct disk){{network_read_file(at, at->dir, "hub.db"),
+                          network_read_file(at, at->dir, "hub.db-wal")}};
+}
+
+static bool lies_in(const struct disk *disk, const char *name)
+{
+    return memmem(disk->files[0].data, disk->files[0].len, name, strlen(name)) != NULL ||
+           memmem(disk->files[1].data, disk->files[1].len, name, strlen(name)) != NULL;
+}
+
+static void empty_log(struct network *at)
+{
+    struct fault fault = FAULT_NONE;
+    ck_assert(db_wants_empty_log(at->service.db));
+    ck_assert_int_eq(db_empty_log(at->service.db, &fault), E_OK);
+    ck_assert(!db_wants_empty_log(at->service.db));
+}
+
+enum { NAMES = 2400, TOLD_AT_ONCE = 16 };
+
+static unsigned dice(unsigned *state)
+{
+    *state = *state * 1103515245U + 12345U;
+    return *state >> 16;
+}
+
+/* Whose visit is told again on the next day. */
+static bool is_told_again(int i)
+{
+    unsigned state = (unsigned)i;
+    dice(&state);
+    return dice(&state) % 2 == 1;
+}
+
+/* The hub tells the site the names of all, or again of some under another. */
+static void tell_names(bool again)
+{
+    static const char letters[] = "Marie-Antoinette, Jean-Baptiste, Anne-Charlotte, Guillaume, Luc";
+    unsigned state = again;
+    for (int i = 0; i < NAMES;) {
+        Passerelle__V1__Knowing *knowing = NEW(knowing);
+        knowing->items = ARENA_ARRAY(&hub.arena, TOLD_AT_ONCE, Passerelle__V1__KnowledgeItem *);
+        for (; i < NAMES && knowing->n_items < TOLD_AT_ONCE; i++) {
+            Passerelle__V1__VisitorName *name = NEW(visitor_name);
+            Passerelle__V1__KnowledgeItem *item = NEW(knowledge_item);
+            name->visit_id = arena_printf(&hub.arena, "%08x-0000-7000-8000-%012x",
+                                          (unsigned)i * 2654435761U, (unsigned)i);
+            name->display_name =
+                arena_printf(&hub.arena, "%s%04d %.*s", again ? "Again" : "Once", i,
+                             (int)(dice(&state) % sizeof letters), letters);
+            item->item_case = PASSERELLE__V1__KNOWLEDGE_ITEM__ITEM_VISITOR_NAME;
+            item->visitor_name = name;
+            if (!again || is_told_again(i)) {
+                knowing->items[knowing->n_items++] = item;
+            }
+        }
+        struct call call = {.method = take_method(TAKE_KNOWLEDGE),
+                            .arena = &hub.arena,
+                            .request = &knowing->base,
+                            .request_bytes = wire_pack_arena(&hub.arena, &knowing->base)};
+        network_write(&site.site, &call);
+        ck_assert_int_eq(call.error.code, CODE_OK);
+    }
+}
+
+/* Neither row, nor free byte of a page, nor frame of the log. Some are of the new day before the
+ * clock has looked at it, and stay. */
+START_TEST(an_erased_name_lies_nowhere)
+{
+    listener_tick(&site);
+    tell_names(false);
+    listener_wait(&site, 24 * HOUR);
+    tell_names(true);
+    listener_tick(&site);
+    empty_log(&site.site);
+    struct disk disk = disk_of(&site.site);
+    int left = 0;
+    for (int i = 0; i < NAMES; i++) {
+        left += lies_in(&disk, arena_printf(&hub.arena, "Once%04d", i));
+        ck_assert(lies_in(&disk, arena_printf(&hub.arena, "Again%04d", i)) == is_told_again(i));
+    }
+    ck_assert_msg(left == 0, "%d erased names are left", left);
+}
+END_TEST
+
+/* The hub makes a name when it tells it. */
+START_TEST(a_hub_keeps_no_name_for_sites)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    const char *anna = card("plan-a", "zoe-1");
+    listener_hear(&site);
+    let_in(here(anna));
+    listener_push(&site);
+    listener_hear(&site);
+    ck_assert_str_eq(list(&site.site, "s004")->visits[0]->display_name, "Zoé Z.");
+    struct disk near = disk_of(&site.site), far = disk_of(&hub);
+    ck_assert(lies_in(&near, "Zoé Z."));
+    ck_assert(!lies_in(&far, "Zoé Z."));
 }
 END_TEST
 
@@ -702,6 +815,8 @@ int main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, the_desks_stream_says_what_is_known);
     tcase_add_test(cases, a_connected_site_decides_as_the_hub);
+    tcase_add_test(cases, an_erased_name_lies_nowhere);
+    tcase_add_test(cases, a_hub_keeps_no_name_for_sites);
     tcase_add_loop_test(cases, no_credit_holds_across_sites, 0, 2);
     tcase_add_loop_test(cases, caps_hold_across_sites, 0, 2);
     tcase_add_test(cases, an_issuer_at_its_limit_is_cut_off_everywhere);

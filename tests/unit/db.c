@@ -202,6 +202,37 @@ START_TEST(indexes_are_dropped_and_made_again)
 }
 END_TEST
 
+START_TEST(a_log_is_emptied)
+{
+    struct db *db = with_table();
+    struct db *reader = open_as(DB_READ);
+    ck_assert(!db_wants_empty_log(db));
+    ck_assert_int_eq(db_begin_read(reader, NULL), E_OK);
+    ck_assert_str_eq(ids(reader), "");
+    ck_assert_int_eq(db_begin(db, NULL), E_OK);
+    add(db, 1, "new");
+    db_want_empty_log(db);
+    ck_assert_int_eq(db_commit(db, NULL), E_OK);
+    ck_assert_int_eq(db_empty_log(db, NULL), E_OK);
+    ck_assert(db_wants_empty_log(db)); /* it is being read, and nobody waited */
+    ck_assert_str_eq(ids(reader), "");
+    ck_assert_int_eq(db_end(reader, NULL), E_OK);
+    ck_assert_int_eq(db_empty_log(db, NULL), E_OK);
+    ck_assert(!db_wants_empty_log(db));
+    ck_assert_int_eq((int)db_wal_frames(db), 0);
+    char log[sizeof path + 4];
+    struct stat log_stat;
+    snprintf(log, sizeof log, "%s-wal", path);
+    ck_assert_int_eq(stat(log, &log_stat), 0);
+    ck_assert_int_eq((int)log_stat.st_size, 0);
+    ck_assert_int_eq(db_begin_read(reader, NULL), E_OK);
+    ck_assert_str_eq(ids(reader), "1 ");
+    ck_assert_int_eq(db_end(reader, NULL), E_OK);
+    db_free(reader);
+    db_free(db);
+}
+END_TEST
+
 START_TEST(readers_see_one_state)
 {
     struct db *db = with_table();
@@ -382,6 +413,7 @@ int main(void)
     tcase_add_test(tc, values_round_trip);
     tcase_add_test(tc, the_first_error_sticks_and_undo_forgets);
     tcase_add_test(tc, indexes_are_dropped_and_made_again);
+    tcase_add_test(tc, a_log_is_emptied);
     tcase_add_test(tc, readers_see_one_state);
     tcase_add_test(tc, transactions_larger_than_the_cache);
     tcase_add_test(tc, a_second_writer_waits_then_is_told);

@@ -497,6 +497,32 @@ START_TEST(a_long_log_is_copied_back)
 }
 END_TEST
 
+/* Each tick tries, until nobody is in the way. */
+START_TEST(a_log_with_what_was_erased_is_emptied)
+{
+    struct db *reader = NULL;
+    struct fault fault = FAULT_NONE;
+    struct db_options options = {.path = "node.db", .vfs = "twin", .mode = DB_READ};
+    step_jobs(0, 3);
+    ck_assert_msg(db_open(&reader, &options, &fault) == E_OK, "%s", fault.text);
+    ck_assert_int_eq(db_begin_read(reader, &fault), E_OK);
+    ck_assert_int_eq(times_found(reader, "visit 2"), 1);
+    db_want_empty_log(stepped.db);
+    env_context.now_utc_ms += 1000;
+    writer_step(stepped.writer);
+    ck_assert(db_wants_empty_log(stepped.db));
+    ck_assert_int_eq(db_end(reader, &fault), E_OK);
+    step_jobs(3, 4); /* not with each group */
+    ck_assert(db_wants_empty_log(stepped.db));
+    env_context.now_utc_ms += 1000;
+    writer_step(stepped.writer);
+    ck_assert(!db_wants_empty_log(stepped.db));
+    ck_assert_int_eq((int)db_wal_frames(stepped.db), 0);
+    step_jobs(4, 5);
+    db_free(reader);
+}
+END_TEST
+
 /* Whoever looks at a snapshot keeps the log from starting anew, and no longer than that. */
 START_TEST(a_reader_makes_the_log_longer_while_it_reads)
 {
@@ -823,6 +849,7 @@ int main(void)
     tcase_add_checked_fixture(steps, step_setup, step_teardown);
     tcase_add_test(steps, a_full_queue_says_so_at_once);
     tcase_add_test(steps, a_long_log_is_copied_back);
+    tcase_add_test(steps, a_log_with_what_was_erased_is_emptied);
     tcase_add_test(steps, a_reader_makes_the_log_longer_while_it_reads);
     tcase_add_test(steps, bulk_lets_others_pass);
     tcase_add_test(steps, bulk_rests_while_others_come);

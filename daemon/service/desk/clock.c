@@ -37,18 +37,58 @@ static bool look(void *context, const struct visit_row *row)
     return due->count < DESK_CLOSES_MAX;
 }
 
-DB_SQL(erase_names, "DELETE FROM visitor_name WHERE day < :day");
+DB_SQL(select_names, "SELECT visit_id, display_name, day FROM visitor_name WHERE day >= :day");
+DB_SQL(erase_names, "DELETE FROM visitor_name");
+DB_SQL(put_name, "INSERT INTO visitor_name (visit_id, display_name, day) "
+                 "VALUES (:visit_id, :display_name, :day)");
 
-/* Names that the hub told are of today. */
+struct name {
+    struct name *next;
+    struct view visit_id;
+    struct view display_name;
+    int64_t day;
+};
+
+/* The whole table, of which SQLite then overwrites every page, and today's again: where pages were
+ * split or joined, copies of rows lie beside them that no row's own deletion reaches. */
+static void erase_names_before(struct db *db, struct day today)
+{
+    struct arena arena = ARENA_INIT;
+    struct name *kept = NULL;
+    struct query *query = db_query(db, &select_names);
+    query_bind_int(query, "day", today.number);
+    while (query_next(query)) {
+        struct name *name = ARENA_NEW(&arena, struct name);
+        *name = (struct name){.next = kept,
+                              .visit_id = arena_copy(&arena, query_blob(query, 0)),
+                              .display_name = arena_copy(&arena, query_text(query, 1)),
+                              .day = query_int(query, 2)};
+        kept = name;
+    }
+    query_run(db_query(db, &erase_names));
+    for (; kept != NULL; kept = kept->next) {
+        query = db_query(db, &put_name);
+        query_bind_blob(query, "visit_id", kept->visit_id);
+        query_bind_text(query, "display_name", kept->display_name);
+        query_bind_int(query, "day", kept->day);
+        query_run(query);
+    }
+    arena_release(&arena);
+}
+
+/* Names that the hub told are of today. What was erased since yesterday, at a hub also persons,
+ * leaves the log too. */
 static void forget_names(struct service *service, struct day today)
 {
     struct desk *desk = service->desk;
-    if (service->node->role == NODE_SITE && desk->names_day.number != today.number) {
-        struct query *query = db_query(service->db, &erase_names);
-        query_bind_int(query, "day", today.number);
-        query_run(query);
-        desk->names_day = today;
+    if (desk->names_day.number == today.number) {
+        return;
     }
+    if (service->node->role == NODE_SITE) {
+        erase_names_before(service->db, today);
+    }
+    db_want_empty_log(service->db);
+    desk->names_day = today;
 }
 
 bool desk_tick(struct service *service, int64_t now_utc_ms)

@@ -86,6 +86,7 @@ void desk_abandoned(struct desk *desk)
     desk->epoch++;
     desk_money_forget(desk);
     away_forget(desk);
+    desk->names_day.number = 0;
     desk->next_close_utc_ms = 0;
 }
 

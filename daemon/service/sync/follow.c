@@ -1,10 +1,14 @@
 #include "service/sync/follow.h"
 
+#include "core/ident/uuid.h"
 #include "core/merkle/subtree.h"
 #include "passerelle/v1/sync.pb-c.h"
+#include "service/desk/standing.h"
+#include "service/journal.h"
 #include "service/sync/knowledge.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
+#include "store/view/visits.h"
 #include "wire/pack.h"
 
 enum { PIECES_MAX = 256, PIECES_BYTES_MAX = 32 * 1024 };
@@ -152,6 +156,19 @@ static void send_own(struct sending *s)
 DB_SQL(select_pieces, "SELECT version, record FROM knowledge WHERE version > :after "
                       "AND site_id || '' IN ('', :site_id) ORDER BY version LIMIT :max");
 
+static void name_visitor(struct sending *s, Passerelle__V1__VisitorName *name)
+{
+    struct db *db = s->service->db;
+    int64_t feed_no = journal_feed_no(db, view_of(s->follow->site_id));
+    struct visit_row row;
+    struct uuid id;
+    name->display_name =
+        uuid_parse(view_of(name->visit_id), &id) == E_OK &&
+                visits_by_id(db, &s->arena, feed_no, view_bytes(id.bytes, sizeof id.bytes), &row)
+            ? desk_display_name(s->service, &s->arena, row.holder_id)
+            : wire_string(&s->arena, VIEW_LIT(""));
+}
+
 static bool read_piece(struct sending *s, struct view record, uint64_t own_seq,
                        Passerelle__V1__Knowing *knowing)
 {
@@ -162,6 +179,9 @@ static bool read_piece(struct sending *s, struct view record, uint64_t own_seq,
         return false;
     }
     knowledge_stamp(item, own_seq);
+    if (item->item_case == PASSERELLE__V1__KNOWLEDGE_ITEM__ITEM_VISITOR_NAME) {
+        name_visitor(s, item->visitor_name);
+    }
     knowing->items[knowing->n_items++] = item;
     return true;
 }

@@ -283,6 +283,8 @@ static void uuid_text(struct view bytes, char out[static UUID_TEXT_LEN + 1])
     uuid_format(uuid, out);
 }
 
+/* That the site is to be told a name; the name itself is looked up when it is sent, so that it lies
+ * nowhere twice. */
 static void name_visitor(struct renewing *r, int64_t feed_no, struct view id,
                          const struct holder_day *visit)
 {
@@ -295,10 +297,9 @@ static void name_visitor(struct renewing *r, int64_t feed_no, struct view id,
     Passerelle__V1__VisitorName name = PASSERELLE__V1__VISITOR_NAME__INIT;
     uuid_text(id, visit_id);
     name.visit_id = visit_id;
-    name.display_name = desk_display_name(r->service, &r->scratch, visit->holder_id);
     item.item_case = ITEM(VISITOR_NAME);
     item.visitor_name = &name;
-    if (name.display_name[0] != '\0') {
+    if (desk_display_name(r->service, &r->scratch, visit->holder_id)[0] != '\0') {
         piece_put(r, site_id, view_of(visit_id), &item, false);
     }
 }

@@ -463,7 +463,6 @@ static bool take_standing(struct service *service, struct arena *arena, int kind
 DB_SQL(put_name, "INSERT INTO visitor_name (visit_id, display_name, day) VALUES (:visit_id, "
                  ":display_name, :day) ON CONFLICT (visit_id) DO UPDATE SET "
                  "display_name = excluded.display_name, day = excluded.day");
-DB_SQL(drop_names, "DELETE FROM visitor_name WHERE day < :day");
 DB_SQL(put_cut, "INSERT INTO visit_cut (visit_id, cut_utc_ms) VALUES (:visit_id, :cut) "
                 "ON CONFLICT (visit_id) DO UPDATE SET cut_utc_ms = excluded.cut_utc_ms "
                 "WHERE visit_cut.cut_utc_ms <> excluded.cut_utc_ms");
@@ -576,9 +575,6 @@ static int heard_apply(struct service *service, struct call *call)
     take_memory(service->db, &memory);
     remember(service, memory.knowledge_version, memory.complete);
     anchor(service, call->arena, false);
-    struct query *query = db_query(service->db, &drop_names);
-    query_bind_int(query, "day", day_of_instant(service_now(service)).number);
-    query_run(query);
     return answer(service, call);
 }
 

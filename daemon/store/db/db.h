@@ -143,6 +143,14 @@ int64_t db_wal_frames(const struct db *db);
  * the way, the next write starts the WAL anew. */
 must_check int db_checkpoint(struct db *db, int64_t *left, struct fault *fault);
 
+/* What was erased lies in the write-ahead log still, until its pages are written over. Who erases
+ * says that the log is to be emptied; it is so until db_empty_log() has copied all back and cut the
+ * file to nothing, outside a transaction. That makes nobody wait: with a reader in the way it does
+ * nothing, and is to be called again. */
+void db_want_empty_log(struct db *db);
+bool db_wants_empty_log(const struct db *db);
+must_check int db_empty_log(struct db *db, struct fault *fault);
+
 /* Two numbers in the header of the file: whose it is, and which version of the schema. */
 int64_t db_application_id(struct db *db);
 int64_t db_schema_version(struct db *db);

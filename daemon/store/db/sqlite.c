@@ -49,7 +49,9 @@ struct db {
     int savepoints;      /* open, as the caller counts */
     int savepoints_made; /* of these, from the outermost, those that SQLite knows */
     int64_t wal_frames;
+    int busy_ms;
     bool in_transaction;
+    bool wants_empty_log;
 };
 
 const struct db_sql *db_sql_first(void)
@@ -188,7 +190,8 @@ static int apply_options(struct db *db, const struct db_options *options)
     char sql[512];
 
     sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_busy_timeout(db->handle, options->busy_ms == 0 ? 5000 : (int)options->busy_ms);
+    db->busy_ms = options->busy_ms == 0 ? 5000 : (int)options->busy_ms;
+    sqlite3_busy_timeout(db->handle, db->busy_ms);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     /* Else a parameter that a partial index speaks of gets its statement compiled at each bind. */
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
@@ -695,6 +698,32 @@ int db_checkpoint(struct db *db, int64_t *left, struct fault *fault)
     }
     *left = frames < 0 ? 0 : frames - copied;
     return E_OK;
+}
+
+void db_want_empty_log(struct db *db)
+{
+    db->wants_empty_log = true;
+}
+
+bool db_wants_empty_log(const struct db *db)
+{
+    return db->wants_empty_log;
+}
+
+int db_empty_log(struct db *db, struct fault *fault)
+{
+    assert(!db->in_transaction);
+    sqlite3_busy_timeout(db->handle, 0);
+    int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    int err = rc == SQLITE_OK || rc == SQLITE_BUSY
+                  ? E_OK
+                  : fault_of_sqlite(fault, db->path, db->handle, rc);
+    sqlite3_busy_timeout(db->handle, db->busy_ms);
+    if (rc == SQLITE_OK) {
+        db->wants_empty_log = false;
+        db->wal_frames = 0;
+    }
+    return err;
 }
 
 /* One number from text that this file wrote. */
