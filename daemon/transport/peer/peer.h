@@ -52,9 +52,9 @@ must_check enum code peer_call(struct peer *peer, const char *service, const cha
                                ProtobufCMessage **response, struct peer_error *error);
 
 /* The same, again and again while the answer is `unavailable`, or that we ask too often, and less
- * than wait_ms_max has passed: after the time that the server asks for, or 100 ms, doubled each time up to
- * 5 s. A server that never answered this peer is given 2 s at most. Calls are idempotent by their
- * request ids, so that asking again is safe. */
+ * than wait_ms_max has passed: after the time that the server asks for, or 100 ms, doubled each
+ * time up to 5 s. A server that never answered this peer is given 2 s at most. Calls are idempotent
+ * by their request ids, so that asking again is safe. */
 must_check enum code peer_call_patiently(struct peer *peer, const char *service,
                                          const char *method, const ProtobufCMessage *request,
                                          const ProtobufCMessageDescriptor *output,
