@@ -557,6 +557,7 @@ int daemon_open(struct daemon **out, const struct daemon_options *options, struc
     daemon->node.env = &options->state->env;
     daemon->node.help_begin = worker_help_begin;
     daemon->node.help_end = worker_help_end;
+    daemon->node.give_way = worker_give_way;
     daemon->node.log = options->log;
     daemon->node.state_dir = options->state->dir;
     daemon->node.keys = keyring_new(options->state->keys, daemon->node.env);

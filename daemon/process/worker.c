@@ -1,10 +1,14 @@
 #include "process/worker.h"
 
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/slice.h"
 #include "service/engine.h"
+
+/* How long after somebody came the next one is expected; how long to sleep then. */
+enum { DOOR_NS = 20 * 1000 * 1000, WAY_NS = 50 * 1000 };
 
 struct worker {
     struct service service;
@@ -176,6 +180,14 @@ struct helper *worker_help_begin(void (*work)(void *context), void *context)
         return NULL;
     }
     return helper;
+}
+
+void worker_give_way(const struct node *node)
+{
+    int64_t door_ns = atomic_load(&node->door_ns);
+    if (door_ns != 0 && env_monotonic_ns(node->env) - door_ns < DOOR_NS) {
+        nanosleep(&(struct timespec){.tv_nsec = WAY_NS}, NULL);
+    }
 }
 
 void worker_help_end(struct helper *helper)

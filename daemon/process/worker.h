@@ -10,7 +10,7 @@ struct worker;
 
 /* How much less of a core a thread gets than one that answers somebody who waits at a door, as
  * nice() counts: ten to one. Linux lowers the thread that asks, not the process. */
-enum { WORKER_NICE = 19 };
+enum { WORKER_NICE = 10 };
 /* In long slices, so that whoever wakes goes before it at once (base/slice.h). */
 enum { WORKER_SLICE_NS = 5 * 1000 * 1000 };
 
@@ -34,5 +34,8 @@ void worker_tune(struct worker *worker, size_t queue_max);
  * worker_help_end() waits until it is done. Any thread. */
 struct helper *worker_help_begin(void (*work)(void *context), void *context);
 void worker_help_end(struct helper *helper);
+/* Sleeps a moment while others come, so that a core is free when one of their threads wakes: Linux
+ * leaves it on its core, behind a thread that runs there at whatever nice. Any thread. */
+void worker_give_way(const struct node *node);
 
 #endif

@@ -100,6 +100,9 @@ bool engine_write(struct service *service, struct call *call)
 {
     const char *request_id = request_id_of(call);
     struct request_key key;
+    if (!call->method->bulk) {
+        atomic_store(&service->node->door_ns, call->received_ns);
+    }
     if (request_id != NULL) {
         uint8_t uuid[16];
         if (call_check_request_id(call, request_id, uuid) != 0) {

@@ -16,12 +16,13 @@ enum { RETRY_AFTER_S = 1, RETRY_AFTER_FAILURE_S = 5, SLICE_NS = 100 * 1000 };
 enum { TICK_BESIDE_NS = 20 * 1000 * 1000 };
 /* Rows of bulk in a group: what makes the commit cheap, shared out over a few calls; when others
  * wait, or came a moment ago and will be back, a millisecond or two. */
-enum { BULK_CALLS = 4, BULK_ROWS = 2048, BULK_ROWS_BESIDE = 128 };
+enum { BULK_CALLS = 4, BULK_ROWS = 2048, BULK_ROWS_BESIDE = 192 };
 enum { LATELY_NS = 100 * 1000 * 1000 };
-/* Work rests after each bout for so many times as long: bulk while others come, since its rows lie
- * all over the tables and are as dear to sync as to write; ticks while bulk comes in, which gives
- * them much to look at and is over the sooner without them. */
+/* Work rests after each bout for so many times as long: bulk while others come one behind the
+ * other, since its rows lie all over the tables and are as dear to sync as to write; ticks while
+ * bulk comes in, which gives them much to look at and is over the sooner without them. */
 enum { BULK_RESTS = 4, TICK_RESTS = 9, REST_NS_MAX = 500 * 1000 * 1000 };
+enum { NEXT_NS = 10 * 1000 * 1000 };
 /* A page and its header in SQLite's log. */
 enum { WAL_FRAME_BYTES = 4096 + 24 };
 
@@ -190,13 +191,19 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
     return a_ns < b_ns ? a_ns : b_ns;
 }
 
+/* When bulk may be taken if nobody else comes until then. Under queue_lock. */
+static int64_t bulk_due_ns(const struct writer *writer)
+{
+    return earlier(writer->next_bulk_ns, writer->others_ns + NEXT_NS);
+}
+
 /* When the queue has something to take if nothing more comes until then. Under queue_lock. */
 static int64_t queue_due_ns(const struct writer *writer)
 {
     if (writer->first == NULL) {
         return INT64_MAX;
     }
-    return some_wait(writer) ? 0 : earlier(writer->next_bulk_ns, writer->others_ns + LATELY_NS);
+    return some_wait(writer) ? 0 : bulk_due_ns(writer);
 }
 
 /* Takes at most a group off the queue; bulk that does not fit keeps its place. */
@@ -207,7 +214,7 @@ static struct call *gather(struct writer *writer, size_t *count, size_t *bulk_co
     size_t n = 0, bulk = 0;
     pthread_mutex_lock(&writer->queue_lock);
     bool beside = some_came_lately(writer);
-    bool rests = beside && !writer->stopping && now_ns(writer) < writer->next_bulk_ns;
+    bool rests = !writer->stopping && now_ns(writer) < bulk_due_ns(writer);
     size_t bulk_max = rests                              ? 0
                       : beside                           ? 1
                       : writer->queued_bulk < BULK_CALLS ? writer->queued_bulk

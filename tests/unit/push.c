@@ -748,8 +748,17 @@ static void help_end(struct helper *helper)
     helpers--;
 }
 
+static _Atomic unsigned ways;
+
+static void give_way(const struct node *node)
+{
+    ck_assert_ptr_eq(node, &network.node);
+    atomic_fetch_add(&ways, 1);
+}
+
 /* Whoever comes back with many proofs has them looked at by two threads, and by the writer where
- * they are not yet: each lie is found once, whoever finds it. */
+ * they are not yet: each lie is found once, whoever finds it. Only the two give way to doors, which a
+ * push is not. */
 START_TEST(many_proofs_are_looked_at_with_help)
 {
     enum { MANY = 2100, LIE_EACH = 300 };
@@ -759,6 +768,8 @@ START_TEST(many_proofs_are_looked_at_with_help)
     network_activate(&network, phone->activation_code, &device);
     network.node.help_begin = help_begin;
     network.node.help_end = help_end;
+    network.node.give_way = give_way;
+    atomic_store(&network.node.door_ns, 1);
     for (uint16_t i = 1; i <= MANY; i++) {
         struct proof proof = {.token_hash = {7}, .second = i};
         proof_sign(&device, proof.token_hash, i, proof.signature);
@@ -768,6 +779,9 @@ START_TEST(many_proofs_are_looked_at_with_help)
     }
     box_push_all(&box);
     ck_assert_uint_eq(helpers, 0);
+    ck_assert_uint_ge(ways, MANY / 2);
+    ck_assert_uint_le(ways, MANY);
+    ck_assert_int_eq(atomic_load(&network.node.door_ns), 1);
     ck_assert_uint_eq(problems()->n_problems, MANY / LIE_EACH);
     for (size_t i = 0; i < problems()->n_problems; i++) {
         ck_assert_int_eq(problems()->problems[i]->kind, KIND(BAD_PROOF));

@@ -619,16 +619,20 @@ START_TEST(bulk_rests_while_others_come)
     ck_assert_uint_eq(writer_step(stepped.writer), 1);
     ck_assert_int_eq(large.portions, 4);
     ck_assert_uint_eq(writer_step(stepped.writer), 0); /* they may be back */
-    env_context.now_utc_ms += 11;
+    env_context.now_utc_ms += 9;
     submit(&stepped, &small[2]);
     ck_assert_uint_eq(writer_step(stepped.writer), 1);
-    env_context.now_utc_ms += 1;
+    ck_assert_uint_eq(writer_step(stepped.writer), 0);
+    env_context.now_utc_ms += 3; /* the twelfth */
     submit(&stepped, &small[3]);
     ck_assert_uint_eq(writer_step(stepped.writer), 2);
     ck_assert_int_eq(large.portions, 3);
+    env_context.now_utc_ms += 6; /* 9 since somebody came */
     ck_assert_uint_eq(writer_step(stepped.writer), 0);
-    env_context.now_utc_ms += 101; /* nobody came */
-    for (int left = 2; left >= 0; left--) {
+    env_context.now_utc_ms += 1; /* nobody is next */
+    ck_assert_uint_eq(writer_step(stepped.writer), 1);
+    env_context.now_utc_ms += 10;
+    for (int left = 1; left >= 0; left--) {
         ck_assert_uint_eq(writer_step(stepped.writer), 1);
     }
     ck_assert_int_eq(large.acknowledged, 1);

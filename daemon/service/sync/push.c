@@ -215,12 +215,22 @@ static bool check_next(struct checking *checking)
     return false;
 }
 
+/* Beside the writer, for which nobody waits yet. */
+static bool check_aside(struct checking *checking)
+{
+    bool checked = check_next(checking);
+    if (checked && checking->node->give_way != NULL) {
+        checking->node->give_way(checking->node);
+    }
+    return checked;
+}
+
 static void help(void *context)
 {
     struct checking *checking = context;
     while (!atomic_load(&checking->over)) {
         bool whole = atomic_load(&checking->whole);
-        if (!check_next(checking)) {
+        if (!check_aside(checking)) {
             if (whole) {
                 return;
             }
@@ -261,7 +271,7 @@ void push_precompute(struct service *reader, struct call *call)
     gather_proofs(reader, call, push, checking);
     atomic_store(&checking->whole, true);
     size_t mine = atomic_load(&checking->count) / (checking->helper == NULL ? 1 : 2);
-    while (atomic_load(&checking->next) < mine && check_next(checking)) {
+    while (atomic_load(&checking->next) < mine && check_aside(checking)) {
         continue;
     }
     if (checking->helper != NULL) {
