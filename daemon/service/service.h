@@ -74,8 +74,8 @@ struct node {
      * NULL: everybody works alone. */
     struct helper *(*help_begin)(void (*work)(void *context), void *context);
     void (*help_end)(struct helper *helper);
-    /* Between two pieces of long work beside the writer: lets those go first who are at doors. NULL:
-     * there is no other thread. */
+    /* Between two pieces of long work beside the writer: lets those go first who are at doors.
+     * NULL: there is no other thread. */
     void (*give_way)(const struct node *node);
     _Atomic int64_t door_ns; /* when a call that is not bulk came last, monotonic; 0: none did */
     /* Verified tokens, for all threads. NULL where nobody checks in. */

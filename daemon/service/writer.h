@@ -5,8 +5,8 @@
  *
  * Bulk methods (method.bulk) write much: a group with other calls takes one of them, and a small
  * portion of it, and then none for four times as long while others go on coming; without, some
- * more. What is left of it goes to the end of the queue. While bulk comes in, the clock's work has a
- * tenth of the time.
+ * more. What is left of it goes to the end of the queue. While bulk comes in, the clock's work has
+ * a tenth of the time.
  *
  * When the commit fails (disk full, disk broken), no call of the group happened: each ends with
  * `unavailable` (`data_loss` when the database is damaged) and a sentence, the caches go back, and
