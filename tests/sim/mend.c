@@ -188,6 +188,9 @@ static bool join(struct mending *m, bool fresh)
     work->world.sites[m->site].own_daemon = true;
     if (!carrier_rejoin(work, m->site, fresh)) {
         work->world.sites[m->site].own_daemon = m->state != MEND_HOSTED;
+        if (m->state != MEND_HOSTED) {
+            become(m, MEND_JOINING); /* its box is off: only this tries again */
+        }
         return false;
     }
     sim_trace(work->sim, "%s: joined again, %s", id_of(m), fresh ? "from nothing" : "as it is");
