@@ -81,8 +81,8 @@ int cli_options_end(const struct command *command, int argc, char **argv);
 
 /* The connection of the profile. NULL after it said why, with the status in *status. */
 struct peer *cli_peer(struct cli *cli, int *status);
-/* Calls; prints the error and sets *status when it fails (NULL then). Asks
- * again while the hub is busy. */
+/* Calls; prints the error and sets *status when it fails (NULL then). Asks again while the hub is
+ * busy. */
 const void *cli_call(struct cli *cli, const char *service, const char *method,
                      const ProtobufCMessage *request, const ProtobufCMessageDescriptor *output,
                      int *status);
