@@ -6,6 +6,9 @@
 
 #include <stdint.h>
 
+/* This thread goes before those of its session or service that never ask, by 28 to 1: for one that
+ * all wait for. Where it is not allowed (RLIMIT_NICE, CAP_SYS_NICE) nothing is lost but time. */
+void slice_first(void);
 /* 100 us to 100 ms, in nanoseconds; a thread that never asks has some milliseconds. */
 void slice_ask(uint64_t ns);
 

@@ -677,13 +677,13 @@ static struct tls_files tls_files(const struct daemon *daemon)
                               .client_ca = state->ca_certificate};
 }
 
-/* As many as speak with clients: what these receive, they look at. */
+/* Half as many as speak with clients: what these receive, they look at. */
 static int start_checkers(struct daemon *daemon, struct fault *fault)
 {
     const struct settings *settings = daemon->options.settings;
     int err = E_OK;
     while (err == E_OK && daemon->node.role == NODE_HUB && daemon->checker_count < CHECKERS_MAX &&
-           daemon->checker_count < (size_t)settings->threads) {
+           daemon->checker_count < ((size_t)settings->threads + 1) / 2) {
         struct db *db = NULL;
         struct worker *worker;
         err = daemon_reader(daemon, &db, fault);

@@ -39,8 +39,9 @@ const struct setting settings_table[] = {
     TEXT(certificate_names, "",
          "Names and addresses for the server's certificate beside localhost and 127.0.0.1, "
          "separated by commas. Used when the certificate is made."),
-    NUMBER(threads, 1, 64, "2", "threads", false,
-           "Threads that speak with clients. More than the machine has cores is of no use."),
+    NUMBER(threads, 1, 64, "4", "threads", false,
+           "Threads that speak with clients. Twice as many as cores share the work out evenly; "
+           "more are of no use."),
     NUMBER(cache_mib, 1, 16384, "8", "MiB", false,
            "Page cache of the connection that writes. Each reading thread has a quarter of it, at "
            "most 8 MiB."),
@@ -48,7 +49,8 @@ const struct setting settings_table[] = {
            "Writing calls that may wait. Beyond it callers are told `unavailable` at once."),
     NUMBER(group_calls, 1, 4096, "256", "calls", true, "Writing calls in one transaction."),
     NUMBER(group_wait_us, 0, 100000, "0", "microseconds", true,
-           "How long a transaction waits for more calls. 0: it takes those that are there."),
+           "How long a transaction waits for more calls. 0: while many come, about as long as a "
+           "commit takes; else not at all."),
     NUMBER(wal_mib, 4, 1024, "48", "MiB", false,
            "Length of the write-ahead log past which the writer pauses to copy it back."),
     NUMBER(slow_calls, 1, 1024, "64", "calls", true,

@@ -23,8 +23,18 @@ enum { LATELY_NS = 100 * 1000 * 1000 };
  * bulk comes in, which gives them much to look at and is over the sooner without them. */
 enum { BULK_RESTS = 4, TICK_RESTS = 9, REST_NS_MAX = 500 * 1000 * 1000 };
 enum { NEXT_NS = 10 * 1000 * 1000 };
+/* When a group had so many calls, as many are on their way: the next one waits for them. */
+enum { MANY_CALLS = 5, FILL_NS_MAX = 2 * 1000 * 1000 };
 /* A page and its header in SQLite's log. */
 enum { WAL_FRAME_BYTES = 4096 + 24 };
+
+/* The calls of one transaction, in the order in which they run. */
+struct group {
+    struct call *first;
+    struct call **last; /* where the next one is linked */
+    size_t count;
+    size_t bulk; /* of these */
+};
 
 struct writer {
     struct writer_options options;
@@ -39,6 +49,9 @@ struct writer {
     int64_t others_ns;    /* when one that is not bulk was seen last; 0: never */
     int64_t bulk_ns;      /* when bulk came last, or a portion of it was done */
     int64_t next_bulk_ns; /* not before, while others come */
+    size_t last_others;   /* of the last group, and when it ended */
+    int64_t last_ns;
+    int64_t commit_ns; /* of the last groups, about */
     bool sleeping; /* the thread waits for queue_wake */
     bool stopping;
 
@@ -206,16 +219,16 @@ static int64_t queue_due_ns(const struct writer *writer)
     return some_wait(writer) ? 0 : bulk_due_ns(writer);
 }
 
-/* Takes at most a group off the queue; bulk that does not fit keeps its place. */
-static struct call *gather(struct writer *writer, size_t *count, size_t *bulk_count)
+/* Takes what fits into the group off the queue and links it to its end; returns the first of these.
+ * Bulk that does not fit keeps its place, and joins no group that has begun. */
+static struct call *gather(struct writer *writer, struct group *group)
 {
-    struct call *group = NULL;
-    struct call **end = &group;
-    size_t n = 0, bulk = 0;
+    struct call **end = group->last;
+    size_t n = group->count, bulk = 0;
     pthread_mutex_lock(&writer->queue_lock);
     bool beside = some_came_lately(writer);
     bool rests = !writer->stopping && now_ns(writer) < bulk_due_ns(writer);
-    size_t bulk_max = rests                              ? 0
+    size_t bulk_max = rests || n > 0                     ? 0
                       : beside                           ? 1
                       : writer->queued_bulk < BULK_CALLS ? writer->queued_bulk
                                                          : BULK_CALLS;
@@ -243,13 +256,15 @@ static struct call *gather(struct writer *writer, size_t *count, size_t *bulk_co
     if (left || writer->first == NULL) {
         writer->last = at;
     }
-    writer->queued -= n;
+    writer->queued -= n - group->count;
     writer->queued_bulk -= bulk;
     metric_set(&writer->metrics.queued, writer->queued);
     pthread_mutex_unlock(&writer->queue_lock);
-    *count = n;
-    *bulk_count = bulk;
-    return group;
+    struct call *joined = *group->last;
+    group->last = end;
+    group->count = n;
+    group->bulk += bulk;
+    return joined;
 }
 
 /* ---- one transaction ---- */
@@ -326,16 +341,18 @@ static void log_outcome(struct writer *writer, int err, const struct fault *faul
 }
 
 /* Ends the transaction that was begun with `err`, and makes the caches follow. */
-static int commit(struct writer *writer, int err, struct fault *fault)
+static int commit(struct writer *writer, int err, int64_t *took_ns, struct fault *fault)
 {
     const struct writer_options *o = &writer->options;
+    *took_ns = 0;
     if (err == E_OK) {
         if (o->hooks.flush != NULL) {
             o->hooks.flush(o->hooks.context);
         }
         int64_t start = now_ns(writer);
         err = db_commit(o->db, fault);
-        histogram_add(&writer->metrics.commit_ns, (uint64_t)(now_ns(writer) - start));
+        *took_ns = now_ns(writer) - start;
+        histogram_add(&writer->metrics.commit_ns, (uint64_t)*took_ns);
     }
     settle_caches(writer, err == E_OK);
     metric_set(&writer->metrics.wal_frames, (uint64_t)db_wal_frames(o->db));
@@ -394,23 +411,46 @@ static int start_again(struct writer *writer, struct call *group, struct fault *
     return db_begin(writer->options.db, fault);
 }
 
+/* Runs the group and whoever comes meanwhile, who would wait for another sync. As run_calls(). */
+static bool run_and_join(struct writer *writer, struct group *group)
+{
+    for (struct call *next = group->first; next != NULL; next = gather(writer, group)) {
+        drop_late(writer, next);
+        if (!run_calls(writer, next, false)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What tells how long the next group waits for company. */
+static void note_group(struct writer *writer, const struct group *group, int64_t commit_ns)
+{
+    pthread_mutex_lock(&writer->queue_lock);
+    writer->last_others = group->count - group->bulk;
+    writer->last_ns = now_ns(writer);
+    writer->commit_ns += (commit_ns - writer->commit_ns) / 8;
+    pthread_mutex_unlock(&writer->queue_lock);
+}
+
 /* The whole life of a group; holds work_lock. */
-static void run_group(struct writer *writer, struct call *group, size_t count)
+static void run_group(struct writer *writer, struct group *group)
 {
     struct fault fault = FAULT_NONE;
+    int64_t commit_ns;
 
-    drop_late(writer, group);
     int err = db_begin(writer->options.db, &fault);
-    if (err == E_OK && !run_calls(writer, group, false)) {
-        err = start_again(writer, group, &fault);
-        bool done = err != E_OK || run_calls(writer, group, true);
+    if (err == E_OK && !run_and_join(writer, group)) {
+        err = start_again(writer, group->first, &fault);
+        bool done = err != E_OK || run_calls(writer, group->first, true);
         assert(done);
     }
-    err = commit(writer, err, &fault);
-    metric_add(&writer->metrics.calls, count);
+    err = commit(writer, err, &commit_ns, &fault);
+    note_group(writer, group, commit_ns);
+    metric_add(&writer->metrics.calls, group->count);
     metric_add(err == E_OK ? &writer->metrics.groups : &writer->metrics.groups_failed, 1);
-    histogram_add(&writer->metrics.group_size, count);
-    for (struct call *next, *call = group; call != NULL; call = next) {
+    histogram_add(&writer->metrics.group_size, group->count);
+    for (struct call *next, *call = group->first; call != NULL; call = next) {
         next = call->next; /* after done() the call is no longer ours */
         call->next = NULL;
         if (err != E_OK && !is_late(call)) {
@@ -438,7 +478,7 @@ static int64_t tick_due_ns(const struct writer *writer)
 static void run_tick_if_due(struct writer *writer)
 {
     const struct writer_options *o = &writer->options;
-    int64_t now = now_ns(writer);
+    int64_t now = now_ns(writer), commit_ns;
     struct fault fault = FAULT_NONE;
     bool more = false;
     pthread_mutex_lock(&writer->queue_lock);
@@ -452,7 +492,7 @@ static void run_tick_if_due(struct writer *writer)
     if (err == E_OK) {
         more = o->hooks.tick(o->hooks.context, env_now_utc_ms(o->env), beside);
     }
-    err = commit(writer, err, &fault);
+    err = commit(writer, err, &commit_ns, &fault);
     int64_t pause_ns = !more || err != E_OK ? o->tick_ms * 1000000
                        : beside             ? TICK_BESIDE_NS
                                             : 0;
@@ -467,21 +507,21 @@ static void run_tick_if_due(struct writer *writer)
 
 size_t writer_step(struct writer *writer)
 {
-    size_t count = 0, bulk = 0;
+    struct group group = {.last = &group.first};
     pthread_mutex_lock(&writer->work_lock);
     run_tick_if_due(writer);
-    struct call *group = gather(writer, &count, &bulk);
+    gather(writer, &group);
     int64_t start_ns = now_ns(writer);
-    if (group != NULL) {
-        run_group(writer, group, count);
+    if (group.first != NULL) {
+        run_group(writer, &group);
     }
-    if (bulk > 0) {
+    if (group.bulk > 0) {
         pthread_mutex_lock(&writer->queue_lock);
         writer->next_bulk_ns = rested_ns(writer, start_ns, BULK_RESTS);
         pthread_mutex_unlock(&writer->queue_lock);
     }
     pthread_mutex_unlock(&writer->work_lock);
-    return count;
+    return group.count;
 }
 
 bool writer_try(struct writer *writer, struct call *call)
@@ -494,7 +534,7 @@ bool writer_try(struct writer *writer, struct call *call)
     pthread_mutex_unlock(&writer->queue_lock);
     if (idle) {
         call->next = NULL;
-        run_group(writer, call, 1);
+        run_group(writer, &(struct group){.first = call, .last = &call->next, .count = 1});
     }
     pthread_mutex_unlock(&writer->work_lock);
     return idle;
@@ -507,6 +547,18 @@ static void wait_until(struct writer *writer, int64_t until_ns)
     writer->sleeping = true;
     pthread_cond_timedwait(&writer->queue_wake, &writer->queue_lock, &until);
     writer->sleeping = false;
+}
+
+/* How long a group that could begin waits for company: what it would cost those to wait for the
+ * group after it, and only while they come in numbers. Under queue_lock. */
+static int64_t fill_ns(const struct writer *writer)
+{
+    if (writer->options.wait_us > 0 || !some_wait(writer)) {
+        return writer->options.wait_us * 1000;
+    }
+    bool many = writer->last_others >= MANY_CALLS &&
+                now_ns(writer) - writer->last_ns < LATELY_NS;
+    return many ? earlier(writer->commit_ns, FILL_NS_MAX) : 0;
 }
 
 /* Sleeps until there is something to do; false when all is done and the writer stops. */
@@ -522,9 +574,11 @@ static bool wait_for_work(struct writer *writer)
                                                   now_ns(writer);) {
         wait_until(writer, due_ns);
     }
-    if (o->wait_us > 0 && writer->first != NULL) {
-        int64_t full_ns = now_ns(writer) + o->wait_us * 1000;
-        while (writer->queued < o->group_max && !writer->stopping && now_ns(writer) < full_ns) {
+    if (writer->first != NULL) {
+        int64_t full_ns = now_ns(writer) + fill_ns(writer);
+        size_t full = o->wait_us > 0 ? o->group_max : writer->last_others;
+        while (writer->queued - writer->queued_bulk < full && !writer->stopping &&
+               now_ns(writer) < full_ns) {
             wait_until(writer, full_ns);
         }
     }
@@ -537,6 +591,7 @@ static bool wait_for_work(struct writer *writer)
 static void *writer_main(void *argument)
 {
     struct writer *writer = argument;
+    slice_first();
     slice_ask(SLICE_NS);
     while (wait_for_work(writer)) {
         writer_step(writer);

@@ -1,7 +1,8 @@
 /* The writer: one place where decisions are taken, in order. Calls wait in a bounded queue; the
  * writer takes what is there (at most one group), runs each in a savepoint inside one transaction
  * (or without, see method.fails_unwritten), commits, and only then ends them: an answer that left
- * is on the disk. While one group commits, the next one gathers.
+ * is on the disk. Who comes while a group runs joins it, while it commits the next one gathers; and
+ * when the last one had many calls, the next waits for as many, as long as a commit takes at most.
  *
  * Bulk methods (method.bulk) write much: a group with other calls takes one of them, and a small
  * portion of it, and then none for four times as long while others go on coming; without, some
@@ -58,7 +59,7 @@ struct writer_options {
     struct writer_hooks hooks;
     size_t queue_max;       /* calls that may wait; 0: 4,096 */
     size_t group_max;       /* calls in a transaction; 0: 256 */
-    int64_t wait_us;        /* how long a group waits to fill; 0: it takes what is there */
+    int64_t wait_us;        /* how long a group waits to fill; 0: as the writer sees fit */
     int64_t tick_ms;        /* 0: 1,000 */
     /* Lengths of the write-ahead log, in pages: from the first on the checkpointer copies it back
      * while others write; past the second the writer pauses for the last frames, which lets the log

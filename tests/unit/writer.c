@@ -43,6 +43,7 @@ struct job {
     int portions; /* of a bulk call: so many are left */
     int portion_ms; /* how long each takes */
     size_t portion;
+    struct job *brings; /* comes while this one runs */
     int acknowledged;
     struct buf note;
 };
@@ -50,6 +51,8 @@ struct job {
 /* A group of these goes without savepoints, until one breaks this promise. */
 static const struct method promises = {.fails_unwritten = true};
 static const struct method bulk = {.bulk = true};
+
+static void submit(struct node *node, struct job *job);
 
 static ProtobufCMessage answer; /* what an answer says does not matter here */
 
@@ -86,6 +89,10 @@ static void run(void *context, struct call *call)
     if (job->refused) {
         call_fail(call, CODE_FAILED_PRECONDITION, "not today");
         return;
+    }
+    if (job->brings != NULL) {
+        submit(node, job->brings);
+        job->brings = NULL;
     }
     job->portion = call->portion;
     env_context.now_utc_ms += job->portion_ms;
@@ -702,6 +709,56 @@ START_TEST(a_call_fails_alone)
 }
 END_TEST
 
+/* While the group has room, and until a call breaks its promise: then it starts over, as it is. */
+START_TEST(who_comes_meanwhile_joins_the_group)
+{
+    struct job jobs[4];
+    const struct writer_metrics *metrics = writer_metrics(stepped.writer);
+    for (int i = 0; i < 4; i++) {
+        job_init(&jobs[i], i);
+        jobs[i].promises = _i == 1;
+        jobs[i].brings = i < 3 ? &jobs[i + 1] : NULL;
+    }
+    jobs[1].breaks = _i == 1;
+    submit(&stepped, &jobs[0]);
+    ck_assert_uint_eq(writer_step(stepped.writer), _i == 1 ? 2 : 3);
+    ck_assert_uint_eq(metric_get(&metrics->groups), 1);
+    ck_assert_uint_eq(metric_get(&metrics->queued), 1);
+    ck_assert_uint_eq(writer_step(stepped.writer), _i == 1 ? 2 : 1);
+    ck_assert_int_eq(db_begin_read(stepped.db, NULL), E_OK);
+    for (int i = 0; i < 4; i++) {
+        int kept = jobs[i].breaks ? 0 : 1;
+        ck_assert_int_eq(jobs[i].acknowledged, kept);
+        ck_assert_int_eq(times_found(stepped.db, jobs[i].text), kept);
+        job_release(&jobs[i]);
+    }
+    ck_assert_int_eq(stepped.ended, 4);
+    ck_assert_int_eq(db_end(stepped.db, NULL), E_OK);
+}
+END_TEST
+
+/* The rest of a bulk call too waits for the group after. */
+START_TEST(bulk_joins_no_group_that_has_begun)
+{
+    struct job first, large, last;
+    job_init(&first, 1);
+    job_init(&large, 2);
+    job_init(&last, 3);
+    first.brings = &large;
+    large.portions = 1;
+    large.brings = &last;
+    submit(&stepped, &first);
+    ck_assert_uint_eq(writer_step(stepped.writer), 1);
+    env_context.now_utc_ms += 20;
+    ck_assert_uint_eq(writer_step(stepped.writer), 2);
+    ck_assert_int_eq(large.acknowledged, 1);
+    ck_assert_int_eq(last.acknowledged, 1);
+    job_release(&first);
+    job_release(&large);
+    job_release(&last);
+}
+END_TEST
+
 START_TEST(late_calls_are_dropped_and_ticks_come)
 {
     struct job jobs[2];
@@ -806,7 +863,8 @@ START_TEST(many_threads_submit)
     scratch_make(dir, sizeof dir);
     snprintf(path, sizeof path, "%s/node.db", dir);
     world();
-    struct writer_options options = {.wal_soft_frames = 50, .wal_hard_frames = 200, .wait_us = 50};
+    struct writer_options options = {.wal_soft_frames = 50, .wal_hard_frames = 200,
+                                     .wait_us = _i == 0 ? 50 : 0};
     ck_assert_int_eq(node_open(&node, path, NULL, &options, &fault), E_OK);
     env.monotonic_ns = env_system.monotonic_ns; /* real waiting */
     ck_assert_int_eq(writer_start(node.writer, &fault), E_OK);
@@ -829,7 +887,7 @@ START_TEST(many_threads_submit)
         job_release(job);
     }
     ck_assert_int_eq(db_end(node.db, NULL), E_OK);
-    /* Past the hard length by one group at most, under load from all sides. */
+    /* Past the hard length by the soft one and a group at most, under load from all sides. */
     ck_assert_uint_gt(longest, 50);
     ck_assert_uint_lt(longest, 200 + 200);
     node_close(&node);
@@ -859,11 +917,13 @@ int main(void)
     tcase_add_test(steps, bulk_rests_while_others_come);
     tcase_add_test(steps, ticks_rest_while_bulk_comes);
     tcase_add_loop_test(steps, a_call_fails_alone, 0, 2);
+    tcase_add_loop_test(steps, who_comes_meanwhile_joins_the_group, 0, 2);
+    tcase_add_test(steps, bulk_joins_no_group_that_has_begun);
     tcase_add_test(steps, late_calls_are_dropped_and_ticks_come);
     suite_add_tcase(suite, steps);
     TCase *threads = tcase_create("threads");
     tcase_set_timeout(threads, 60);
-    tcase_add_test(threads, many_threads_submit);
+    tcase_add_loop_test(threads, many_threads_submit, 0, 2);
     suite_add_tcase(suite, threads);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
