@@ -7,6 +7,8 @@
 #include "base/arena.h"
 
 enum { AHEAD_MIN = 512 }; /* frames for which another copy is worth its two syncs */
+/* Before the pause the thread copies until so few frames come meanwhile, or so often. */
+enum { FEW_FRAMES = 256, LAST_COPIES = 3 };
 
 struct checkpointer {
     struct db *writer_db;
@@ -16,10 +18,13 @@ struct checkpointer {
     int64_t hard_frames;
     int64_t soft_at; /* the log's lengths at which something is done next; the writer's own */
     int64_t hard_at;
+    int last_copies; /* how many of them were begun, and at which length the last one */
+    int64_t last_copy_at;
 
-    pthread_mutex_t lock; /* of the two below */
+    pthread_mutex_t lock; /* of the three below */
     pthread_cond_t wake;
     bool wanted;
+    bool busy;
     bool stopping;
     pthread_mutex_t copying; /* held by whoever copies */
     pthread_t thread;
@@ -67,6 +72,9 @@ static void copy_back(struct checkpointer *checkpointer, struct db *db)
     int64_t left = 0;
     pthread_mutex_lock(&checkpointer->copying);
     int err = db_checkpoint(db, &left, &fault);
+    if (err == E_OK && db == checkpointer->own_db) {
+        err = db_sync(db, &fault);
+    }
     pthread_mutex_unlock(&checkpointer->copying);
     tell(checkpointer, err, &fault);
 }
@@ -81,9 +89,11 @@ static void *checkpointer_main(void *argument)
             continue;
         }
         checkpointer->wanted = false;
+        checkpointer->busy = true;
         pthread_mutex_unlock(&checkpointer->lock);
         copy_back(checkpointer, checkpointer->own_db);
         pthread_mutex_lock(&checkpointer->lock);
+        checkpointer->busy = false;
     }
     pthread_mutex_unlock(&checkpointer->lock);
     return NULL;
@@ -133,23 +143,54 @@ static void wake(struct checkpointer *checkpointer)
     pthread_mutex_unlock(&checkpointer->lock);
 }
 
+static bool is_busy(struct checkpointer *checkpointer)
+{
+    pthread_mutex_lock(&checkpointer->lock);
+    bool busy = checkpointer->wanted || checkpointer->busy;
+    pthread_mutex_unlock(&checkpointer->lock);
+    return busy;
+}
+
+/* All wait through the pause: the thread first copies, and syncs, as much as it can. */
+static bool copies_before_pause(struct checkpointer *checkpointer, int64_t frames)
+{
+    if (!checkpointer->started || frames >= checkpointer->hard_at + checkpointer->soft_frames) {
+        return false;
+    }
+    if (is_busy(checkpointer)) {
+        return true;
+    }
+    if (checkpointer->last_copies == LAST_COPIES ||
+        (checkpointer->last_copies > 0 && frames - checkpointer->last_copy_at < FEW_FRAMES)) {
+        return false;
+    }
+    checkpointer->last_copies++;
+    checkpointer->last_copy_at = frames;
+    wake(checkpointer);
+    return true;
+}
+
 unsigned checkpointer_after_commit(struct checkpointer *checkpointer, int64_t frames)
 {
     if (frames < checkpointer->soft_frames) { /* the log has started anew */
         checkpointer->soft_at = checkpointer->soft_frames;
         checkpointer->hard_at = checkpointer->hard_frames;
+        checkpointer->last_copies = 0;
         return 0;
     }
     if (frames >= checkpointer->hard_at) {
+        if (copies_before_pause(checkpointer, frames)) {
+            return 0;
+        }
         copy_back(checkpointer, checkpointer->writer_db);
         /* When all is copied and no reader looks into the log, the next write starts it anew. When
          * not: not again with each group. */
         checkpointer->hard_at = frames + checkpointer->soft_frames;
+        checkpointer->last_copies = 0;
         return 1;
     }
     if (frames >= checkpointer->soft_at && checkpointer->started) {
-        /* Again when two thirds of what is left have been written, so that little is left to copy
-         * in the pause. */
+        /* Again when two thirds of what is left have been written. */
         int64_t ahead = (checkpointer->hard_at - frames) * 2 / 3;
         checkpointer->soft_at =
             frames + (ahead > AHEAD_MIN ? ahead : checkpointer->soft_frames);

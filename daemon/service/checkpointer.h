@@ -1,6 +1,7 @@
 /* Keeps the write-ahead log short under endless load. A thread copies it back while others write;
  * it never catches up with the last frames, and only a log that is copied whole can start anew: so
- * past a second length the writer pauses between two groups and copies those itself.
+ * past a second length, and when the thread has left little to do, the writer pauses between two
+ * groups and copies those itself.
  *
  * Without a thread (a simulator), the writer does both. */
 #ifndef SERVICE_CHECKPOINTER_H

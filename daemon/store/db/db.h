@@ -142,6 +142,9 @@ int64_t db_wal_frames(const struct db *db);
  * transaction. *left says how many frames remain to be copied. When 0 remain and no reader is in
  * the way, the next write starts the WAL anew. */
 must_check int db_checkpoint(struct db *db, int64_t *left, struct fault *fault);
+/* Syncs the database's file, as no checkpoint does that was overtaken by a commit: the last one
+ * then has little to wait for. */
+must_check int db_sync(struct db *db, struct fault *fault);
 
 /* What was erased lies in the write-ahead log still, until its pages are written over. Who erases
  * says that the log is to be emptied; it is so until db_empty_log() has copied all back and cut the

@@ -700,6 +700,16 @@ int db_checkpoint(struct db *db, int64_t *left, struct fault *fault)
     return E_OK;
 }
 
+int db_sync(struct db *db, struct fault *fault)
+{
+    sqlite3_file *file = NULL;
+    int rc = sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+    if (rc == SQLITE_OK) {
+        rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    }
+    return rc == SQLITE_OK ? E_OK : fault_of_sqlite(fault, db->path, NULL, rc);
+}
+
 void db_want_empty_log(struct db *db)
 {
     db->wants_empty_log = true;
