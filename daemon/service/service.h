@@ -70,6 +70,7 @@ struct node {
      * the allowances that stand now. */
     _Atomic uint64_t units_spent;
     _Atomic uint64_t units_beyond;
+    _Atomic bool units_counted; /* both, since the start */
     /* Begins work(context) on another thread, NULL when none is to be had, and waits for its end.
      * NULL: everybody works alone. */
     struct helper *(*help_begin)(void (*work)(void *context), void *context);

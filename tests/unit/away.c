@@ -764,6 +764,40 @@ START_TEST(what_was_used_stays_in_the_worst_case_of_stricter_rules)
 }
 END_TEST
 
+/* At a start the clock does not count at once what is not acknowledged. */
+START_TEST(no_less_is_stated_before_it_is_counted)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    const char *anna = card("plan-a", "zoe-1");
+    card("plan-a", "zoe-2"); /* has not come, and may */
+    listener_hear(&site);
+    atomic_store(&site.site.node.untaken_ns, HUB_REFUSES);
+    let_in(here(anna));
+    allow(1);
+    atomic_store(&site.site.node.untaken_ns, 0);
+    listener_hear(&site);
+    atomic_store(&site.site.node.untaken_ns, HUB_REFUSES);
+    uint64_t before = stated();
+    listener_cut(&site);
+    network_reopen(&site.site);
+    atomic_store(&site.site.node.units_counted, false);
+    atomic_store(&site.site.node.units_spent, 0);
+    atomic_store(&site.site.node.units_beyond, 0);
+    struct service reader = site.site.service;
+    struct fault fault = FAULT_NONE;
+    reader.desk = NULL;
+    for (int ticks = 0; ticks < 3; ticks++) {
+        ck_assert_int_eq(db_begin_read(reader.db, &fault), E_OK);
+        uint64_t units = away_worst_case(&reader, &site.site.arena);
+        ck_assert_int_eq(db_end(reader.db, &fault), E_OK);
+        ck_assert_uint_ge(units, before);
+        ck_assert(ticks < 2 || units == before);
+        listener_tick(&site);
+    }
+    atomic_store(&site.site.node.untaken_ns, 0);
+}
+END_TEST
+
 static const Passerelle__V1__WatchResponse *event_of(const struct network_stream *stream, size_t i)
 {
     ck_assert_uint_lt(i, stream->count);
@@ -828,6 +862,7 @@ int main(void)
     tcase_add_test(cases, what_is_spent_is_counted_once);
     tcase_add_test(cases, the_site_keeps_to_its_worst_case);
     tcase_add_test(cases, what_a_suspended_pass_used_stays_in_the_worst_case);
+    tcase_add_test(cases, no_less_is_stated_before_it_is_counted);
     tcase_add_loop_test(cases, what_was_used_stays_in_the_worst_case_of_stricter_rules, 0, 2);
     Suite *suite = suite_create("away");
     suite_add_tcase(suite, cases);

@@ -7,6 +7,8 @@
 
 /* More passes than that are not looked at to learn that they could use up what the site may. */
 enum { PASSES_MAX = 5000 };
+/* Passes whose visits a tick looks at: a millisecond or two. */
+enum { COUNTED_AT_ONCE = 128 };
 
 /* ---- standings ---- */
 
@@ -277,8 +279,8 @@ static uint32_t beyond_allowance(struct service *service, struct spender *spende
     return spender->units > spender->allowance ? spender->units - spender->allowance : 0;
 }
 
-/* As it is now. */
-static struct away_memory *look(struct service *service)
+/* Begun anew when what it was counted for is not so any more. */
+static struct away_memory *remember(struct service *service)
 {
     struct desk *desk = service->desk;
     struct away_memory now = {.receipt = last_receipt(service->db).size,
@@ -295,8 +297,15 @@ static struct away_memory *look(struct service *service)
         map_init(&memory->passes, 0); /* ids of passes are the network's */
         find_spenders(service, memory);
     }
-    for (struct spender *next, *spender = memory->stale; spender != NULL; spender = next) {
-        next = spender->next_stale;
+    return memory;
+}
+
+/* Counts so many passes again; other threads are told when none is left. */
+static void count(struct service *service, struct away_memory *memory, size_t most)
+{
+    for (; memory->stale != NULL && most > 0; most--) {
+        struct spender *spender = memory->stale;
+        memory->stale = spender->next_stale;
         memory->units -= spender->units;
         memory->units_beyond -= beyond_allowance(service, spender, memory->today);
         spender->units = spent_since(service, memory->receipt, memory->first, spender->holder_id,
@@ -305,9 +314,27 @@ static struct away_memory *look(struct service *service)
         memory->units_beyond += beyond_allowance(service, spender, memory->today);
         spender->stale = false;
     }
-    memory->stale = NULL;
-    atomic_store(&service->node->units_spent, memory->units);
-    atomic_store(&service->node->units_beyond, memory->units_beyond);
+    if (memory->stale == NULL) {
+        atomic_store(&service->node->units_spent, memory->units);
+        atomic_store(&service->node->units_beyond, memory->units_beyond);
+        atomic_store(&service->node->units_counted, true);
+    }
+}
+
+bool away_tick(struct service *service)
+{
+    struct desk *desk = service->desk;
+    if (desk->away == NULL || desk->away->stale != NULL) {
+        count(service, remember(service), COUNTED_AT_ONCE);
+    }
+    return desk->away->stale != NULL;
+}
+
+/* As it is now. */
+static struct away_memory *look(struct service *service)
+{
+    struct away_memory *memory = remember(service);
+    count(service, memory, SIZE_MAX);
     return memory;
 }
 
@@ -408,6 +435,14 @@ static void units_of_passes(struct service *service, struct could_come *c)
     }
 }
 
+/* Not less than what was used since the receipt, when nobody has counted it yet. */
+static uint64_t spent_at_most(struct service *service)
+{
+    uint64_t size = journal_feed_size(service->db, view_of(service->node->site_id));
+    uint64_t receipt = last_receipt(service->db).size;
+    return size > receipt ? (size - receipt) * OFFLINE_UNITS_A_DAY : 0;
+}
+
 uint64_t away_worst_case(struct service *service, struct arena *arena)
 {
     struct view site_id = view_of(service->node->site_id);
@@ -426,11 +461,13 @@ uint64_t away_worst_case(struct service *service, struct arena *arena)
     if (service->desk != NULL) {
         look(service);
     }
-    uint64_t spent = atomic_load(&service->node->units_spent);
+    bool counted = atomic_load(&service->node->units_counted);
+    uint64_t spent =
+        counted ? atomic_load(&service->node->units_spent) : spent_at_most(service);
     uint64_t worst =
         offline_worst_case(c.units + atomic_load(&service->node->units_beyond), c.limit);
     /* A pass that it has not heard of may come too: the site's own limit holds for all. */
-    if (!atomic_load(&service->node->complete)) {
+    if (!atomic_load(&service->node->complete) || (!counted && spent > 0)) {
         worst = c.limit;
     }
     return worst > spent ? worst : spent; /* the limit may have been higher, too */

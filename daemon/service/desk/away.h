@@ -20,6 +20,9 @@ told_of_contract(struct service *service, struct arena *arena, struct view emplo
  * has its pass counted again. Writer thread. */
 uint32_t away_spent_by(struct service *service, struct view pass_id);
 uint64_t away_spent(struct service *service);
+/* Counts some of those that are to be counted, so that nobody waits for all of them, and tells
+ * other threads when all are. True: some are left. Writer thread. */
+bool away_tick(struct service *service);
 /* A visit of the pass changed (empty: nobody decided it); all may have. */
 void away_changed(struct desk *desk, struct view holder_id, struct view pass_id, struct day day);
 void away_forget(struct desk *desk);

@@ -96,11 +96,13 @@ bool desk_tick(struct service *service, int64_t now_utc_ms)
     struct desk *desk = service->desk;
     desk_refresh(service);
     forget_names(service, day_of_instant(now_utc_ms));
-    if (service->node->role == NODE_SITE && desk->away == NULL) {
-        away_spent(service); /* who asks on another thread is told what it left there */
-    }
+    /* Not at once: at a start the hub is told first, and what it then holds need not be counted. */
+    bool counts = service->node->role == NODE_SITE &&
+                  (desk->ticked || atomic_load(&service->node->units_counted));
+    bool more = counts && away_tick(service);
+    desk->ticked = true;
     if (now_utc_ms < desk->next_close_utc_ms) {
-        return false;
+        return more;
     }
     struct arena arena = ARENA_INIT;
     struct due *due = ARENA_NEW(&arena, struct due);
@@ -121,8 +123,8 @@ bool desk_tick(struct service *service, int64_t now_utc_ms)
             holder_visits(service, &arena, row->holder_id, row->day, row->day);
         desk_changed(service, due->sites[i], row->holder_id, row, 0, &visits);
     }
-    bool more = due->count == DESK_CLOSES_MAX;
-    desk->next_close_utc_ms = more ? 0 : due->next_utc_ms;
+    bool closes = due->count == DESK_CLOSES_MAX;
+    desk->next_close_utc_ms = closes ? 0 : due->next_utc_ms;
     arena_release(&arena);
-    return more;
+    return more || closes;
 }

@@ -72,6 +72,7 @@ struct desk {
 
     uint64_t epoch;            /* of presence counts */
     size_t touched;            /* visits changed in this transaction */
+    bool ticked;
     struct day names_day;      /* no name of an earlier day is kept */
     int64_t next_close_utc_ms; /* no open visit ends by itself before */
     struct tally *tallies[DESK_TALLIES_MAX];

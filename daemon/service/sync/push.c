@@ -249,8 +249,8 @@ static void helped_done(struct call *call)
 }
 
 /* Signatures are most of the work: 50 us each. Who comes back after a week alone has the other core
- * too: it begins while entries are read, and goes on while the writer takes the first half. The
- * writer helps when it comes to a proof that is not checked yet. */
+ * too: it begins while entries are read, and goes on while the writer takes them, which it does
+ * when two of five are checked. The writer helps when it comes to a proof that is not yet. */
 void push_precompute(struct service *reader, struct call *call)
 {
     const Passerelle__V1__PushEntriesRequest *request = (const void *)call->request;
@@ -270,8 +270,9 @@ void push_precompute(struct service *reader, struct call *call)
     }
     gather_proofs(reader, call, push, checking);
     atomic_store(&checking->whole, true);
-    size_t mine = atomic_load(&checking->count) / (checking->helper == NULL ? 1 : 2);
-    while (atomic_load(&checking->next) < mine && check_aside(checking)) {
+    size_t count = atomic_load(&checking->count);
+    size_t enough = checking->helper == NULL ? count : count * 2 / 5;
+    while (atomic_load(&checking->next) < enough && check_aside(checking)) {
         continue;
     }
     if (checking->helper != NULL) {
