@@ -141,13 +141,16 @@ static void address_of(const struct sockaddr_storage *from, uint8_t address[16])
     }
 }
 
-static struct io *least_loaded(struct io *io)
+/* Among equals each in its turn: where all are full, each cuts its oldest connection for one that
+ * is new, and none keeps those that are the oldest of all. */
+static struct io *least_loaded(struct net *net)
 {
-    struct io *best = io;
-    for (int i = 0; i < io->net->config.threads; i++) {
-        if (atomic_load(&io->net->ios[i].count) < atomic_load(&best->count)) {
-            best = &io->net->ios[i];
-        }
+    unsigned threads = (unsigned)net->config.threads;
+    unsigned turn = atomic_fetch_add(&net->turn, 1);
+    struct io *best = &net->ios[turn % threads];
+    for (unsigned i = 1; i < threads; i++) {
+        struct io *io = &net->ios[(turn + i) % threads];
+        best = atomic_load(&io->count) < atomic_load(&best->count) ? io : best;
     }
     return best;
 }
@@ -179,7 +182,7 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *context)
         evutil_make_socket_closeonexec(fd);
         uint8_t address[16];
         address_of(&from, address);
-        struct io *to = least_loaded(io);
+        struct io *to = least_loaded(io->net);
         atomic_fetch_add(&to->count, 1);
         if (to == io) {
             admit(io, fd, address);

@@ -24,6 +24,7 @@ struct net {
     uint16_t port;
     atomic_bool draining;
     atomic_ullong next_id;
+    atomic_uint turn; /* whose it is to take a connection */
     pthread_mutex_t lock; /* of the two below */
     SSL_CTX *tls;
     struct address_slot *addresses;
