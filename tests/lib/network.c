@@ -167,19 +167,24 @@ void network_write(struct network *network, struct call *call)
     network->node.commits++;
 }
 
-void network_tick(struct network *network)
+bool network_tick_once(struct network *network)
 {
     struct service *service = &network->service;
     struct fault fault = FAULT_NONE;
-    bool more = true;
-    while (more) {
-        bool news;
-        must(db_begin(service->db, &fault), &fault, "begin");
-        more = desk_tick(service, network->clock.now_utc_ms);
-        more |= sync_tick(service, network->clock.now_utc_ms, false, &news);
-        must(db_commit(service->db, &fault), &fault, "commit");
-        journal_committed(service->journal);
-        desk_committed(service->desk);
+    bool news;
+    must(db_begin(service->db, &fault), &fault, "begin");
+    bool more = desk_tick(service, network->clock.now_utc_ms);
+    more |= sync_tick(service, network->clock.now_utc_ms, false, &news);
+    must(db_commit(service->db, &fault), &fault, "commit");
+    journal_committed(service->journal);
+    desk_committed(service->desk);
+    return more;
+}
+
+void network_tick(struct network *network)
+{
+    while (network_tick_once(network)) {
+        continue;
     }
 }
 

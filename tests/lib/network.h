@@ -46,7 +46,9 @@ void network_write(struct network *network, struct call *call);
 /* The same, and the call must succeed: returns the response. */
 const void *network_must(struct network *network, struct principal who, const char *service,
                          const char *method, const ProtobufCMessage *request);
-/* The clock's work, as the writer does it, until there is none left. */
+/* The clock's work, as the writer does it: one tick of it, which says whether there is more; and
+ * until there is none left. */
+bool network_tick_once(struct network *network);
 void network_tick(struct network *network);
 
 /* A server stream: opened, then pumped; each pump leaves the messages that it sent, in the
