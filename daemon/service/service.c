@@ -78,6 +78,15 @@ int call_check_request_id(struct call *call, const char *request_id, uint8_t uui
     return 0;
 }
 
+int call_check_month(struct call *call, const char *text, struct month *out)
+{
+    if (month_parse(view_of(text), out) != E_OK) {
+        return call_violation(call, "month",
+                              "write a month as 2026-10, of the years 2000 to 2099");
+    }
+    return 0;
+}
+
 int call_part(struct call *call, struct view whole, uint64_t offset, struct file_part *out)
 {
     enum { PART_BYTES_MAX = 2 << 20 };

@@ -13,6 +13,7 @@
 
 #include "base/env.h"
 #include "base/log.h"
+#include "core/day/day.h"
 #include "core/entry/entry.h"
 #include "service/method.h"
 #include "store/db/db.h"
@@ -133,6 +134,8 @@ bool scope_is_operator(const struct call *call);
 must_check int call_check_id(struct call *call, const char *field, const char *id);
 /* Parses the request id (UUIDv7, lower case): invalid_argument when it is malformed. */
 must_check int call_check_request_id(struct call *call, const char *request_id, uint8_t uuid[16]);
+/* Parses the field "month" of a request ("2026-10"): invalid_argument when it is malformed. */
+must_check int call_check_month(struct call *call, const char *text, struct month *out);
 /* invalid_argument with a FieldViolation detail. Returns -1. */
 int call_violation(struct call *call, const char *field, const char *fmt, ...) printf_like(3, 4);
 /* A file is handed out in parts; its SHA-256 tells whether they are of one file. What `offset` and

@@ -159,7 +159,8 @@ back = {one["bookingId"]: one for one in cli_json("payment", "match")["bookings"
 check(set(back) == set(left) and "name" not in back[left[0]], "a stranger's name is kept")
 with open(bank, encoding="utf-8") as file:
     whole = file.read()
-for name, text, says in (("cut", whole[:-40], "cut short"), ("dollars", whole.replace('"EUR"', '"USD"'), "not in EUR"),
+for name, text, says in (("empty", "", "the file is empty"), ("cut", whole[:-40], "cut short"),
+                         ("dollars", whole.replace('"EUR"', '"USD"'), "not in EUR"),
                          ("entity", whole.replace("<Document", '<!DOCTYPE d [<!ENTITY e SYSTEM "file:///etc/hostname">]>'
                                                   "<Document", 1), "document type"),
                          ("stranger", whole.replace(ibans["op"], OTHER), "which is none of the network")):

@@ -132,6 +132,7 @@ START_TEST(what_cannot_be_asked)
     } rows[] = {
         {"2026-11", CODE_FAILED_PRECONDITION, "2026-11 is not over"},
         {"2026-13", CODE_INVALID_ARGUMENT, "write a month as"},
+        {"1999-01", CODE_INVALID_ARGUMENT, "of the years 2000 to 2099"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct call *call = ask_territories(rows[i].month, 1);

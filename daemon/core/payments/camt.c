@@ -247,7 +247,9 @@ static void parse(struct reader *reader, struct view file)
         (wrong != XML_ERR_OK || reader->depth > 0 || !reader->root_seen)) {
         if (wrong == XML_ERR_UNDECLARED_ENTITY || wrong == XML_WAR_UNDECLARED_ENTITY) {
             camt_fail(&reader->r, E_INVALID, "line %d names an entity: a statement has none", line);
-        } else if (reader->ending && file.len > 0) {
+        } else if (file.len == 0) {
+            camt_fail(&reader->r, E_INVALID, "the file is empty: fetch it from the bank again");
+        } else if (reader->ending) {
             camt_fail(&reader->r, E_INVALID,
                       "the file is cut short at line %d: fetch it from the bank again", line);
         } else {

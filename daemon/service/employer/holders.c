@@ -129,8 +129,8 @@ int get_usage(struct service *service, struct call *call)
     if (registry_employer(service->db, call->arena, view_of(request->employer_id)) == NULL) {
         return call_violation(call, "employer_id", "there is no employer %s", request->employer_id);
     }
-    if (month_parse(view_of(request->month), &month) != E_OK) {
-        return call_violation(call, "month", "write a month as 2026-10");
+    if (call_check_month(call, request->month, &month) != 0) {
+        return -1;
     }
     uint64_t seed;
     struct usage usage;

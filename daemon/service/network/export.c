@@ -163,8 +163,8 @@ int export_table(struct service *service, struct call *call)
     if (table == NULL) {
         return call_violation(call, "table", "say which table");
     }
-    if (request->table == TABLE(VISITS) && month_parse(view_of(request->month), &month) != E_OK) {
-        return call_violation(call, "month", "write a month as 2026-10");
+    if (request->table == TABLE(VISITS) && call_check_month(call, request->month, &month) != 0) {
+        return -1;
     }
     struct export e = {.service = service, .table = table, .csv = BUF_INIT_MAX(EXPORT_BYTES_MAX)};
     record_write_header(table, &e.csv);

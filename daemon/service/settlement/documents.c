@@ -54,7 +54,7 @@ int documents_list(struct service *service, struct call *call)
     struct month month;
     struct wanted wanted;
     if (wanted_of(call, request->party_id, &wanted) != 0 ||
-        period_parse(call, request->month, &month) != 0) {
+        call_check_month(call, request->month, &month) != 0) {
         return -1;
     }
     const Passerelle__V1__SettlementDocument *document =
@@ -149,7 +149,7 @@ int trial_balance_get(struct service *service, struct call *call)
     if (member_id[0] != '\0' && scope_member(service, call, view_of(member_id)) != 0) {
         return -1;
     }
-    if (period_parse(call, request->month, &month) != 0) {
+    if (call_check_month(call, request->month, &month) != 0) {
         return -1;
     }
     const Passerelle__V1__SettlementDocument *document =

@@ -511,7 +511,7 @@ int export_payments_decide(struct service *service, struct call *call)
             return -1;
         }
     }
-    if (period_parse(call, request->month, &month) != 0) {
+    if (call_check_month(call, request->month, &month) != 0) {
         return -1;
     }
     if (request->kind != PAYMENT_KIND(TRANSFER) && request->kind != PAYMENT_KIND(INVOICE)) {

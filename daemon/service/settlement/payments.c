@@ -342,7 +342,7 @@ int payments_list(struct service *service, struct call *call)
     struct month *months = &one;
     size_t month_count = 1;
     if (wanted_of(call, request->party_id, &wanted) != 0 ||
-        (request->month[0] != '\0' && period_parse(call, request->month, &one) != 0)) {
+        (request->month[0] != '\0' && call_check_month(call, request->month, &one) != 0)) {
         return -1;
     }
     if (request->month[0] == '\0') {

@@ -11,14 +11,6 @@
 /* A longer list helps nobody: what is closed first makes room for the rest. */
 enum { BLOCKERS_MAX = 100 };
 
-int period_parse(struct call *call, const char *text, struct month *out)
-{
-    if (month_parse(view_of(text), out) != E_OK) {
-        return call_violation(call, "month", "write a month as 2026-10");
-    }
-    return 0;
-}
-
 DB_SQL(count_periods, "SELECT COUNT(*) FROM period");
 DB_SQL(select_period, "SELECT document_sha256, closed_utc_ms FROM period WHERE month = :month");
 DB_SQL(select_last, "SELECT month FROM period ORDER BY month DESC LIMIT 1");

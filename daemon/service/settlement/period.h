@@ -6,9 +6,6 @@
 #include "passerelle/v1/settlement.pb-c.h"
 #include "service/service.h"
 
-/* Parses a month of a request: invalid_argument when it is malformed. */
-must_check int period_parse(struct call *call, const char *text, struct month *out);
-
 bool period_is_closed(struct db *db, struct month month);
 size_t period_closed_count(struct db *db);
 

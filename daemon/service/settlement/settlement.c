@@ -37,7 +37,7 @@ static int get_period(struct service *service, struct call *call)
 {
     const Passerelle__V1__GetPeriodRequest *request = (const void *)call->request;
     struct month month;
-    if (period_parse(call, request->month, &month) != 0) {
+    if (call_check_month(call, request->month, &month) != 0) {
         return -1;
     }
     Passerelle__V1__GetPeriodResponse *response = call_respond(call);
@@ -124,7 +124,7 @@ static int close_decide(struct service *service, struct call *call)
 {
     const Passerelle__V1__ClosePeriodRequest *request = (const void *)call->request;
     struct month month;
-    if (period_parse(call, request->month, &month) != 0) {
+    if (call_check_month(call, request->month, &month) != 0) {
         return -1;
     }
     if (period_is_closed(service->db, month)) {

@@ -507,7 +507,7 @@ int invoices_list(struct service *service, struct call *call)
     struct wanted wanted;
     struct shelf shelf;
     uint64_t from = 0;
-    if (period_parse(call, request->month, &month) != 0 ||
+    if (call_check_month(call, request->month, &month) != 0 ||
         formats_check(call, request->formats, request->n_formats) != 0 ||
         wanted_of(call, request->party_id, &wanted) != 0) {
         return -1;

@@ -64,7 +64,7 @@ int statement_get(struct service *service, struct call *call)
         named += ids[i][0] != '\0';
         of = ids[i][0] != '\0' ? ids[i] : of;
     }
-    if (period_parse(call, request->month, &month) != 0) {
+    if (call_check_month(call, request->month, &month) != 0) {
         return -1;
     }
     if ((size_t)request->format >= ARRAY_LEN(suffixes)) {

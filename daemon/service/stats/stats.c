@@ -23,7 +23,7 @@ static int get_territories(struct service *service, struct call *call)
     if ((size_t)request->territory >= ARRAY_LEN(families)) {
         return call_violation(call, "territory", "ask for DEPARTEMENT, EPCI, ZONE or NETWORK");
     }
-    if (period_parse(call, request->month, &month) != 0 ||
+    if (call_check_month(call, request->month, &month) != 0 ||
         region_count(service, call, month, &territories) != 0) {
         return -1;
     }
@@ -73,7 +73,7 @@ static int get_site_quality(struct service *service, struct call *call)
 {
     const Passerelle__V1__GetSiteQualityRequest *request = (const void *)call->request;
     struct month month;
-    if (period_parse(call, request->month, &month) != 0) {
+    if (call_check_month(call, request->month, &month) != 0) {
         return -1;
     }
     Passerelle__V1__GetSiteQualityResponse *response = call_respond(call);

@@ -300,8 +300,8 @@ int find_padded_decide(struct service *service, struct call *call)
 {
     struct month month;
     const Passerelle__V1__FindPaddedRequest *request = (const void *)call->request;
-    if (month_parse(view_of(request->month), &month) != E_OK) {
-        return call_violation(call, "month", "write a month as 2026-10");
+    if (call_check_month(call, request->month, &month) != 0) {
+        return -1;
     }
     if (call->prepared == NULL) {
         find_padded_look(service, call);
