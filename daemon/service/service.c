@@ -23,12 +23,15 @@ bool node_is_untaken(const struct node *node)
            (untaken_ns != 0 && env_monotonic_ns(node->env) - untaken_ns >= away_ns);
 }
 
-bool node_is_connected(const struct node *node)
+bool node_hears(const struct node *node)
 {
     int64_t heard_ns = atomic_load(&node->heard_ns);
-    return node->role == NODE_HUB ||
-           (heard_ns != 0 && env_monotonic_ns(node->env) - heard_ns < away_ns &&
-            !node_is_untaken(node));
+    return heard_ns != 0 && env_monotonic_ns(node->env) - heard_ns < away_ns;
+}
+
+bool node_is_connected(const struct node *node)
+{
+    return node->role == NODE_HUB || (node_hears(node) && !node_is_untaken(node));
 }
 
 /* ---- answers ---- */

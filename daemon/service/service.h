@@ -50,7 +50,8 @@ struct node {
     struct uplink *uplink;           /* of a site's daemon; NULL at the hub */
     const struct note_key *cosigner; /* of a site's daemon: whose receipts count; NULL at the hub */
     /* Of a site's daemon: when it last heard from its hub, by the business clock (0: never) and by
-     * the monotonic one (0: not since the start); whether it ever had all that the hub had. */
+     * the monotonic one (0: not since the start); whether it has all that the hub had when it was
+     * in contact again, and what it heard since. */
     _Atomic int64_t heard_utc_ms;
     _Atomic int64_t heard_ns;
     _Atomic bool complete;
@@ -114,6 +115,8 @@ bool node_is_untaken(const struct node *node);
 /* Whether a site's daemon heard from its hub within three heartbeats, and is not untaken: what it
  * spends is known there. At the hub, true. */
 bool node_is_connected(const struct node *node);
+/* Whether a site's daemon heard anything of its hub within that time. */
+bool node_hears(const struct node *node);
 
 /* ---- what every method needs ---- */
 

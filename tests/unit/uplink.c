@@ -392,6 +392,52 @@ START_TEST(test_untaken)
 }
 END_TEST
 
+static int64_t left_utc_ms;
+static int words;
+
+/* Before each word of the stream is heard. */
+static void knows_in_part(Passerelle__V1__FollowResponse *message)
+{
+    (void)message;
+    words++;
+    ck_assert(!node_is_connected(&outpost.node) || !outpost.node.complete);
+    ck_assert_int_eq(outpost.node.heard_utc_ms, left_utc_ms);
+}
+
+/* The first word of the hub does not make a site know what went on while it was away, nor does it
+ * when the hub takes what is pushed. */
+START_TEST(test_back)
+{
+    bool restarts = _i == 1;
+    outpost_settle(&outpost);
+    outpost.fault = LINK_DOWN;
+    left_utc_ms = outpost.node.heard_utc_ms;
+    change_net("s003"); /* which ends the stream */
+    outpost_run(&outpost, 100000);
+    outpost_stay(&outpost, 1);
+    ck_assert(!node_is_connected(&outpost.node));
+    if (restarts) {
+        outpost_reopen(&outpost);
+    }
+    outpost.fault = LINK_GOOD;
+    network.clock.now_utc_ms += 60000;
+    uint64_t pushes = outpost_status(&outpost).pushes;
+    for (int i = 0; i < 10; i++) {
+        outpost_step(&outpost, UPLINK_UP);
+    }
+    ck_assert_uint_gt(outpost_status(&outpost).pushes, pushes);
+    ck_assert(!node_is_connected(&outpost.node));
+    words = 0;
+    outpost.tamper = knows_in_part;
+    outpost_run(&outpost, 20000);
+    ck_assert_int_gt(words, 1);
+    ck_assert(node_is_connected(&outpost.node) && outpost.node.complete);
+    ck_assert_int_gt(outpost.node.heard_utc_ms, left_utc_ms);
+    outpost.tamper = NULL;
+    check_settled();
+}
+END_TEST
+
 /* A hub that takes the stream and says nothing: the desk waits for 5 s, then decides alone. */
 START_TEST(test_silent_hub)
 {
@@ -834,6 +880,7 @@ int main(void)
     tcase_add_test(cases, test_told_again);
     tcase_add_test(cases, test_diverged);
     tcase_add_test(cases, test_untaken);
+    tcase_add_loop_test(cases, test_back, 0, 2);
     tcase_add_test(cases, test_silent_hub);
     tcase_add_loop_test(cases, test_lies, 0, (int)ARRAY_LEN(lies));
     tcase_add_test(cases, test_new_site);

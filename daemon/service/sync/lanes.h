@@ -62,6 +62,7 @@ struct uplink {
     enum take taking;
     enum snapshot snapshot;
     unsigned broken; /* its streams, in a row */
+    bool told_all;   /* on the stream that is open, the hub has said all that there was */
     uint64_t behind_max;
     _Atomic bool missing; /* the hub holds entries of ours that are not here */
     uint64_t net_size;
@@ -93,8 +94,6 @@ void lane_set_waiting(struct uplink *uplink, bool waits);
 void lane_set_state(struct uplink *uplink, enum uplink_lane at, enum uplink_state state,
                     const char *sentence);
 void lane_went_well(struct uplink *uplink, enum uplink_lane at);
-/* The hub has said something. */
-void lane_heard(struct uplink *uplink);
 /* The answer of who may not, or not so. */
 bool lane_is_refusal(const struct uplink_failure *failure);
 extern const char lane_rolled_back[]; /* the sentence of that state */

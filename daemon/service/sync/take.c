@@ -60,13 +60,22 @@ DB_SQL(put_uplink, "INSERT INTO uplink (one, knowledge_version, heard_utc_ms, co
                    "knowledge_version = excluded.knowledge_version, "
                    "heard_utc_ms = excluded.heard_utc_ms, complete = excluded.complete");
 
-static void remember(struct service *service, uint64_t knowledge_version, bool complete)
+static void remember(struct service *service, const struct take_memory *memory)
 {
     struct query *query = db_query(service->db, &put_uplink);
-    query_bind_int(query, "version", (int64_t)knowledge_version);
-    query_bind_int(query, "heard", service_now(service));
-    query_bind_int(query, "complete", complete);
+    query_bind_int(query, "version", (int64_t)memory->knowledge_version);
+    query_bind_int(query, "heard", memory->heard_utc_ms);
+    query_bind_int(query, "complete", memory->complete);
     query_run(query);
+}
+
+/* A word of the hub makes no younger what a site knows that has not all of it. */
+static void remember_word(struct service *service, struct take_memory *memory)
+{
+    if (atomic_load(&service->node->complete)) {
+        memory->heard_utc_ms = service_now(service);
+    }
+    remember(service, memory);
 }
 
 /* The answer: what is here now. */
@@ -263,7 +272,8 @@ static void hear_anew(struct service *service)
         query_run(db_query(service->db, all[i]));
     }
     take_memory(service->db, &memory);
-    remember(service, 0, memory.complete);
+    memory.knowledge_version = 0;
+    remember_word(service, &memory);
     desk_changed_much(service->desk);
 }
 
@@ -553,7 +563,8 @@ static int knowledge_apply(struct service *service, struct call *call)
         changed |= take_item(service, call->arena, knowing->items[i]);
     }
     take_memory(service->db, &memory);
-    remember(service, knowing->version, memory.complete);
+    memory.knowledge_version = knowing->version;
+    remember_word(service, &memory);
     if (changed) {
         journal_registry_changed(service->journal);
     }
@@ -563,7 +574,9 @@ static int knowledge_apply(struct service *service, struct call *call)
 static int caught_up_apply(struct service *service, struct call *call)
 {
     const Passerelle__V1__CaughtUp *told = (const void *)call->request;
-    remember(service, told->knowledge_version, true);
+    remember(service, &(struct take_memory){.knowledge_version = told->knowledge_version,
+                                            .heard_utc_ms = service_now(service),
+                                            .complete = true});
     anchor(service, call->arena, false);
     snapshot_drop(service->db); /* one that was given up */
     return answer(service, call);
@@ -573,7 +586,7 @@ static int heard_apply(struct service *service, struct call *call)
 {
     struct take_memory memory;
     take_memory(service->db, &memory);
-    remember(service, memory.knowledge_version, memory.complete);
+    remember_word(service, &memory);
     anchor(service, call->arena, false);
     return answer(service, call);
 }

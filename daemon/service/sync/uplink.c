@@ -127,12 +127,6 @@ void lane_went_well(struct uplink *uplink, enum uplink_lane at)
     }
 }
 
-void lane_heard(struct uplink *uplink)
-{
-    atomic_store(&uplink->node->heard_utc_ms, env_now_utc_ms(uplink->node->env));
-    atomic_store(&uplink->node->heard_ns, uplink_now_ns(uplink));
-}
-
 /* ---- waiting ---- */
 
 /* Anything between nothing and the bound, each as likely: sites that lost their hub at the same

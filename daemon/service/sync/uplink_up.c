@@ -298,7 +298,6 @@ static void pushed(struct uplink *uplink, const ProtobufCMessage *response)
     const Passerelle__V1__PushEntriesResponse *answer = (const void *)response;
     bool further = !uplink->asked || answer->size > uplink->held ||
                    answer->checkpoint_size != uplink->known_size;
-    lane_heard(uplink);
     if (answer->size > uplink->held) {
         lane_set_waiting(uplink, false); /* it takes more: what is left waits from now on */
     }
