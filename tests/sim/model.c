@@ -226,6 +226,19 @@ static bool is_present(const struct model *model, const struct model_knows *know
     return true;
 }
 
+uint32_t model_taken(const struct model *model, const struct model_knows *knows, int site,
+                     int resource)
+{
+    struct day today = day_of_instant(knows->now_utc_ms);
+    uint32_t taken = 0;
+    for (size_t i = 0; i < model->visit_count; i++) {
+        const struct model_visit *visit = &model->visits[i];
+        taken += visit->site == site && visit->resource == resource &&
+                 is_present(model, knows, visit, today);
+    }
+    return taken;
+}
+
 static int state_of(const struct model_pass *pass, uint64_t net_size)
 {
     int state = 1;
@@ -353,7 +366,6 @@ int model_check_in(const struct model *model, const struct model_knows *knows,
 {
     const struct world *world = model->world;
     struct day today = day_of_instant(knows->now_utc_ms);
-    uint32_t taken = 0;
     bool in = false;
     int refusal = refuse_pass(model, knows, q);
     if (refusal != 0) {
@@ -366,15 +378,12 @@ int model_check_in(const struct model *model, const struct model_knows *knows,
     if (!model_is_open(world, q->site, knows->now_utc_ms)) {
         return SITE_CLOSED;
     }
-    for (size_t i = 0; i < model->visit_count; i++) {
+    for (size_t i = 0; q->resource == WORLD_DESK && i < model->visit_count; i++) {
         const struct model_visit *visit = &model->visits[i];
-        if (visit->site == q->site && visit->resource == q->resource &&
-            is_present(model, knows, visit, today)) {
-            taken++;
-            in |= q->resource == WORLD_DESK && visit->holder == holder;
-        }
+        in |= visit->site == q->site && visit->resource == WORLD_DESK &&
+              visit->holder == holder && is_present(model, knows, visit, today);
     }
-    if (taken >= world_places_at(world, q->site, knows->net_size)->of[q->resource]) {
+    if (model_taken(model, knows, q->site, q->resource) >= world_places_at(world, q->site, knows->net_size)->of[q->resource]) {
         return SITE_FULL;
     }
     if (in) {

@@ -114,6 +114,10 @@ struct model_question {
 int model_check_in(const struct model *model, const struct model_knows *knows,
                    const struct model_question *question);
 
+/* How many are in there, each who has gone on elsewhere left out. */
+uint32_t model_taken(const struct model *model, const struct model_knows *knows, int site,
+                     int resource);
+
 struct model_visit *model_add(struct model *model, const struct model_visit *visit);
 struct model_visit *model_find(struct model *model, const uint8_t id[static 16]);
 /* Before a visit changes by the entry `seq` of its site's feed. */

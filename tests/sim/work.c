@@ -348,7 +348,7 @@ void work_own_size(struct work *work, struct sim_node *node, struct node_call *c
                                                    : "net");
 }
 
-static struct model_knows knows_of(struct node_call *mine)
+static struct model_knows knows_of(const struct node_call *mine)
 {
     return (struct model_knows){
         .now_utc_ms = node_utc_ms(mine->at), .net_size = mine->net_size, .sizes = mine->sizes};
@@ -389,22 +389,35 @@ static void expect(struct work *work, const struct op *op, const struct call *ca
     }
 }
 
+static bool is_hub(const struct model_knows *knows)
+{
+    return knows->net_size == UINT64_MAX;
+}
+
+/* As if a site had been told all of others. */
+static struct model_knows told_all(const struct work *work, const struct model_knows *knows,
+                                   uint64_t all[static SIM_SITES_MAX])
+{
+    struct model_knows more = *knows;
+    for (int site = 0; site < work->world.site_count; site++) {
+        all[site] = UINT64_MAX;
+    }
+    more.sizes = all;
+    return more;
+}
+
 /* What a site was told of others it may know by now or not: both answers are right. A site that is
  * away, or knows in part, may refuse by what it may spend; and lets in whom it never heard of. */
 static bool is_right(struct work *work, const struct model_knows *knows,
                      const struct model_question *question, int expected, int code, bool away)
 {
     uint64_t all[SIM_SITES_MAX];
-    struct model_knows more = *knows;
-    if (knows->net_size == UINT64_MAX) { /* the hub */
+    if (is_hub(knows)) {
         return expected == code ||
                (expected == MODEL_MONEY &&
                 (code == 0 || code == MODEL_NO_CREDIT || code == MODEL_CAP_REACHED));
     }
-    for (int site = 0; site < work->world.site_count; site++) {
-        all[site] = UINT64_MAX;
-    }
-    more.sizes = all;
+    struct model_knows more = told_all(work, knows, all);
     int other = model_check_in(&work->model, &more, question);
     more.late = true;
     more.site = question->site;
@@ -414,6 +427,32 @@ static bool is_right(struct work *work, const struct model_knows *knows,
     return expected == code || other == code || late == code || (let_in && code == 0) ||
            (money && (code == MODEL_NO_CREDIT || code == MODEL_CAP_REACHED)) ||
            (away && let_in && code == MODEL_OFFLINE_LIMIT) || (away && expected == MODEL_BAD_TOKEN);
+}
+
+/* The places after the decision; those who went on to another site leave room for others, at a site
+ * once it was told. */
+static void check_places(struct work *work, const struct op *op, const struct node_call *mine,
+                         const Passerelle__V1__CheckInResponse *response)
+{
+    uint64_t all[SIM_SITES_MAX];
+    struct model_knows knows = knows_of(mine), more = told_all(work, &knows, all), late = more;
+    late.late = true;
+    late.site = op->site;
+    for (size_t i = 0; i < response->n_occupancy; i++) {
+        const Passerelle__V1__Occupancy *places = response->occupancy[i];
+        int resource = (int)places->resource;
+        uint32_t most = model_taken(&work->model, &knows, op->site, resource), least = most;
+        for (int k = 0; !is_hub(&knows) && k < 2; k++) {
+            uint32_t taken =
+                model_taken(&work->model, k == 0 ? &more : &late, op->site, resource);
+            most = taken > most ? taken : most;
+            least = taken < least ? taken : least;
+        }
+        if (places->taken < least || places->taken > most) {
+            sim_fail(work->sim, "%u places of kind %d are taken at %s, the model says %u to %u",
+                     places->taken, resource, work->world.sites[op->site].id, least, most);
+        }
+    }
 }
 
 /* Whom a site lets in while it is away has not used more since its last receipt than it may; or it
@@ -488,6 +527,9 @@ static void judge_check_in(struct work *work, struct op *op, struct node_call *m
     *(response->accepted ? &work->accepted : &work->refused) += 1;
     op->accepted = response->accepted;
     if (!response->accepted) {
+        if (fresh) {
+            check_places(work, op, mine, response);
+        }
         return;
     }
     if (fresh && away && work->model.passes[op->pass].offline_rule == WORLD_OFFLINE_NEVER) {
@@ -508,6 +550,9 @@ static void judge_check_in(struct work *work, struct op *op, struct node_call *m
     memcpy(visit.id, op->id, sizeof visit.id);
     int64_t before = model_spent(&work->model, op->site, visit.holder, mine->receipt);
     model_add(&work->model, &visit);
+    if (fresh) {
+        check_places(work, op, mine, response);
+    }
     if (fresh && away && op->resource == WORLD_DESK) {
         check_allowance(work, op, mine, before);
         check_worst_case(work, op, mine);
