@@ -199,6 +199,23 @@ static const struct call *renew(struct principal who, const struct ed25519_key *
     return network_call(&network, who, "NetworkService", "RenewSite", &request->base);
 }
 
+/* What an operator does when a box is lost. */
+static void revoke_certificates(void)
+{
+    Passerelle__V1__ListCredentialsRequest *ask = NEW(list_credentials_request);
+    ask->role = (char[]){"site"};
+    ask->party = (char *)(uintptr_t)site_id;
+    const Passerelle__V1__ListCredentialsResponse *list =
+        network_must(&network, operator_1, "NetworkService", "ListCredentials", &ask->base);
+    ck_assert_uint_gt(list->n_credentials, 0);
+    for (size_t i = 0; i < list->n_credentials; i++) {
+        Passerelle__V1__RevokeCredentialRequest *revoke = NEW(revoke_credential_request);
+        revoke->request_id = network_request_id(&network);
+        revoke->credential_id = list->credentials[i]->credential_id;
+        network_must(&network, operator_1, "NetworkService", "RevokeCredential", &revoke->base);
+    }
+}
+
 START_TEST(certificates_are_renewed)
 {
     struct principal anyone = network_who(ROLE_ANYONE, "");
@@ -238,6 +255,14 @@ START_TEST(certificates_are_renewed)
               CODE_PERMISSION_DENIED, "join code");
     expect_no(renew(anyone, &box.key, network.clock.now_utc_ms - 25 * HOUR_MS),
               CODE_INVALID_ARGUMENT, "set it right");
+
+    /* Who was cut off does not get back in by itself, however long it waits. */
+    revoke_certificates();
+    expect_no(renew(anyone, &box.key, network.clock.now_utc_ms), CODE_PERMISSION_DENIED,
+              "was revoked");
+    network.clock.now_utc_ms += 100 * 24 * HOUR_MS;
+    expect_no(renew(anyone, &box.key, network.clock.now_utc_ms), CODE_PERMISSION_DENIED,
+              "was revoked");
 
     /* Another box took the site over: the old one's key renews nothing. */
     struct ed25519_key old = box.key;

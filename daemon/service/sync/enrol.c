@@ -398,7 +398,20 @@ static int join_apply(struct service *service, struct call *call)
 
 /* ---- RenewSite ---- */
 
-/* By a certificate in force, or by the key that signs the site's feed now. */
+DB_SQL(select_newest, "SELECT revoked_utc_ms FROM credential WHERE role = 'site' AND kind = 1 "
+                      "AND party = :party ORDER BY created_utc_ms DESC, revoked_utc_ms LIMIT 1");
+
+/* An operator took its certificate from it; those that it had before may only have expired. */
+static bool was_cut_off(struct service *service, const char *site_id)
+{
+    struct query *query = db_query(service->db, &select_newest);
+    query_bind_text(query, "party", view_of(site_id));
+    bool cut_off = query_next(query) && query_int(query, 0) != 0;
+    query_end(query);
+    return cut_off;
+}
+
+/* By a certificate in force, or by the key that signs the site's feed now: for one that expired. */
 static int may_renew(struct service *service, struct call *call)
 {
     const Passerelle__V1__RenewSiteRequest *request = (const void *)call->request;
@@ -410,6 +423,10 @@ static int may_renew(struct service *service, struct call *call)
     }
     if (call->who.role == ROLE_SITE && strcmp(call->who.party, request->site_id) == 0) {
         return 0;
+    }
+    if (was_cut_off(service, request->site_id)) {
+        return call_fail(call, CODE_PERMISSION_DENIED,
+                         "this site's certificate was revoked: ask your operator for a join code");
     }
     int64_t skew_ms = real_now(service) - request->signed_utc_ms;
     if (skew_ms > RENEW_SKEW_HOURS * HOUR_MS || skew_ms < -RENEW_SKEW_HOURS * HOUR_MS) {
