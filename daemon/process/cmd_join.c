@@ -20,7 +20,12 @@
 #include "transport/peer/peer.h"
 #include "wire/pack.h"
 
-enum { HOSTS_MAX = CERT_NAMES_MAX - 2, BATCHES_AT_ONCE = 16, WAIT_MS_MAX = 20000 };
+enum {
+    OWN_NAMES = 2, /* of its certificate: this machine's */
+    HOSTS_MAX = CERT_NAMES_MAX - OWN_NAMES,
+    BATCHES_AT_ONCE = 16,
+    WAIT_MS_MAX = 20000
+};
 static const char feed_purpose[] = "feed joining";
 
 struct joining {
@@ -37,6 +42,14 @@ struct joining {
     const Passerelle__V1__JoinSiteRequest *request;
     const Passerelle__V1__JoinSiteResponse *answer;
 };
+
+/* What failed may go well the next time. */
+static int say_again(struct fault *fault, int err, const char *message)
+{
+    size_t len = strlen(message);
+    return fault_set(fault, err, "%s%s Then run the same command again", message,
+                     len > 0 && message[len - 1] == '.' ? "" : ".");
+}
 
 /* ---- the request ---- */
 
@@ -120,7 +133,17 @@ static int make_request(struct joining *j, struct fault *fault)
     return err;
 }
 
-/* The request that an earlier run has kept, when it was made for the same code. */
+static bool names_the_same(const struct joining *j, const Passerelle__V1__JoinSiteRequest *request)
+{
+    bool same = request->n_server_names == OWN_NAMES + j->host_count;
+    for (size_t i = 0; same && i < j->host_count; i++) {
+        same = strcmp(request->server_names[OWN_NAMES + i], j->hosts[i]) == 0;
+    }
+    return same;
+}
+
+/* The request that an earlier run has kept, when it was made for the same code: the hub may have
+ * answered it, and answers no other. */
 static int read_request(struct joining *j, struct fault *fault)
 {
     struct buf bytes = BUF_INIT;
@@ -140,6 +163,11 @@ static int read_request(struct joining *j, struct fault *fault)
     const Passerelle__V1__JoinSiteRequest *request = (const void *)message;
     if (request != NULL && request->secret.len == sizeof j->code.secret &&
         secret_equal(request->secret.data, j->code.secret, sizeof j->code.secret)) {
+        if (!names_the_same(j, request)) {
+            return fault_set(fault, E_DENIED,
+                             "this join was begun with another --host: run it as it was begun, or "
+                             "ask your operator for another join code");
+        }
         j->request = request;
         return keyfile_read(j->feed_key_path, feed_purpose, &j->feed_key, fault);
     }
@@ -169,8 +197,7 @@ static int fetch_authority(struct joining *j, struct fault *fault)
     uint8_t print[SHA256_LEN];
     int err = ask_peer(j, &config, &peer, fault);
     if (err == E_OK && peer_get(peer, "/ca.crt", &pem, &j->arena, &error) != CODE_OK) {
-        err = fault_set(fault, error.reached ? E_NOT_FOUND : E_CLOSED,
-                        "%s Then run the same command again.", error.message);
+        err = say_again(fault, error.reached ? E_NOT_FOUND : E_CLOSED, error.message);
     }
     if (err == E_OK && (cert_fingerprint_pem(buf_content(&pem), print, fault) != E_OK ||
                         !join_code_names_ca(&j->code, print))) {
@@ -205,15 +232,17 @@ static int send_request(struct joining *j, struct fault *fault)
         return E_OK;
     }
     bool refused = code == CODE_PERMISSION_DENIED;
-    if (refused) {
+    bool wrong = code == CODE_INVALID_ARGUMENT || code == CODE_NOT_FOUND ||
+                 code == CODE_FAILED_PRECONDITION;
+    if (refused || wrong) { /* the hub gave nothing for it, and never will */
         unlink(j->request_path);
         unlink(j->feed_key_path);
+        return fault_set(fault, E_DENIED, "%s%s", error.message,
+                         refused && state_exists(j->state.joined)
+                             ? "; this folder joined before: `passerelled run` starts it"
+                             : "");
     }
-    return fault_set(fault, refused ? E_DENIED : E_CLOSED, "%s%s", error.message,
-                     refused ? state_exists(j->state.joined)
-                                   ? "; this folder joined before: `passerelled run` starts it"
-                                   : ""
-                             : ". Then run the same command again");
+    return say_again(fault, E_CLOSED, error.message);
 }
 
 /* ---- what the answer says ---- */
@@ -357,7 +386,7 @@ static int fetch_entries(struct joining *j, struct service *service, struct feed
         peer_stream_patiently(peer, "passerelle.v1.LedgerService", "ReadEntries", &request->base,
                               &passerelle__v1__read_entries_response__descriptor, 0, take_batch, &f,
                               &j->arena, &error, WAIT_MS_MAX) != CODE_OK) {
-        err = fault_set(fault, E_CLOSED, "%s Then run the same command again.", error.message);
+        err = say_again(fault, E_CLOSED, error.message);
     }
     arena_release(&f.arena);
     peer_free(peer);
