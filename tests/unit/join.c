@@ -141,7 +141,10 @@ START_TEST(as_people_type_it)
         c = (char)(c == '0' ? 'o' : c == '1' ? (i % 2 == 0 ? 'l' : 'I') : c);
         c = (char)(c >= 'A' && c <= 'Z' && i % 3 != 0 ? c - 'A' + 'a' : c);
         buf_byte(&typed, c);
-        buf_text(&typed, i % 4 == 3 ? " - " : i % 7 == 0 ? "\r\n\t" : "");
+        buf_text(&typed, i % 4 == 3    ? " - "
+                         : i % 7 == 0  ? "\r\n\t"
+                         : i % 11 == 0 ? "\xe2\x80\x91\xc2\xa0" /* a no-break hyphen and space */
+                                       : "");
     }
     struct join_code back;
     ck_assert_int_eq(join_code_parse(buf_content(&typed), &back, NULL, NULL), E_OK);

@@ -195,7 +195,8 @@ static void read_chars(struct view text, struct chars *out)
     out->count = 0;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
-        if (c == ' ' || c == '-' || c == '\n' || c == '\r' || c == '\t') {
+        bool foreign = (unsigned char)c >= 0x80;
+        if (c == ' ' || c == '-' || c == '\n' || c == '\r' || c == '\t' || foreign) {
             continue;
         }
         int value = text_crockford_value(c);

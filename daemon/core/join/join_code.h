@@ -9,12 +9,12 @@
  *     names     "network site host:port", each three characters (the last filled with spaces) a
  *               u16 big-endian in base 40: space, a-z, 0-9, '-', '.', ':'
  *
- * Case, spaces, line ends and hyphens do not matter; O is read as 0, I and L as 1. The check
- * characters are the sum of the values of all characters before them, and the sum of the values
- * each times its place (from 1), both modulo the prime 1021, as two characters each. Two wrong
- * characters, or any two exchanged, are always noticed, and one wrong character is found: d is what
- * the first sum is off, d * place what the second is off. The length tells a code that was cut from
- * one that was mistyped.
+ * Case, spaces, line ends, hyphens and what is not ASCII (the dashes and spaces of letters and
+ * mails) do not matter; O is read as 0, I and L as 1. The check characters are the sum of the
+ * values of all characters before them, and the sum of the values each times its place (from 1),
+ * both modulo the prime 1021, as two characters each. Two wrong characters, or any two exchanged,
+ * are always noticed, and one wrong character is found: d is what the first sum is off, d * place
+ * what the second is off. The length tells a code that was cut from one that was mistyped.
  *
  * 128 bits of the fingerprint are what an impostor would have to hit with a CA of his own (a second
  * preimage). Whether the code has expired or was used is for the caller to say. Pure. */
