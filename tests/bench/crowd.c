@@ -54,6 +54,7 @@ void crowd_pass_id(uint64_t index, uint8_t out[static 16])
     uint8_t hash[SHA256_LEN];
     derive("pass", index, hash);
     memcpy(out, hash, 16);
+    out[6] &= 0x0f; /* no version 7: it does not say when it was issued */
 }
 
 void crowd_device(uint64_t index, struct ed25519_key *out)

@@ -536,8 +536,10 @@ END_TEST
 
 /* ---- doubts ---- */
 
+/* The day before. */
 static const Passerelle__V1__IssuedPass *issued(const char *holder_id)
 {
+    network.clock.now_utc_ms -= DAY;
     Passerelle__V1__IssuePassesRequest *ask =
         network_new(&network, &passerelle__v1__issue_passes_request__descriptor);
     ask->request_id = network_request_id(&network);
@@ -545,6 +547,7 @@ static const Passerelle__V1__IssuedPass *issued(const char *holder_id)
     ask->holder_ids[ask->n_holder_ids++] = (char *)(uintptr_t)holder_id;
     const Passerelle__V1__IssuePassesResponse *response = network_must(
         &network, network_who(ROLE_OPERATOR, "op-1"), "PassService", "IssuePasses", &ask->base);
+    network.clock.now_utc_ms += DAY;
     return response->passes[0];
 }
 
@@ -770,12 +773,14 @@ START_TEST(many_proofs_are_looked_at_with_help)
     network.node.help_end = help_end;
     network.node.give_way = give_way;
     atomic_store(&network.node.door_ns, 1);
+    int64_t in_utc_ms = network.clock.now_utc_ms - HOUR_MS;
     for (uint16_t i = 1; i <= MANY; i++) {
-        struct proof proof = {.token_hash = {7}, .second = i};
-        proof_sign(&device, proof.token_hash, i, proof.signature);
+        struct proof proof = {.token_hash = {(uint8_t)(i >> 8), (uint8_t)i},
+                              .second = (uint64_t)in_utc_ms / 1000};
+        proof_sign(&device, proof.token_hash, proof.second, proof.signature);
         proof.signature[0] ^= i % LIE_EACH == 0;
-        visit_with(&box, i, phone->pass->pass_id, "h00001", network.clock.now_utc_ms - HOUR_MS,
-                   &proof, &(struct proof){0}, 0);
+        visit_with(&box, i, phone->pass->pass_id, "h00001", in_utc_ms, &proof, &(struct proof){0},
+                   0);
     }
     box_push_all(&box);
     ck_assert_uint_eq(helpers, 0);
@@ -805,10 +810,11 @@ START_TEST(doubts_are_noted_and_stop_nothing)
     visit(&box, 3, card->pass_id, bea, now_utc_ms + HOUR_MS, 0, 0); /* not its holder */
     visit(&box, 4, phone->pass_id, bea, now_utc_ms, 0, 0);
     visit(&box, 5, card->pass_id, anna, now_utc_ms + 2 * HOUR_MS, 0, 77);
+    visit(&box, 9, phone->pass_id, bea, now_utc_ms, (uint64_t)now_utc_ms / 1000, 0);
     box_stay(&box, "nobody-at-all", 7000, now_utc_ms, now_utc_ms + 1);
     box_push_all(&box);
     ck_assert_uint_eq(count_kind(KIND(UNKNOWN_PASS)), 3);
-    ck_assert_uint_eq(count_kind(KIND(BAD_PROOF)), 1);
+    ck_assert_uint_eq(count_kind(KIND(BAD_PROOF)), 2);
     ck_assert_uint_eq(count_kind(KIND(TARIFF)), 1);
     /* Ten minutes after Agde, and not next door. */
     visit(&other, 6, card->pass_id, anna, now_utc_ms + 10 * 60 * 1000, 0, 0);
@@ -871,6 +877,52 @@ START_TEST(stays_out_of_their_time_are_noted)
     ck_assert_uint_eq(problems()->n_problems, 4);
     ck_assert_uint_eq(count_kind(KIND(TIME)), 4);
     ck_assert_uint_eq(held(), box.size);
+}
+END_TEST
+
+/* A pass comes nowhere before it is issued, and a proof that a site once saw serves it for one visit:
+ * another one has another time. A proof is judged beside the writer or by it. */
+START_TEST(what_nobody_can_have_shown_is_noted)
+{
+    const Passerelle__V1__IssuedPass *phone = issued("h00001");
+    Passerelle__V1__Pass *card;
+    const char *anna = issue("h00003", &card);
+    int64_t issued_utc_ms = network.clock.now_utc_ms - DAY, in_utc_ms = issued_utc_ms + HOUR_MS;
+    struct ed25519_key device;
+    struct proof good = {.token_hash = {7}, .second = (uint64_t)in_utc_ms / 1000}, none = {0};
+    ed25519_key_from_seed(&device, (const uint8_t[32]){1});
+    network_activate(&network, phone->activation_code, &device);
+    proof_sign(&device, good.token_hash, good.second, good.signature);
+    struct {
+        const char *pass_id, *holder_id;
+        const struct proof *proof;
+        int64_t in_utc_ms;
+        int kind; /* 0: nothing is wrong with it */
+    } visits[] = {
+        {phone->pass->pass_id, "h00001", &good, in_utc_ms, 0},
+        {phone->pass->pass_id, "h00001", &good, in_utc_ms + 600 * 1000, 0},
+        {phone->pass->pass_id, "h00001", &good, in_utc_ms + 601 * 1000, KIND(BAD_PROOF)},
+        {phone->pass->pass_id, "h00001", &good, in_utc_ms - 601 * 1000, KIND(BAD_PROOF)},
+        {card->pass_id, anna, &none, issued_utc_ms - 100 * 1000, 0},
+        {card->pass_id, anna, &none, issued_utc_ms - 130 * 1000, KIND(UNKNOWN_PASS)},
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_LEN(visits); i++) {
+        visit_with(&box, (uint16_t)(i + 1), visits[i].pass_id, visits[i].holder_id,
+                   visits[i].in_utc_ms, visits[i].proof, &none, 0);
+    }
+    box_push_all(&box);
+    const Passerelle__V1__ListProblemsResponse *found = problems();
+    for (size_t i = 0; i < ARRAY_LEN(visits); i++) {
+        if (visits[i].kind != 0) {
+            ck_assert_uint_lt(count, found->n_problems);
+            ck_assert_int_eq(found->problems[count]->kind, visits[i].kind);
+            ck_assert_uint_eq(found->problems[count]->seq, 2 * i + 1);
+            ck_assert_ptr_nonnull(strstr(found->problems[count]->sentence, "; ask the "));
+            count++;
+        }
+    }
+    ck_assert_uint_eq(found->n_problems, count);
 }
 END_TEST
 
@@ -1096,6 +1148,7 @@ int main(void)
     tcase_add_test(cases, many_proofs_are_looked_at_with_help);
     tcase_add_test(cases, stays_out_of_their_time_are_noted);
     tcase_add_test(cases, doubts_are_noted_and_stop_nothing);
+    tcase_add_test(cases, what_nobody_can_have_shown_is_noted);
     Suite *suite = suite_create("push");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

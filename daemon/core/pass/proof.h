@@ -7,7 +7,10 @@
 #include "crypt/ed25519.h"
 #include "crypt/sha256.h"
 
-enum { PROOF_MESSAGE_LEN = 20 + SHA256_LEN + 8 };
+enum {
+    PROOF_MESSAGE_LEN = 20 + SHA256_LEN + 8,
+    PROOF_WINDOW_S_MAX = 600, /* no policy lets in more, before and after */
+};
 
 void proof_message(const uint8_t token_hash[static SHA256_LEN], uint64_t utc_s,
                    uint8_t out[static PROOF_MESSAGE_LEN]);

@@ -1,4 +1,5 @@
 /* What the operator decides for all: tariffs, the policy; and what waits for a second operator. */
+#include "core/pass/proof.h"
 #include "service/contracts.h"
 #include "service/journal.h"
 #include "service/network/internal.h"
@@ -43,7 +44,7 @@ static const struct {
     const char *field;
     int64_t min, max;
 } policy_ranges[] = {
-    {"proof_window_s", 15, 600},
+    {"proof_window_s", 15, PROOF_WINDOW_S_MAX},
     {"horizon_hours", 1, 720},
     {"offline_units_phone", 0, 100},
     {"offline_units_card", 0, 100},

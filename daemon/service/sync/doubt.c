@@ -130,7 +130,27 @@ static bool is_of_device(const struct doubt_entry *at, const Passerelle__V1__Vis
                : proof_is_good(m, device_key);
 }
 
-/* All that look_at_pass() would ask was found right on a snapshot, and nothing has changed. */
+/* Where nobody had shown it: a pass has its time of issue in its id, and a phone's proof is as old
+ * as the network ever lets one be. What a site once saw would else serve it again and again. */
+static bool could_be_seen(const Passerelle__V1__VisitOpened *m)
+{
+    struct uuid id;
+    int64_t issued_utc_ms;
+    if (m->pass_id.len != sizeof id.bytes) {
+        return true; /* nobody issued that */
+    }
+    memcpy(id.bytes, m->pass_id.data, sizeof id.bytes);
+    return uuid_time_ms(id, &issued_utc_ms) != E_OK ||
+           m->in_utc_ms >= issued_utc_ms - PUSH_FUTURE_MS_MAX;
+}
+
+static bool proof_is_of_its_time(const Passerelle__V1__VisitOpened *m)
+{
+    return !has_proof(m) ||
+           proof_age(m->proof_second, m->in_utc_ms, PROOF_WINDOW_S_MAX, 0) == PROOF_FRESH;
+}
+
+/* All else that look_at_pass() would ask was found right on a snapshot, and nothing has changed. */
 static bool was_right(const struct looking *l)
 {
     const struct doubt_proof *proof = l->at->proof;
@@ -144,7 +164,9 @@ static void look_at_pass(struct looking *l, const Passerelle__V1__VisitOpened *m
 {
     struct registry_pass pass;
     struct view visit_id = wire_view(m->visit_id);
-    if (was_right(l)) {
+    bool seen = could_be_seen(m);
+    bool of_its_time = proof_is_of_its_time(m);
+    if (seen && of_its_time && was_right(l)) {
         return;
     }
     if (!registry_pass(l->service->db, l->scratch, wire_view(m->pass_id), &pass)) {
@@ -152,7 +174,11 @@ static void look_at_pass(struct looking *l, const Passerelle__V1__VisitOpened *m
               "a visit for a pass that was never issued: ask the site who came");
         return;
     }
-    if (m->holder_id[0] != '\0' && strcmp(m->holder_id, pass.issued->holder_id) != 0) {
+    if (!seen) {
+        doubt(l, KIND(UNKNOWN_PASS), visit_id, VIEW_NONE,
+              "a visit that began before its pass was issued: its clock was set back, or the stay "
+              "was made up later; ask the site who came");
+    } else if (m->holder_id[0] != '\0' && strcmp(m->holder_id, pass.issued->holder_id) != 0) {
         doubt(l, KIND(UNKNOWN_PASS), visit_id, VIEW_NONE,
               "a visit that names another holder than its pass: ask the site who came");
     }
@@ -162,11 +188,15 @@ static void look_at_pass(struct looking *l, const Passerelle__V1__VisitOpened *m
     if (!has_proof(m)) {
         doubt(l, KIND(BAD_PROOF), visit_id, VIEW_NONE,
               "a phone's visit without proof: ask the holder whether they came");
-    } else if (pass.device_public_key.len == ED25519_PUBLIC_LEN &&
+    } else if (pass.device_public_key.len != ED25519_PUBLIC_LEN ||
                !is_of_device(l->at, m, (const uint8_t *)pass.device_public_key.data)) {
         doubt(l, KIND(BAD_PROOF), visit_id, VIEW_NONE,
               "a phone's visit whose proof is not of the device that the pass has now: ask the "
               "holder whether they came, or got another phone since");
+    } else if (!of_its_time) {
+        doubt(l, KIND(BAD_PROOF), visit_id, VIEW_NONE,
+              "a phone's visit whose proof was made at another time: it was used again, or the "
+              "stay was made up; ask the holder when they came");
     }
 }
 
