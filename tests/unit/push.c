@@ -84,6 +84,16 @@ static const Passerelle__V1__ListProblemsResponse *problems(void)
                         "ListProblems", &ask->base);
 }
 
+static size_t count_kind(int kind)
+{
+    const Passerelle__V1__ListProblemsResponse *found = problems();
+    size_t count = 0;
+    for (size_t i = 0; i < found->n_problems; i++) {
+        count += (int)found->problems[i]->kind == kind;
+    }
+    return count;
+}
+
 START_TEST(a_week_comes_in_packages)
 {
     stays(8600); /* more than one request holds */
@@ -391,6 +401,16 @@ START_TEST(two_stories_are_a_fork)
     ck_assert_ptr_nonnull(strstr(call->error.message, "two stories"));
     ck_assert_uint_eq(held(), before);
     box_release(&other);
+
+    box_release(&box); /* a new box is believed until it tells two as well, which is told too */
+    box_init(&box, &network, "s042");
+    box_begin(&box);
+    other = other_story(box.size - 1);
+    box_stay(&other, "h00003", 6000, now_utc_ms, now_utc_ms + 1);
+    other.known_size = box.size;
+    pushed(box_send(&other, box_push_request(&other, other.size - 1, other.size, 32)));
+    ck_assert_uint_eq(count_kind(KIND(FORK)), 2);
+    box_release(&other);
 }
 END_TEST
 
@@ -610,16 +630,6 @@ static void visit(struct box *at, uint8_t number, const char *pass_id, const cha
     struct proof made_up = {.token_hash = {1}, .second = second, .signature = {1}};
     visit_with(at, number, pass_id, holder_id, in_utc_ms, &made_up, &(struct proof){0},
                tariff_version);
-}
-
-static size_t count_kind(int kind)
-{
-    const Passerelle__V1__ListProblemsResponse *found = problems();
-    size_t count = 0;
-    for (size_t i = 0; i < found->n_problems; i++) {
-        count += (int)found->problems[i]->kind == kind;
-    }
-    return count;
 }
 
 /* A site's clock is ahead: who comes to the hub's own site has left it again, by the times of both,

@@ -54,7 +54,8 @@ Passerelle__V1__LedgerProblem *problem_note(struct service *service, struct aren
         uuid_format(uuid, visit_id);
         record->visit_id = wire_string(arena, view_of(visit_id));
     }
-    put(service, arena, record, (int64_t)record->seq, problem->visit_id);
+    put(service, arena, record, (int64_t)(problem->place != 0 ? problem->place : problem->seq),
+        problem->visit_id);
     return record;
 }
 

@@ -12,6 +12,7 @@ struct problem {
     Passerelle__V1__LedgerProblemKind kind;
     const char *feed_id;
     uint64_t seq;         /* 0: the feed as a whole */
+    uint64_t place;       /* instead of `seq`, in what makes two problems the same; 0: `seq` */
     struct view visit_id; /* 16 bytes, or empty */
     const struct view *evidence;
     size_t evidence_count;

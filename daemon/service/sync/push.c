@@ -67,6 +67,7 @@ struct decision {
     bool take;       /* entries are kept */
     const char *bad; /* nothing is: what is wrong with the push */
     bool fork;
+    uint64_t epoch; /* the entry of `net` that opened it: each may fork once */
 };
 
 /* ---- before the writer ---- */
@@ -410,6 +411,7 @@ int push_decide(struct service *service, struct call *call)
                               "of its block of 256 or of the checkpoint",
                               PUSH_PACKAGES_MAX);
     }
+    d->epoch = epoch.opened_by;
     read_remote(service, call->arena, request->feed_id, &d->remote);
     remote_or_epoch(&epoch, &d->remote);
     if (d->remote.forked) {
@@ -645,6 +647,7 @@ static void record_refused(struct taking *t)
     struct problem problem = {.kind = t->d->fork ? KIND(FORK) : KIND(BAD_PUSH),
                               .feed_id = t->d->feed->id.name,
                               .seq = t->d->fork ? 0 : t->d->push->packages[0].start + 1,
+                              .place = t->d->fork ? t->d->epoch : 0,
                               .evidence = evidence,
                               .evidence_count = 2};
     t->response->problems[t->response->n_problems++] =

@@ -2,6 +2,7 @@
 
 #include "core/close/close.h"
 #include "core/ident/uuid.h"
+#include "store/feed/feed.h"
 #include "wire/pack.h"
 
 /* Records in our own tables were scanned when their entry was read: they are only unpacked here. */
@@ -448,8 +449,8 @@ Passerelle__V1__Pass *registry_pass_message(const struct registry_pass *pass, st
 
 /* ---- keys ---- */
 
-DB_SQL(select_epoch, "SELECT keeper, origin, public_key, old_size, old_root FROM feed_epoch "
-                     "WHERE feed_id = :feed_id ORDER BY entry_key DESC LIMIT 1");
+DB_SQL(select_epoch, "SELECT keeper, origin, public_key, old_size, old_root, entry_key "
+                     "FROM feed_epoch WHERE feed_id = :feed_id ORDER BY entry_key DESC LIMIT 1");
 
 static struct query *find_epoch(struct db *db, struct view feed_id)
 {
@@ -482,6 +483,7 @@ bool registry_feed_epoch(struct db *db, struct arena *arena, struct view feed_id
         .public_key = (const uint8_t *)arena_copy(arena, query_blob(query, 2)).data,
         .old_size = (uint64_t)query_int(query, 3),
         .old_root = arena_copy(arena, query_blob(query, 4)),
+        .opened_by = (uint64_t)query_int(query, 5) & FEED_SEQ_MAX,
     };
     query_end(query);
     return true;

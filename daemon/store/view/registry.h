@@ -58,6 +58,7 @@ struct registry_epoch {
     Passerelle__V1__FeedKeeper keeper;
     uint64_t old_size;
     struct view old_root; /* 32 bytes; empty when there was nothing */
+    uint64_t opened_by;   /* the entry of `net` */
 };
 bool registry_feed_epoch(struct db *db, struct arena *arena, struct view feed_id,
                          struct registry_epoch *out);
