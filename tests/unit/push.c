@@ -190,6 +190,7 @@ START_TEST(what_was_not_signed_is_not_kept)
     ck_assert_uint_eq(response->size, 0);
     ck_assert_uint_eq(response->n_problems, 1);
     ck_assert_int_eq(response->problems[0]->kind, KIND(BAD_PUSH));
+    ck_assert_ptr_nonnull(strstr(response->problems[0]->sentence, "passerelled check"));
 
     request = box_push_request(&box, 0, box.size, 32);
     request->packages[0]->proof[0].data[3] ^= 1;
@@ -266,6 +267,7 @@ START_TEST(one_bad_entry_stops_nothing)
         ck_assert_int_eq(found->problems[i]->kind, kinds[i]);
         ck_assert_uint_eq(found->problems[i]->seq, seqs[i]);
         ck_assert(view_equal(wire_view(found->problems[i]->evidence[0]), box.entries[seqs[i] - 1]));
+        ck_assert_ptr_nonnull(strstr(found->problems[i]->sentence, "; ask the site"));
     }
     network.clock.now_utc_ms += 2 * HOUR_MS;
     stays(3); /* and what comes behind is taken */

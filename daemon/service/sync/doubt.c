@@ -349,7 +349,7 @@ static void look_at_other(struct looking *l, const Passerelle__V1__VisitOpened *
         doubt(l, KIND(PROOF_TWICE), wire_view(m->visit_id), bytes,
               arena_printf(l->scratch,
                            "one proof of the pass %s let somebody in here and at %s; the later "
-                           "visit is disputed",
+                           "visit is disputed: ask the holder, then `passerelle dispute resolve`",
                            pass_text(l->scratch, wire_view(m->pass_id)), site_id));
         open_dispute(l, later ? l->at->site_id : site_id,
                      later ? wire_view(m->visit_id) : other->visit_id);

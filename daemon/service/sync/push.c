@@ -489,6 +489,9 @@ struct taking {
 static void note_problem(struct taking *t, Passerelle__V1__LedgerProblemKind kind, uint64_t seq,
                          struct view bytes, const char *what)
 {
+    const char *todo = kind == KIND(UNREADABLE)
+                           ? "it counts for nothing; ask the site what its box runs"
+                           : "it counts; ask the site to set its clock";
     struct problem problem = {.kind = kind,
                               .feed_id = t->d->feed->id.name,
                               .seq = seq,
@@ -496,8 +499,8 @@ static void note_problem(struct taking *t, Passerelle__V1__LedgerProblemKind kin
                               .evidence_count = 1};
     if (t->response->n_problems < PUSH_PACKAGES_MAX * PACKAGE_WIDTH) {
         t->response->problems[t->response->n_problems++] =
-            problem_note(t->service, t->call->arena, &problem, "entry %llu of %s: %s",
-                         (unsigned long long)seq, t->d->feed->id.name, what);
+            problem_note(t->service, t->call->arena, &problem, "entry %llu of %s: %s: %s",
+                         (unsigned long long)seq, t->d->feed->id.name, what, todo);
     }
 }
 
@@ -658,7 +661,10 @@ static void record_refused(struct taking *t)
                            "look at both notes, then enrol the site again",
                            t->d->feed->id.name, (unsigned long long)t->d->push->checkpoint.size,
                            (unsigned long long)t->d->remote.size)
-            : problem_note(t->service, t->call->arena, &problem, "a push of %s was refused: %s",
+            : problem_note(t->service, t->call->arena, &problem,
+                           "a push of %s was refused: %s. Its files are damaged, or somebody "
+                           "changed them: run `passerelled check` there, and join again if it "
+                           "finds them wrong",
                            t->d->feed->id.name, t->d->bad);
     if (t->d->fork) {
         struct query *query = db_query(t->service->db, &put_fork);
