@@ -68,6 +68,9 @@ struct node {
     /* Until a site's daemon knows that it has the whole of its own feed, nothing is written: it may
      * have been restored from a backup. */
     _Atomic bool catching_up;
+    /* A site's: which of its own entries came back from the hub, until that is told; 0: none. */
+    _Atomic uint64_t recovered_from;
+    _Atomic uint64_t recovered_to;
     /* At a site: units that passes used since its last receipt, and how many of these are more than
      * the allowances that stand now. */
     _Atomic uint64_t units_spent;

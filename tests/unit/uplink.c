@@ -58,22 +58,26 @@ static void check_equal(const char *feed_id)
     ck_assert(tree_hash_equal(&a, &b));
 }
 
+static const Passerelle__V1__ListProblemsResponse *problems(void)
+{
+    return network_must(
+        &network, network_who(ROLE_OPERATOR, "op-1"), "LedgerService", "ListProblems",
+        network_new(&network, &passerelle__v1__list_problems_request__descriptor));
+}
+
 static void check_no_problem(void)
 {
-    const Passerelle__V1__ListProblemsResponse *list =
-        network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "LedgerService", "ListProblems",
-                     network_new(&network, &passerelle__v1__list_problems_request__descriptor));
+    const Passerelle__V1__ListProblemsResponse *list = problems();
     ck_assert_msg(list->n_problems == 0, "%s",
                   list->n_problems == 0 ? "" : list->problems[0]->sentence);
 }
 
-static void check_settled(void)
+static void check_in_step(void)
 {
     struct take_memory memory;
     struct fault fault = FAULT_NONE;
     check_equal(FEED_NET);
     check_equal(site_id);
-    check_no_problem();
     ck_assert_int_eq(db_begin_read(outpost.service.db, &fault), E_OK);
     take_memory(outpost.service.db, &memory);
     ck_assert_int_eq(db_end(outpost.service.db, &fault), E_OK);
@@ -83,6 +87,12 @@ static void check_settled(void)
     ck_assert_msg(status.state == UPLINK_GOOD, "%s: %s", uplink_state_name(status.state),
                   status.sentence);
     ck_assert(!outpost.node.catching_up);
+}
+
+static void check_settled(void)
+{
+    check_in_step();
+    check_no_problem();
 }
 
 /* Something new in `net`. */
@@ -227,9 +237,11 @@ START_TEST(test_hosted_again)
 }
 END_TEST
 
+/* Each time that it happens, its operator hears of it once. */
 START_TEST(test_rolled_back)
 {
     outpost_settle(&outpost);
+    uint64_t kept = outpost_size(&outpost, site_id);
     outpost_backup(&outpost);
     for (uint64_t i = 1; i <= 600; i++) {
         outpost_stay(&outpost, i);
@@ -241,12 +253,26 @@ START_TEST(test_rolled_back)
     ck_assert_uint_lt(outpost_size(&outpost, site_id), size);
     ck_assert(outpost.node.catching_up);
     outpost_settle(&outpost);
-    check_settled();
+    check_in_step();
     ck_assert_uint_eq(hub_size(site_id), size);
     ck_assert_uint_ge(outpost_status(&outpost).recovered, 600);
     outpost_stay(&outpost, 1000);
     outpost_settle(&outpost);
-    check_settled();
+    outpost_restore(&outpost);
+    outpost_settle(&outpost);
+    outpost_stay(&outpost, 1001);
+    outpost_settle(&outpost);
+    check_in_step();
+    ck_assert_uint_eq(problems()->n_problems, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const Passerelle__V1__LedgerProblem *problem = problems()->problems[i];
+        ck_assert_int_eq(problem->kind,
+                         PASSERELLE__V1__LEDGER_PROBLEM_KIND__LEDGER_PROBLEM_KIND_ROLLED_BACK);
+        ck_assert_str_eq(problem->feed_id, site_id);
+        ck_assert_uint_eq(problem->seq, kept + 1);
+        ck_assert_uint_eq(problem->n_evidence, 1); /* its own word for what it had lost */
+        ck_assert(view_starts(wire_view(problem->evidence[0]), "passerelle.example/"));
+    }
 }
 END_TEST
 

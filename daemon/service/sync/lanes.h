@@ -53,6 +53,7 @@ struct uplink {
     struct buf note;     /* our checkpoint, until its receipt is here */
     uint64_t note_size;
     unsigned idle_pushes;
+    uint64_t told_recovered; /* by the push that waits for its answer: the last entry; 0: none */
     int64_t shown_ns;   /* when the hub last answered a push */
     int64_t gather_ns;  /* what is new waits until then */
     struct arena arena; /* of the message between two steps */

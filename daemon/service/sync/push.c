@@ -731,6 +731,30 @@ static void look_at_net(struct taking *t)
               LOG_S("todo", "see passerelle ledger problems net"));
 }
 
+/* The site lost entries that it had signed, and has them back. Nothing is wrong with its ledger,
+ * but without a link it would have told two stories. */
+static void look_at_recovery(struct taking *t)
+{
+    const Passerelle__V1__PushEntriesRequest *request = (const void *)t->call->request;
+    const struct remote *remote = &t->d->remote;
+    uint64_t from = request->recovered_from, to = request->recovered_to;
+    if (from == 0 || from > to || to > remote->size || remote->note.len == 0) {
+        return;
+    }
+    struct problem problem = {.kind = KIND(ROLLED_BACK),
+                              .feed_id = t->d->feed->id.name,
+                              .seq = from,
+                              .place = to,
+                              .evidence = &remote->note,
+                              .evidence_count = 1};
+    t->response->problems[t->response->n_problems++] = problem_note(
+        t->service, t->call->arena, &problem,
+        "%s had lost its entries %llu to %llu, which it had signed, and got them back from here: "
+        "its box was restored from a backup, or its disk loses what is written. Ask who did it, "
+        "or see to the disk: without a link it would have told two stories",
+        t->d->feed->id.name, (unsigned long long)from, (unsigned long long)to);
+}
+
 /* The answer, with what was said about the portions before this one. */
 static Passerelle__V1__PushEntriesResponse *respond(struct call *call, struct decision *d)
 {
@@ -738,7 +762,7 @@ static Passerelle__V1__PushEntriesResponse *respond(struct call *call, struct de
     if (push->response == NULL) {
         push->response = call_respond(call);
         push->shown_utc_ms = d->feed->appended_utc_ms;
-        push->response->problems = ARENA_ARRAY(call->arena, PUSH_PACKAGES_MAX * PACKAGE_WIDTH + 1,
+        push->response->problems = ARENA_ARRAY(call->arena, PUSH_PACKAGES_MAX * PACKAGE_WIDTH + 2,
                                                Passerelle__V1__LedgerProblem *);
     }
     if (push->portion_from == d->feed->size + 1) {
@@ -770,6 +794,7 @@ int push_apply(struct service *service, struct call *call)
     }
     if (failed == 0 && !call->again) {
         look_at_net(&t);
+        look_at_recovery(&t);
     }
     t.response->size = d->feed->size;
     arena_release(&t.scratch);

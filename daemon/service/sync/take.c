@@ -376,10 +376,17 @@ static int own_apply(struct service *service, struct call *call)
     for (size_t i = 0; t->package != NULL && i < t->package->n_entries; i++) {
         struct entry entry;
         bool added;
-        if (journal_take(service, t->feed, t->package->first_seq + i,
+        uint64_t seq = t->package->first_seq + i;
+        if (journal_take(service, t->feed, seq,
                          wire_view(t->package->entries[i]), call->arena, &entry, &added,
                          &fault) != E_OK) {
             return call_fail_with(call, &fault);
+        }
+        if (added && atomic_load(&service->node->recovered_from) == 0) {
+            atomic_store(&service->node->recovered_from, seq);
+        }
+        if (added) {
+            atomic_store(&service->node->recovered_to, seq);
         }
         if (added && entry.kind != NULL) {
             desk_heard(service, t->feed->id.no, &entry, HEARD_PROOF_GOOD); /* we looked then */

@@ -152,6 +152,9 @@ static void build_push(struct uplink *uplink, struct service *reader, struct are
     request->checkpoint = wire_string(arena, buf_content(&uplink->note));
     request->net_checkpoint = take_net_head(reader->db, arena);
     request->known_size = uplink->known_size;
+    request->recovered_from = atomic_load(&uplink->node->recovered_from);
+    request->recovered_to = atomic_load(&uplink->node->recovered_to);
+    uplink->told_recovered = request->recovered_to;
     if (uplink->known_size <= uplink->note_size &&
         feed_consistency(reader->db, feed_no, uplink->known_size, uplink->note_size, &proof) ==
             E_OK) {
@@ -300,6 +303,11 @@ static void pushed(struct uplink *uplink, const ProtobufCMessage *response)
                    answer->checkpoint_size != uplink->known_size;
     if (answer->size > uplink->held) {
         lane_set_waiting(uplink, false); /* it takes more: what is left waits from now on */
+    }
+    if (uplink->told_recovered != 0 &&
+        atomic_load(&uplink->node->recovered_to) == uplink->told_recovered) {
+        atomic_store(&uplink->node->recovered_from, 0);
+        atomic_store(&uplink->node->recovered_to, 0);
     }
     uplink->asked = true;
     uplink->shown_ns = uplink_now_ns(uplink);
