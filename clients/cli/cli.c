@@ -165,8 +165,10 @@ bool cli_add_file(const char *path, size_t max, struct buf *out)
     if (why != NULL) {
         cli_fail(CLI_FAILED, "%s cannot be read: %s", path, why);
     } else if (large) {
-        cli_fail(CLI_FAILED, "%s has more than %zu MiB: cut it into several files", path,
-                 max >> 20);
+        cli_fail(CLI_FAILED,
+                 "%s is not what is asked for, or too large: at most %zu KiB are read; a table can "
+                 "be cut into several files",
+                 path, max >> 10);
     }
     return why == NULL && !large;
 }

@@ -341,6 +341,17 @@ static void tell_equal(const struct comparison *c, size_t log, const struct log_
     }
 }
 
+/* It is what all are told: whoever hears nothing of it here would think that it was compared. */
+static void tell_alone(const struct comparison *c, size_t log, const struct log_view *v)
+{
+    if (strcmp(c->keys[log].feed_id, FEED_NET) == 0 && v->count > 0) {
+        fprintf(stderr,
+                "passerelle: %s is not compared: there is no checkpoint of it in %s that its key "
+                "signed\n",
+                c->keys[log].key.name, c->dirs[v->of_side[0] == 0 ? 0 : 1]);
+    }
+}
+
 /* `out` gets what was compared. */
 static int compare_logs(struct comparison *c, const char *path, struct buf *out)
 {
@@ -352,6 +363,8 @@ static int compare_logs(struct comparison *c, const char *path, struct buf *out)
         }
         if (v.of_side[0] > 0 && v.of_side[1] > 0) {
             tell_equal(c, log, &v, out);
+        } else {
+            tell_alone(c, log, &v);
         }
     }
     return CLI_OK;

@@ -389,8 +389,14 @@ int feeds_write(struct cli *cli, const char *dir, struct feeds *feeds)
 static int read_feed(struct cli *cli, const char *dir, struct feed_bytes *feed)
 {
     char *feed_dir = arena_printf(&cli->arena, "%s/%s", dir, feed->feed_id);
-    if (!cli_read_file(cli, arena_printf(&cli->arena, "%s/checkpoint", feed_dir), 65536,
-                       &feed->checkpoint)) {
+    char *path = arena_printf(&cli->arena, "%s/checkpoint", feed_dir);
+    if (access(path, F_OK) != 0) {
+        return cli_fail(CLI_FAILED,
+                        "%s is not as `passerelle ledger export` made it: %s is no feed, which has "
+                        "a checkpoint",
+                        dir, feed->feed_id);
+    }
+    if (!cli_read_file(cli, path, 65536, &feed->checkpoint)) {
         return CLI_FAILED;
     }
     feed->count = size_of(feed->checkpoint);

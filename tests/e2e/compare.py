@@ -91,6 +91,16 @@ check(logs["passerelle.example/demo/net"]["checkpoints"] == two, f"as JSON: {log
 compare(honest[0], honest[0], says="can all be true")
 compare(honest[0], os.path.join(tmp, "absent"), code=1, says="cannot be read")
 compare(honest[0], code=2, says="which two")
+compare(honest[0], home, code=1, says="not as `passerelle ledger export` made it")
+broken = os.path.join(tmp, "broken")
+shutil.copytree(honest[0], broken)
+with open(broken + "/net/checkpoint", "ab") as file:
+    file.write(bytes(70000))
+compare(honest[0], broken, code=1, says="at most 64 KiB")
+shutil.rmtree(broken + "/net")
+shutil.rmtree(broken + "/s009")  # which would have told what it was shown
+for order in ((honest[2], broken), (broken, honest[2])):
+    compare(*order, code=1, says="demo/net is not compared: there is no checkpoint of it in " + broken)
 first.end()
 second.end()
 
