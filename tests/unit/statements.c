@@ -165,7 +165,7 @@ START_TEST(refused_files)
         int code;
         const char *says;
     } rows[] = {
-        {"", NULL, E_INVALID, "XML"},
+        {"", NULL, E_INVALID, "empty"},
         {"hello", NULL, E_INVALID, "XML"},
         {HEAD "camt.053.001.02\"><BkToCstmrStmt><Stmt><Ntry>", NULL, E_INVALID, "cut short"},
         {HEAD "pain.001.001.09\"/>", NULL, E_FOREIGN, "no account statement"},
