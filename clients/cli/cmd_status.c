@@ -7,18 +7,23 @@
 #include "passerelle/v1/ledger.pb-c.h"
 #include "wire/pack.h"
 
-/* "3 h 20 min" */
+/* "3 h 20 min", "12 days 3 h" */
 static void print_age(int64_t ms)
 {
+    enum { HOUR = 60, DAY = 24 * HOUR };
     long long minutes = (long long)(ms / 60000);
     if (minutes < 1) {
         printf("less than a minute");
         return;
     }
-    if (minutes >= 60) {
-        printf("%lld h ", minutes / 60);
+    if (minutes >= 2 * DAY) {
+        printf("%lld days %lld h", minutes / DAY, minutes % DAY / HOUR);
+        return;
     }
-    printf("%lld min", minutes % 60);
+    if (minutes >= HOUR) {
+        printf("%lld h ", minutes / HOUR);
+    }
+    printf("%lld min", minutes % HOUR);
 }
 
 static void print_daemon(const Passerelle__V1__GetNetworkResponse *network)
@@ -36,8 +41,10 @@ static void print_daemon(const Passerelle__V1__GetNetworkResponse *network)
         printf("It %s; what it knows is ",
                knowledge->untaken
                    ? "decides by the offline rules, since the hub does not take its entries"
-               : knowledge->connected ? "hears from the hub"
-                                      : "does not hear from the hub");
+               : knowledge->connected   ? "hears from the hub"
+               : knowledge->catching_up ? "is told what it missed, and decides by the offline "
+                                          "rules until it has all"
+                                        : "does not hear from the hub");
         print_age(network->now_utc_ms - knowledge->as_of_utc_ms);
         printf(" old%s%s.\n", knowledge->complete ? "" : ", and not yet complete",
                knowledge->horizon_passed ? ": longer than the policy's horizon" : "");

@@ -137,7 +137,7 @@ static void print_knowledge(const Passerelle__V1__Knowledge *knowledge)
     if (knowledge == NULL || (knowledge->connected && knowledge->complete)) {
         return;
     }
-    if (knowledge->as_of_utc_ms == 0 || !knowledge->complete) {
+    if (knowledge->as_of_utc_ms == 0 || !knowledge->complete || knowledge->catching_up) {
         printf("; not all of the network is known here yet");
     }
     if (knowledge->untaken) {
@@ -145,9 +145,12 @@ static void print_knowledge(const Passerelle__V1__Knowledge *knowledge)
                "the operator",
                (unsigned long long)knowledge->worst_case_units);
     } else if (!knowledge->connected && knowledge->as_of_utc_ms != 0) {
+        char day[11];
         int minute = day_wall_minute(knowledge->as_of_utc_ms);
-        printf("; nothing heard since %02d:%02d%s, %llu units could be overspent", minute / 60,
-               minute % 60, knowledge->horizon_passed ? ", longer than the policy's horizon" : "",
+        day_format(day_of_instant(knowledge->as_of_utc_ms), day);
+        printf("; nothing heard since %s %02d:%02d%s, %llu units could be overspent", day,
+               minute / 60, minute % 60,
+               knowledge->horizon_passed ? ", longer than the policy's horizon" : "",
                (unsigned long long)knowledge->worst_case_units);
     }
 }

@@ -16,17 +16,23 @@ int64_t service_now(const struct service *service)
 
 static const int64_t away_ns = HEARTBEATS_MISSED * HEARTBEAT_S * INT64_C(1000000000);
 
-bool node_is_untaken(const struct node *node)
-{
-    int64_t untaken_ns = atomic_load(&node->untaken_ns);
-    return untaken_ns == HUB_REFUSES ||
-           (untaken_ns != 0 && env_monotonic_ns(node->env) - untaken_ns >= away_ns);
-}
-
 bool node_hears(const struct node *node)
 {
     int64_t heard_ns = atomic_load(&node->heard_ns);
     return heard_ns != 0 && env_monotonic_ns(node->env) - heard_ns < away_ns;
+}
+
+bool node_is_untaken(const struct node *node)
+{
+    int64_t untaken_ns = atomic_load(&node->untaken_ns);
+    return untaken_ns == HUB_REFUSES ||
+           (untaken_ns != 0 && env_monotonic_ns(node->env) - untaken_ns >= away_ns &&
+            node_hears(node));
+}
+
+bool node_is_catching_up(const struct node *node)
+{
+    return atomic_load(&node->behind) || (node_hears(node) && !atomic_load(&node->complete));
 }
 
 bool node_is_connected(const struct node *node)

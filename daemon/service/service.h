@@ -50,11 +50,12 @@ struct node {
     struct uplink *uplink;           /* of a site's daemon; NULL at the hub */
     const struct note_key *cosigner; /* of a site's daemon: whose receipts count; NULL at the hub */
     /* Of a site's daemon: when it last heard from its hub, by the business clock (0: never) and by
-     * the monotonic one (0: not since the start); whether it has all that the hub had when it was
-     * in contact again, and what it heard since. */
+     * the monotonic one (0: not since the start); whether it ever had all that the hub had. Who
+     * was away hears again, and is `behind` until it has all: then it counts as heard. */
     _Atomic int64_t heard_utc_ms;
     _Atomic int64_t heard_ns;
     _Atomic bool complete;
+    _Atomic bool behind;
     /* Since when, by the monotonic clock, the hub has taken nothing of what this site has for it
      * (0: nothing waits); HUB_REFUSES: it will not. */
     _Atomic int64_t untaken_ns;
@@ -112,14 +113,16 @@ struct service {
 };
 
 enum { HEARTBEAT_S = 15, HEARTBEATS_MISSED = 3, HUB_REFUSES = -1 };
-/* Whether the hub takes none of what a site's daemon writes: it refuses it, or has had it for three
- * heartbeats without a word of more. At the hub, false. */
+/* Whether the last word of its hub is no older than three heartbeats. */
+bool node_hears(const struct node *node);
+/* Whether the hub takes none of what a site's daemon writes: it refuses it, or is heard and has had
+ * it for three heartbeats without a word of more. At the hub, false. */
 bool node_is_untaken(const struct node *node);
+/* Whether a site's daemon is being told what it has not heard yet. At the hub, false. */
+bool node_is_catching_up(const struct node *node);
 /* Whether a site's daemon heard from its hub within three heartbeats, and is not untaken: what it
  * spends is known there. At the hub, true. */
 bool node_is_connected(const struct node *node);
-/* Whether a site's daemon heard anything of its hub within that time. */
-bool node_hears(const struct node *node);
 
 /* ---- what every method needs ---- */
 

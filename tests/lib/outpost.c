@@ -54,6 +54,7 @@ static void open_database(struct outpost *outpost, enum db_mode mode)
     outpost->node.heard_utc_ms = 0;
     outpost->node.heard_ns = 0;
     outpost->node.untaken_ns = 0;
+    outpost->node.behind = false;
     outpost->node.complete = false;
     uplink_set_certificate(outpost->uplink, outpost->hub->clock.now_utc_ms,
                            outpost->hub->clock.now_utc_ms + 90 * DAY_MS, VIEW_NONE, VIEW_NONE, NULL,

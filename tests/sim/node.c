@@ -164,6 +164,7 @@ static void start_uplink(struct sim_node *node)
     node->node.heard_utc_ms = 0;
     node->node.heard_ns = 0;
     node->node.untaken_ns = 0;
+    node->node.behind = false;
     node->node.complete = false;
     uplink_set_certificate(node->node.uplink, node->certificate_from_utc_ms,
                            node->certificate_to_utc_ms, VIEW_LIT("csr"), VIEW_LIT("csr"), NULL, 0);

@@ -296,6 +296,20 @@ static const struct {
       "This site has been offline for too long to accept more visitors.",
       "Rétablissez la connexion, ou notez le séjour sur papier.",
       "Restore the connection, or note the stay on paper."}},
+    {REFUSAL_OFFLINE_LIMIT,
+     "catching_up",
+     {"OFFLINE_LIMIT",
+      "Ce lieu n'a pas encore tout reçu du réseau et ne peut pas encore accepter ce pass.",
+      "This site has not yet heard all of the network and cannot accept this pass yet.",
+      "Réessayez dans un instant ; si cela dure, notez le séjour sur papier.",
+      "Try again in a moment; if it lasts, note the stay on paper."}},
+    {REFUSAL_OFFLINE_LIMIT,
+     "untaken",
+     {"OFFLINE_LIMIT",
+      "Le réseau ne prend plus ce que ce lieu note : il ne peut plus accepter ce pass.",
+      "The network no longer takes what this site notes: it can accept this pass no more.",
+      "Appelez le réseau, et notez le séjour sur papier.",
+      "Call the network, and note the stay on paper."}},
 };
 
 const struct refusal_text *refusal_text(enum refusal code, const char *rule)

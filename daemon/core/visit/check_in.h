@@ -42,7 +42,8 @@ struct refusal_text {
     const char *next_step_en;
 };
 /* `rule` is "" where the code has one reason only; it chooses the sentence where it has several.
- * REFUSAL_NONE is a bug. */
+ * OFFLINE_LIMIT also has "catching_up" and "untaken", of a site that hears and decides alone all
+ * the same. REFUSAL_NONE is a bug. */
 const struct refusal_text *refusal_text(enum refusal code, const char *rule);
 
 struct check_in_facts {

@@ -104,6 +104,7 @@ Passerelle__V1__Knowledge *desk_knowledge(struct service *service, struct arena 
     knowledge->as_of_utc_ms = atomic_load(&node->heard_utc_ms);
     knowledge->complete = atomic_load(&node->complete);
     knowledge->untaken = node_is_untaken(node);
+    knowledge->catching_up = node_is_catching_up(node);
     knowledge->horizon_passed =
         now_utc_ms - knowledge->as_of_utc_ms > (int64_t)policy->horizon_hours * HOUR_MS;
     knowledge->worst_case_units = away_worst_case(service, arena);

@@ -413,10 +413,22 @@ static void record_refusal(struct service *service, struct call *call, const str
     query_run(query);
 }
 
-static Passerelle__V1__Refusal *refusal_message(struct call *call,
+static const struct refusal_text *text_of(const struct service *service,
+                                          const struct check_in_decision *decision)
+{
+    const char *rule = decision->rule;
+    if (decision->refusal == REFUSAL_OFFLINE_LIMIT) {
+        rule = node_is_untaken(service->node)       ? "untaken"
+               : node_is_catching_up(service->node) ? "catching_up"
+                                                    : rule;
+    }
+    return refusal_text(decision->refusal, rule);
+}
+
+static Passerelle__V1__Refusal *refusal_message(struct service *service, struct call *call,
                                                 const struct check_in_decision *decision)
 {
-    const struct refusal_text *text = refusal_text(decision->refusal, decision->rule);
+    const struct refusal_text *text = text_of(service, decision);
     Passerelle__V1__Refusal *refusal = wire_new(call->arena, &passerelle__v1__refusal__descriptor);
     refusal->code = (Passerelle__V1__RefusalCode)decision->refusal;
     refusal->rule = wire_string(call->arena, view_of(decision->rule));
@@ -503,7 +515,7 @@ int check_in_apply(struct service *service, struct call *call)
     }
     if (in->decision.refusal != REFUSAL_NONE) {
         record_refusal(service, call, in);
-        response->refusal = refusal_message(call, &in->decision);
+        response->refusal = refusal_message(service, call, &in->decision);
     } else {
         let_in(service, call, in, response);
     }

@@ -117,6 +117,7 @@ struct watch {
     bool connected; /* as the last status said */
     bool complete;
     bool untaken;
+    bool catching_up;
     char site_id[41];
 };
 
@@ -184,6 +185,7 @@ static void tell_status(struct telling *telling, struct watch *watch)
     watch->connected = status.knowledge->connected;
     watch->complete = status.knowledge->complete;
     watch->untaken = status.knowledge->untaken;
+    watch->catching_up = status.knowledge->catching_up;
     Passerelle__V1__WatchResponse event = PASSERELLE__V1__WATCH_RESPONSE__INIT;
     event.event_case = PASSERELLE__V1__WATCH_RESPONSE__EVENT_STATUS;
     event.status = &status;
@@ -263,7 +265,8 @@ int watch_pump(struct service *service, struct stream *stream)
     const struct node *node = service->node;
     bool complete = node->role == NODE_HUB || atomic_load(&node->complete);
     bool other = node_is_connected(node) != watch->connected || complete != watch->complete ||
-                 node_is_untaken(node) != watch->untaken;
+                 node_is_untaken(node) != watch->untaken ||
+                 node_is_catching_up(node) != watch->catching_up;
     if (!telling.full && (telling.anything || other || !watch->begun)) {
         tell_status(&telling, watch);
         watch->begun = true;

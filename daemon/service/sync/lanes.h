@@ -63,8 +63,8 @@ struct uplink {
     enum take taking;
     enum snapshot snapshot;
     unsigned broken; /* its streams, in a row */
-    bool told_all;   /* on the stream that is open, the hub has said all that there was */
     uint64_t behind_max;
+    bool told_all;        /* on the stream that is open */
     _Atomic bool missing; /* the hub holds entries of ours that are not here */
     uint64_t net_size;
     uint64_t own_size;

@@ -60,7 +60,7 @@ DB_SQL(put_uplink, "INSERT INTO uplink (one, knowledge_version, heard_utc_ms, co
                    "knowledge_version = excluded.knowledge_version, "
                    "heard_utc_ms = excluded.heard_utc_ms, complete = excluded.complete");
 
-static void remember(struct service *service, const struct take_memory *memory)
+static void write_memory(struct service *service, const struct take_memory *memory)
 {
     struct query *query = db_query(service->db, &put_uplink);
     query_bind_int(query, "version", (int64_t)memory->knowledge_version);
@@ -69,13 +69,16 @@ static void remember(struct service *service, const struct take_memory *memory)
     query_run(query);
 }
 
-/* A word of the hub makes no younger what a site knows that has not all of it. */
-static void remember_word(struct service *service, struct take_memory *memory)
+/* A word of the hub; who is behind has not heard all that came before it. */
+static void remember(struct service *service, uint64_t knowledge_version)
 {
-    if (atomic_load(&service->node->complete)) {
-        memory->heard_utc_ms = service_now(service);
+    struct take_memory memory;
+    take_memory(service->db, &memory);
+    memory.knowledge_version = knowledge_version;
+    if (!atomic_load(&service->node->behind)) {
+        memory.heard_utc_ms = service_now(service);
     }
-    remember(service, memory);
+    write_memory(service, &memory);
 }
 
 /* The answer: what is here now. */
@@ -267,13 +270,10 @@ DB_SQL(forget_cuts, "DELETE FROM visit_cut");
 static void hear_anew(struct service *service)
 {
     static const struct db_sql *const all[] = {&forget_standings, &forget_names, &forget_cuts};
-    struct take_memory memory;
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         query_run(db_query(service->db, all[i]));
     }
-    take_memory(service->db, &memory);
-    memory.knowledge_version = 0;
-    remember_word(service, &memory);
+    remember(service, 0);
     desk_changed_much(service->desk);
 }
 
@@ -564,14 +564,11 @@ static bool take_item(struct service *service, struct arena *arena,
 static int knowledge_apply(struct service *service, struct call *call)
 {
     const Passerelle__V1__Knowing *knowing = (const void *)call->request;
-    struct take_memory memory;
     bool changed = false;
     for (size_t i = 0; i < knowing->n_items; i++) {
         changed |= take_item(service, call->arena, knowing->items[i]);
     }
-    take_memory(service->db, &memory);
-    memory.knowledge_version = knowing->version;
-    remember_word(service, &memory);
+    remember(service, knowing->version);
     if (changed) {
         journal_registry_changed(service->journal);
     }
@@ -581,9 +578,9 @@ static int knowledge_apply(struct service *service, struct call *call)
 static int caught_up_apply(struct service *service, struct call *call)
 {
     const Passerelle__V1__CaughtUp *told = (const void *)call->request;
-    remember(service, &(struct take_memory){.knowledge_version = told->knowledge_version,
-                                            .heard_utc_ms = service_now(service),
-                                            .complete = true});
+    write_memory(service, &(struct take_memory){.knowledge_version = told->knowledge_version,
+                                                .heard_utc_ms = service_now(service),
+                                                .complete = true});
     anchor(service, call->arena, false);
     snapshot_drop(service->db); /* one that was given up */
     return answer(service, call);
@@ -593,7 +590,7 @@ static int heard_apply(struct service *service, struct call *call)
 {
     struct take_memory memory;
     take_memory(service->db, &memory);
-    remember_word(service, &memory);
+    remember(service, memory.knowledge_version);
     anchor(service, call->arena, false);
     return answer(service, call);
 }

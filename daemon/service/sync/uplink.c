@@ -224,6 +224,9 @@ void uplink_failed(struct uplink *uplink, enum uplink_lane at, const struct upli
         uplink->carried = NULL;
         up_drop_note(uplink);
         uplink->asked = false;
+    } else {
+        uplink->told_all = false;
+        atomic_store(&uplink->node->behind, false); /* nothing is told any more */
     }
     pthread_mutex_lock(&uplink->lock);
     uplink->status.failures++;

@@ -86,7 +86,6 @@ void down_next(struct uplink *uplink, struct service *reader, struct arena *aren
     uplink->status.own_size = request->own_size;
     pthread_mutex_unlock(&uplink->lock);
     uplink->lanes[UPLINK_DOWN].doing = DOING_FOLLOW;
-    uplink->told_all = false;
     *step = (struct uplink_step){.act = UPLINK_FOLLOW,
                                  .service = "LedgerService",
                                  .name = "Follow",
@@ -153,19 +152,17 @@ static bool heard_followed(struct uplink *uplink, const Passerelle__V1__FollowRe
     }
 }
 
-/* To a site that comes back the hub tells first what went on meanwhile. Until it has said that this
- * is all, the site is in contact, but knows in part, and no more lately than it did. That the hub
- * takes what is pushed tells nothing of this. */
+/* A site that was away is back only when it was told all: what it missed, passes revoked and units
+ * used elsewhere, counts before it decides as one that hears. That the hub takes what is pushed
+ * tells nothing of this. */
 static void hub_spoke(struct uplink *uplink)
 {
     struct node *node = uplink->node;
-    if (!uplink->told_all && !node_hears(node)) {
-        atomic_store(&node->complete, false);
-    }
-    if (atomic_load(&node->complete) || atomic_load(&node->heard_utc_ms) == 0) {
+    if (uplink->told_all || node_hears(node) || !atomic_load(&node->complete)) {
         atomic_store(&node->heard_utc_ms, env_now_utc_ms(node->env));
+        atomic_store(&node->heard_ns, uplink_now_ns(uplink));
     }
-    atomic_store(&node->heard_ns, uplink_now_ns(uplink));
+    atomic_store(&node->behind, !node_hears(node));
 }
 
 bool uplink_heard(struct uplink *uplink, const ProtobufCMessage *message, struct arena *arena,
@@ -209,8 +206,8 @@ void down_took(struct uplink *uplink, const ProtobufCMessage *response)
         uplink->snapshot = SNAPSHOT_OVER;
     } else if (uplink->taking == TAKE_CAUGHT_UP) {
         uplink->snapshot = SNAPSHOT_MAYBE;
-        uplink->told_all = true;
         atomic_store(&uplink->node->complete, true);
+        uplink->told_all = true;
         hub_spoke(uplink);
         if (uplink->told_own_size > here->own_size) {
             atomic_store(&uplink->missing, true);
