@@ -155,6 +155,18 @@ static int make_proof(struct cli *cli, const char *feed_id, uint64_t seq, const 
     return CLI_OK;
 }
 
+/* The proof is of an entry, and says nothing of those behind it. */
+static void tell_state(const char *visit, Passerelle__V1__VisitState state)
+{
+    if (state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_VOID ||
+        state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CORRECTED) {
+        fprintf(stderr, "passerelle: the visit %s counts no more: %s\n", visit,
+                state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_VOID
+                    ? "it was voided later"
+                    : "a correction took its place, which has an id of its own");
+    }
+}
+
 int cmd_ledger_prove(struct cli *cli, const struct command *command, int argc, char **argv)
 {
     const char *path = NULL;
@@ -183,6 +195,9 @@ int cmd_ledger_prove(struct cli *cli, const struct command *command, int argc, c
         printf("Visit %s is entry %llu of %s. Anyone can check it:\n"
                "passerelle ledger check %s --key %s\n",
                argv[0], (unsigned long long)found->seq, found->feed_id, path, vkey);
+    }
+    if (status == CLI_OK) {
+        tell_state(argv[0], found->state);
     }
     buf_release(&out);
     return status;

@@ -300,6 +300,7 @@ static int find_visit(struct service *service, struct call *call)
     struct visit_row row;
     struct feed_id feed, found = {.no = 0};
     uint64_t seq = 0;
+    Passerelle__V1__VisitState state = PASSERELLE__V1__VISIT_STATE__VISIT_STATE_UNSPECIFIED;
     if (uuid_parse(view_of(request->visit_id), &visit) != E_OK) {
         return call_violation(call, "visit_id",
                               "a visit is a UUID, as `passerelle visit list` shows it");
@@ -320,6 +321,7 @@ static int find_visit(struct service *service, struct call *call)
         }
         found = feed;
         seq = (uint64_t)row.visit_key & FEED_SEQ_MAX;
+        state = row.state;
     }
     if (found.no == 0) {
         return call_fail(call, CODE_NOT_FOUND,
@@ -330,6 +332,7 @@ static int find_visit(struct service *service, struct call *call)
     Passerelle__V1__FindVisitResponse *response = call_respond(call);
     response->feed_id = wire_string(call->arena, view_of(found.name));
     response->seq = seq;
+    response->state = state;
     return 0;
 }
 

@@ -55,6 +55,16 @@ cli("ledger", "prove", "01a0f609-b58e-7e4d-8286-6d5370d0be9e", code=1, says="the
 cli("ledger", "prove", "visit", code=1, says="UUID")
 cli("ledger", "prove", visits[0], "--feed", "s001", code=1, says="there is no visit")
 
+# It proves what was written, not that it still counts: that is said.
+for method, body, says in (("VoidVisit", {}, "voided later"),
+                           ("CorrectVisit", {"resource": "RESOURCE_DESK"}, "a correction took its place")):
+    visit = visits.pop()
+    hub.call("DeskService/CheckOut", {"requestId": request_id(), "siteId": "s009", "visitId": visit}, cert="operator-1")
+    status, answer = hub.call("DeskService/" + method, {"requestId": request_id(), "siteId": "s009", "visitId": visit,
+                                                        "reason": "a test", **body}, cert="operator-1")
+    check(status == 200, f"{method}: {status} {answer}")
+    cli("ledger", "prove", visit, "-o", os.path.join(tmp, "void.tlog-proof"), says=says)
+
 # What is wrong is told apart.
 lines = proof.decode().split("\n")
 entry, index = lines[1].removeprefix("extra "), lines.index("index 2")
