@@ -73,6 +73,9 @@ START_TEST(every_kind_comes_back)
         }
         ck_assert_ptr_eq(entry.kind, &kinds[i]);
         ck_assert_uint_eq(entry.envelope->seq, 7);
+        bool visited = kinds[i].type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED;
+        ck_assert(view_equal(entry_visit_id(&entry),
+                             visited ? wire_view(visit()->visit_id) : VIEW_NONE));
         ck_assert(view_equal(encoded(entry.payload, kinds[i].type), bytes));
     }
 }

@@ -181,3 +181,12 @@ int entry_decode(struct view feed_id, struct view bytes, struct arena *arena, st
     *out = (struct entry){.envelope = entry, .kind = kind, .payload = payload};
     return E_OK;
 }
+
+struct view entry_visit_id(const struct entry *entry)
+{
+    if (entry->kind == NULL || entry->kind->home != ENTRY_IN_SITE) {
+        return VIEW_NONE;
+    }
+    const ProtobufCBinaryData *id = field_of(entry->payload, "visit_id", PROTOBUF_C_TYPE_BYTES);
+    return id == NULL ? VIEW_NONE : wire_view(*id);
+}

@@ -59,5 +59,7 @@ must_check int entry_encode(const struct entry_draft *draft, struct arena *arena
  * be. E_INVALID with a sentence. */
 must_check int entry_decode(struct view feed_id, struct view bytes, struct arena *arena,
                             struct entry *out, struct fault *fault);
+/* The visit that an entry of a site's feed is about, 16 bytes in the payload; VIEW_NONE: none. */
+struct view entry_visit_id(const struct entry *entry);
 
 #endif

@@ -633,14 +633,11 @@ static void heard_shown(struct service *service, int64_t feed_no, const struct s
 void desk_heard(struct service *service, int64_t feed_no, const struct entry *entry,
                 enum heard_proof proof)
 {
-    const ProtobufCFieldDescriptor *field = entry->payload == NULL
-                                                ? NULL
-                                                : protobuf_c_message_descriptor_get_field_by_name(
-                                                      entry->payload->descriptor, "visit_id");
+    struct view visit_id = entry_visit_id(entry);
     struct arena arena = ARENA_INIT;
     struct visit_row row = {.holder_id = VIEW_NONE};
     struct shown shown;
-    if (service->desk == NULL || field == NULL || field->type != PROTOBUF_C_TYPE_BYTES) {
+    if (service->desk == NULL || visit_id.len == 0) {
         return;
     }
     if (entry->kind->type == PASSERELLE__V1__ENTRY_TYPE__ENTRY_TYPE_VISIT_OPENED) {
@@ -652,10 +649,7 @@ void desk_heard(struct service *service, int64_t feed_no, const struct entry *en
     if (shown_in(entry->kind->type, entry->payload, &shown)) {
         heard_shown(service, feed_no, &shown, proof);
     }
-    const ProtobufCBinaryData *visit_id =
-        (const void *)((const char *)entry->payload + field->offset);
-    if (row.holder_id.len > 0 ||
-        visits_by_id(service->db, &arena, feed_no, wire_view(*visit_id), &row)) {
+    if (row.holder_id.len > 0 || visits_by_id(service->db, &arena, feed_no, visit_id, &row)) {
         heard_of(service, &row);
     }
     arena_release(&arena);

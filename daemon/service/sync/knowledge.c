@@ -405,14 +405,10 @@ static struct holder_day *used_by(struct renewing *r, int64_t feed_no, struct vi
 
 static void heard_visit(struct renewing *r, int64_t feed_no, const struct entry *entry)
 {
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(entry->payload->descriptor, "visit_id");
-    if (field == NULL || field->type != PROTOBUF_C_TYPE_BYTES) {
+    struct view id = entry_visit_id(entry);
+    if (id.len == 0) {
         return;
     }
-    struct view id =
-        wire_view(*(const ProtobufCBinaryData *)(const void *)((const char *)entry->payload +
-                                                               field->offset));
     if (entry->kind->type != TYPE(VISIT_OPENED)) {
         if (map_get(&r->opened, id) == NULL) { /* else it is marked already */
             used_by(r, feed_no, id);
@@ -444,9 +440,7 @@ static bool heard(struct renewing *r, int64_t feed_no, const struct entry *entry
         mark(r, &r->plans, view_of(((const Passerelle__V1__Carnet *)entry->payload)->plan_id));
         return false;
     default:
-        if (entry->kind->home == ENTRY_IN_SITE) {
-            heard_visit(r, feed_no, entry);
-        }
+        heard_visit(r, feed_no, entry);
         return false;
     }
 }
