@@ -17,6 +17,7 @@
 #include "store/person/person.h"
 #include "store/view/apply.h"
 #include "store/view/registry.h"
+#include "store/view/visits.h"
 #include "wire/pack.h"
 
 #define HOUR_MS ((int64_t)3600 * 1000)
@@ -490,16 +491,26 @@ static bool visit_of(const char *text, struct uuid *out)
     return uuid_parse(view_of(text), out) == E_OK;
 }
 
-static void take_name(struct service *service, const Passerelle__V1__VisitorName *name)
+/* Of today's visitors, by this clock: a name that comes after midnight is not kept for another day.
+ */
+static void take_name(struct service *service, struct arena *arena,
+                      const Passerelle__V1__VisitorName *name)
 {
+    struct day today = day_of_instant(service_now(service));
+    int64_t own = journal_feed_no(service->db, view_of(service->node->site_id));
+    struct visit_row row = {.day = today};
     struct uuid id;
     if (!visit_of(name->visit_id, &id)) {
+        return;
+    }
+    visits_by_id(service->db, arena, own, view_bytes(id.bytes, sizeof id.bytes), &row);
+    if (day_compare(row.day, today) != 0) {
         return;
     }
     struct query *query = db_query(service->db, &put_name);
     query_bind_blob(query, "visit_id", view_bytes(id.bytes, sizeof id.bytes));
     query_bind_text(query, "display_name", view_of(name->display_name));
-    query_bind_int(query, "day", day_of_instant(service_now(service)).number);
+    query_bind_int(query, "day", today.number);
     query_run(query);
 }
 
@@ -548,7 +559,7 @@ static bool take_item(struct service *service, struct arena *arena,
         return take_standing(service, arena, (int)item->item_case,
                              item->contract_standing->employer_id, &item->contract_standing->base);
     case ITEM(VISITOR_NAME):
-        take_name(service, item->visitor_name);
+        take_name(service, arena, item->visitor_name);
         break;
     case ITEM(VISIT_CUT):
         return take_cut(service, item->visit_cut);
