@@ -15,7 +15,7 @@
 #define RULE(name) PASSERELLE__V1__POLICY_RULE_KIND__POLICY_RULE_KIND_##name
 
 /* A stream that is cut is noticed after three heartbeats of 15 s; the rest is for what is lost. */
-#define HEARD_MS (2 * MINUTES_MS)
+#define HEARD_MS (MINUTES_MS)
 
 static const int plan_types[] = {[WORLD_USAGE] = PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_USAGE,
                                  [WORLD_CARNET] = PASSERELLE__V1__PLAN_TYPE__PLAN_TYPE_CARNET,
