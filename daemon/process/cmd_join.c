@@ -7,6 +7,7 @@
 
 #include "core/ident/uuid.h"
 #include "core/join/join_code.h"
+#include "core/merkle/checkpoint.h"
 #include "crypt/cert.h"
 #include "crypt/keyfile.h"
 #include "passerelle/v1/enrol.pb-c.h"
@@ -409,6 +410,96 @@ static struct feed *open_feed(struct service *service, const char *name, const c
     return feeds_make(feeds, &id, &feed, fault) == E_OK ? feed : NULL;
 }
 
+static int other_ledger(const struct joining *j, const char *next, struct fault *fault)
+{
+    return fault_set(fault, E_CONFLICT,
+                     "the ledger of %s in this folder is not the one that the hub holds: it went "
+                     "on alone after the hub or another box had, or after it was restored from an "
+                     "old backup. %s in a new folder, and keep this one as evidence",
+                     j->code.site, next);
+}
+
+static int ask_hub(struct joining *j, struct peer *peer, const char *method,
+                   const ProtobufCMessage *request, const ProtobufCMessageDescriptor *output,
+                   ProtobufCMessage **response, struct fault *fault)
+{
+    struct peer_error error;
+    enum code code = peer_call_patiently(peer, "passerelle.v1.LedgerService", method, request,
+                                         output, &j->arena, response, &error, WAIT_MS_MAX);
+    return code == CODE_OK ? E_OK : say_again(fault, E_CLOSED, error.message);
+}
+
+/* Whether one of both is what the other begins with. */
+static int compare_with(struct joining *j, struct peer *peer, struct service *service,
+                        const struct feed *own, const struct checkpoint *head, struct fault *fault)
+{
+    struct tree_hash root = tree_empty();
+    struct tree_proof proof = {.count = 0};
+    uint64_t common = own->size < head->size ? own->size : head->size;
+    if (feed_root(service->db, own->id.no, common, &root) != E_OK) {
+        return db_error(service->db, fault);
+    }
+    if (common == head->size) {
+        return tree_hash_equal(&root, &head->root)
+                   ? E_OK
+                   : other_ledger(j, "The code is not used: join with it", fault);
+    }
+    Passerelle__V1__GetConsistencyProofRequest *request =
+        wire_new(&j->arena, &passerelle__v1__get_consistency_proof_request__descriptor);
+    request->feed_id = j->code.site;
+    request->old_size = common;
+    request->size = head->size;
+    ProtobufCMessage *response = NULL;
+    int err = ask_hub(j, peer, "GetConsistencyProof", &request->base,
+                      &passerelle__v1__get_consistency_proof_response__descriptor, &response,
+                      fault);
+    if (err != E_OK) {
+        return err;
+    }
+    const Passerelle__V1__GetConsistencyProofResponse *answer = (const void *)response;
+    for (; proof.count < answer->n_hashes && proof.count < TREE_PROOF_MAX; proof.count++) {
+        ProtobufCBinaryData hash = answer->hashes[proof.count];
+        memcpy(proof.hash[proof.count].bytes, hash.data,
+               hash.len < SHA256_LEN ? hash.len : SHA256_LEN);
+    }
+    return tree_check_consistency(common, &root, head->size, &head->root, proof.hash,
+                                  proof.count) == E_OK
+               ? E_OK
+               : other_ledger(j, "The code is not used: join with it", fault);
+}
+
+/* In a folder that joined before, and before the code is used: that cuts off who keeps the ledger
+ * now, for nothing if it could not go on here. */
+static int compare_ledger(struct joining *j, struct service *service, const struct joined *joined,
+                          struct fault *fault)
+{
+    const struct feed *own = feeds_get(journal_feeds(service->journal), view_of(joined->site));
+    Passerelle__V1__GetCheckpointRequest *request =
+        wire_new(&j->arena, &passerelle__v1__get_checkpoint_request__descriptor);
+    struct peer_config config = {.ca = j->state.ca_certificate};
+    struct peer *peer = NULL;
+    struct checkpoint head;
+    struct note note;
+    ProtobufCMessage *response = NULL;
+    if (own == NULL || own->size == 0) {
+        return E_OK;
+    }
+    request->feed_id = j->code.site;
+    int err = ask_peer(j, &config, &peer, fault);
+    err = err != E_OK ? err
+                      : ask_hub(j, peer, "GetCheckpoint", &request->base,
+                                &passerelle__v1__get_checkpoint_response__descriptor, &response,
+                                fault);
+    const Passerelle__V1__GetCheckpointResponse *answer = (const void *)response;
+    /* Empty while who keeps it has signed none; what the join then hands over is compared. */
+    if (err == E_OK && note_parse(view_of(answer->checkpoint), &note) == E_OK &&
+        checkpoint_parse(note.text, &head) == E_OK) {
+        err = compare_with(j, peer, service, own, &head, fault);
+    }
+    peer_free(peer);
+    return err;
+}
+
 /* What the site's ledger is so far, from the hub; a box that was here before may hold more. */
 static int take_feed(struct joining *j, struct service *service, const struct joined *joined,
                      struct fault *fault)
@@ -430,12 +521,7 @@ static int take_feed(struct joining *j, struct service *service, const struct jo
         (taken->old_size > 0 &&
          (taken->old_root.len != sizeof root.bytes ||
           memcmp(taken->old_root.data, root.bytes, sizeof root.bytes) != 0))) {
-        return fault_set(
-            fault, E_CONFLICT,
-            "the ledger of %s in this folder is not the one that the hub holds: it was "
-            "restored from an old backup and went on since. Join again in a new folder, "
-            "and keep this one as evidence",
-            taken->feed_id);
+        return other_ledger(j, "Ask your operator for another join code, join with it", fault);
     }
     if (strcmp(own->id.origin, taken->origin) != 0) {
         feed_begin_epoch(journal_feeds(service->journal), own, view_of(taken->origin),
@@ -444,7 +530,10 @@ static int take_feed(struct joining *j, struct service *service, const struct jo
     return db_error(service->db, fault);
 }
 
-static int fill_database(struct joining *j, const struct joined *joined, struct fault *fault)
+static int in_database(struct joining *j, const struct joined *joined,
+                       int (*work)(struct joining *j, struct service *service,
+                                   const struct joined *joined, struct fault *fault),
+                       struct fault *fault)
 {
     struct node node = {.role = NODE_SITE,
                         .env = &j->state.env,
@@ -471,7 +560,7 @@ static int fill_database(struct joining *j, const struct joined *joined, struct 
         err = db_begin(service.db, fault);
     }
     if (err == E_OK) {
-        err = take_feed(j, &service, joined, fault);
+        err = work(j, &service, joined, fault);
         int ended = err == E_OK ? db_commit(service.db, fault) : db_end(service.db, NULL);
         err = err != E_OK ? err : ended;
     }
@@ -493,20 +582,19 @@ static int make_folder(const char *path, struct fault *fault)
 }
 
 /* A folder that joined goes on only as the same site of the same network. */
-static int check_folder(struct joining *j, struct fault *fault)
+static int check_folder(struct joining *j, struct joined *before, struct fault *fault)
 {
-    struct joined before;
     if (state_exists(arena_printf(&j->arena, "%s/hub.conf", j->state.dir))) {
         return fault_set(fault, E_EXISTS, "%s is a hub's folder: name another one", j->state.dir);
     }
     if (!state_exists(j->state.joined)) {
         return E_OK;
     }
-    int err = joined_read(&j->state, &before, fault);
-    if (err == E_OK &&
-        (strcmp(before.network, j->code.network) != 0 || strcmp(before.site, j->code.site) != 0)) {
+    int err = joined_read(&j->state, before, fault);
+    if (err == E_OK && (strcmp(before->network, j->code.network) != 0 ||
+                        strcmp(before->site, j->code.site) != 0)) {
         err = fault_set(fault, E_EXISTS, "%s is the folder of the site %s of %s: name another one",
-                        j->state.dir, before.site, before.network);
+                        j->state.dir, before->site, before->network);
     }
     return err;
 }
@@ -522,13 +610,16 @@ static int join(struct joining *j, struct fault *fault)
     int err = make_folder(j->state.dir, fault);
     err = err != E_OK ? err : make_folder(j->state.keys, fault);
     err = err != E_OK ? err : state_lock(&j->state, fault);
-    err = err != E_OK ? err : check_folder(j, fault);
+    err = err != E_OK ? err : check_folder(j, &joined, fault);
     err = err != E_OK ? err : fetch_authority(j, fault);
+    err = err != E_OK || joined.network[0] == '\0'
+              ? err
+              : in_database(j, &joined, compare_ledger, fault);
     err = err != E_OK ? err : read_request(j, fault);
     err = err != E_OK || j->request != NULL ? err : make_request(j, fault);
     err = err != E_OK ? err : send_request(j, fault);
     err = err != E_OK ? err : write_files(j, &joined, fault);
-    err = err != E_OK ? err : fill_database(j, &joined, fault);
+    err = err != E_OK ? err : in_database(j, &joined, take_feed, fault);
     err = err != E_OK ? err : joined_write(&j->state, &joined, fault);
     if (err == E_OK) {
         unlink(j->request_path);
