@@ -342,6 +342,45 @@ START_TEST(twice_at_once_is_once)
 }
 END_TEST
 
+/* What cannot be read is evidence too, as large as who pushes it likes: it comes in pages, of which
+ * each problem is on one. */
+START_TEST(much_evidence_comes_in_pages)
+{
+    enum { LARGE = 40, SMALL = 1010 };
+    uint8_t *bytes = arena_alloc(&network.arena, 60000);
+    for (size_t i = 0; i < LARGE + SMALL; i++) {
+        size_t len = i < LARGE ? 60000 : 20;
+        memset(bytes, (int)(i % 251) + 1, len);
+        box_append_bytes(&box, arena_copy(&network.arena, view_bytes(bytes, len)));
+    }
+    box_push_all(&box);
+    Passerelle__V1__ListProblemsRequest *ask =
+        network_new(&network, &passerelle__v1__list_problems_request__descriptor);
+    size_t pages = 0;
+    uint64_t seen = 0;
+    do {
+        const Passerelle__V1__ListProblemsResponse *page =
+            network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "LedgerService",
+                         "ListProblems", &ask->base);
+        size_t total = 0;
+        for (size_t i = 0; i < page->n_problems; i++) {
+            ck_assert_uint_eq(page->problems[i]->seq, ++seen);
+            total += page->problems[i]->evidence[0].len;
+        }
+        ck_assert_uint_le(total, 1 << 20);
+        ck_assert_uint_le(page->n_problems, 1000);
+        ask->page_token = page->next_page_token;
+        pages++;
+    } while (ask->page_token[0] != '\0');
+    ck_assert_uint_eq(seen, LARGE + SMALL);
+    ck_assert_uint_eq(pages, 4); /* 17, 17, 6 and 994, the rest */
+    ask->page_token = (char[]){"soon"};
+    const struct call *call = network_call(&network, network_who(ROLE_OPERATOR, "op-1"),
+                                           "LedgerService", "ListProblems", &ask->base);
+    ck_assert_int_eq(call->error.code, CODE_INVALID_ARGUMENT);
+}
+END_TEST
+
 /* An entry that is right, in another feed: here it is a leaf that cannot be read. */
 START_TEST(an_entry_of_another_feed_counts_for_nothing)
 {
@@ -1145,6 +1184,7 @@ int main(void)
     tcase_add_test(cases, one_bad_entry_stops_nothing);
     tcase_add_test(cases, who_was_heard_is_told_to_operators);
     tcase_add_test(cases, twice_at_once_is_once);
+    tcase_add_test(cases, much_evidence_comes_in_pages);
     tcase_add_test(cases, an_entry_of_another_feed_counts_for_nothing);
     tcase_add_test(cases, portions_give_the_same_answer);
     tcase_add_loop_test(cases, two_stories_are_a_fork, 1, 4);

@@ -2,10 +2,11 @@
 
 #include <stdarg.h>
 
+#include "base/text.h"
 #include "core/ident/uuid.h"
 #include "wire/pack.h"
 
-enum { EVIDENCE_MAX = 8, LIST_MAX = 1000 };
+enum { EVIDENCE_MAX = 8, LIST_MAX = 1000, LIST_BYTES_MAX = 1 << 20 };
 
 DB_SQL(put_problem,
        "INSERT INTO ledger_problem (kind, feed_id, seq, found_utc_ms, visit_id, record) "
@@ -96,25 +97,40 @@ DB_SQL(select_problems, "SELECT problem_no, record FROM ledger_problem "
                         "WHERE problem_no > :after AND (feed_id = :feed_id OR :feed_id = '') "
                         "ORDER BY problem_no LIMIT :count");
 
+/* A page: who pushes what cannot be read makes the evidence as large as it likes. */
 int list_problems(struct service *service, struct call *call)
 {
     const Passerelle__V1__ListProblemsRequest *request = (const void *)call->request;
     Passerelle__V1__ListProblemsResponse *response = call_respond(call);
     struct fault fault = FAULT_NONE;
+    uint64_t last = request->after_problem_no;
+    size_t bytes = 0;
+    if (request->page_token[0] != '\0' && (text_u64(view_of(request->page_token), &last) != E_OK ||
+                                           last > INT64_MAX)) {
+        return call_violation(call, "page_token", "give the token of the last answer as it was");
+    }
     response->problems = ARENA_ARRAY(call->arena, LIST_MAX, Passerelle__V1__LedgerProblem *);
     struct query *query = db_query(service->db, &select_problems);
-    query_bind_int(query, "after", (int64_t)request->after_problem_no);
+    query_bind_int(query, "after", (int64_t)last);
     query_bind_text(query, "feed_id", view_of(request->feed_id));
-    query_bind_int(query, "count", LIST_MAX);
+    query_bind_int(query, "count", LIST_MAX + 1);
     while (query_next(query)) {
         ProtobufCMessage *record;
+        bytes += query_blob(query, 1).len;
+        if (response->n_problems == LIST_MAX ||
+            (response->n_problems > 0 && bytes > LIST_BYTES_MAX)) {
+            response->next_page_token =
+                arena_printf(call->arena, "%llu", (unsigned long long)last);
+            query_end(query);
+            break;
+        }
         if (wire_unpack(&passerelle__v1__ledger_problem__descriptor, query_blob(query, 1),
                         &wire_limits_tolerant, call->arena, &record, &fault) != E_OK) {
             query_end(query);
             return call_fail_with(call, &fault);
         }
         Passerelle__V1__LedgerProblem *problem = (void *)record;
-        problem->problem_no = (uint64_t)query_int(query, 0);
+        last = problem->problem_no = (uint64_t)query_int(query, 0);
         response->problems[response->n_problems++] = problem;
     }
     return 0;

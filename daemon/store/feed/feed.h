@@ -143,7 +143,8 @@ must_check int feed_append(struct feeds *feeds, struct feed *feed, struct view b
 /* An entry of a feed that is written elsewhere: put when absent, accepted when equal; *added says
  * which. E_NOT_FOUND: a gap, entries from feed->size + 1 are missing. E_CONFLICT: other bytes stand
  * at that number; the recorded ones (feed_read) and these are the evidence of a fork. E_INVALID: a
- * time that goes back. E_LIMIT as above. */
+ * time that goes back. E_LIMIT past FEED_ENTRY_MAX or when the feed is full: what its writer may
+ * not write stands in the feed all the same. */
 must_check int feed_put(struct feeds *feeds, struct feed *feed, uint64_t seq, struct view bytes,
                         int64_t appended_utc_ms, bool *added, struct fault *fault);
 

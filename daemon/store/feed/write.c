@@ -213,15 +213,15 @@ int feeds_make(struct feeds *feeds, const struct feed_id *id, struct feed **out,
 
 /* ---- entries ---- */
 
-int feed_append(struct feeds *feeds, struct feed *feed, struct view bytes, int64_t appended_utc_ms,
-                uint64_t *seq, struct fault *fault)
+static int append(struct feeds *feeds, struct feed *feed, struct view bytes, size_t bytes_max,
+                  int64_t appended_utc_ms, uint64_t *seq, struct fault *fault)
 {
     assert(feed->exists);
     assert(feed->size == feed->frontier.size);
     assert(appended_utc_ms >= feed->appended_utc_ms);
-    if (bytes.len > feed->id.entry_bytes_max) {
+    if (bytes.len > bytes_max) {
         return fault_set(fault, E_LIMIT, "an entry of feed %s has at most %zu bytes, this one %zu",
-                         feed->id.name, feed->id.entry_bytes_max, bytes.len);
+                         feed->id.name, bytes_max, bytes.len);
     }
     if (feed->size == FEED_SEQ_MAX) {
         return fault_set(fault, E_LIMIT, "feed %s is full", feed->id.name);
@@ -252,6 +252,12 @@ int feed_append(struct feeds *feeds, struct feed *feed, struct view bytes, int64
     return E_OK;
 }
 
+int feed_append(struct feeds *feeds, struct feed *feed, struct view bytes, int64_t appended_utc_ms,
+                uint64_t *seq, struct fault *fault)
+{
+    return append(feeds, feed, bytes, feed->id.entry_bytes_max, appended_utc_ms, seq, fault);
+}
+
 int feed_put(struct feeds *feeds, struct feed *feed, uint64_t seq, struct view bytes,
              int64_t appended_utc_ms, bool *added, struct fault *fault)
 {
@@ -267,7 +273,7 @@ int feed_put(struct feeds *feeds, struct feed *feed, uint64_t seq, struct view b
                              "feed %s: the time of entry %llu is before that of the one before it",
                              feed->id.name, number);
         }
-        int err = feed_append(feeds, feed, bytes, appended_utc_ms, &seq, fault);
+        int err = append(feeds, feed, bytes, FEED_ENTRY_MAX, appended_utc_ms, &seq, fault);
         *added = err == E_OK;
         return err;
     }
