@@ -14,7 +14,6 @@ enum {
     PROOF_REPLAYED = 10,
     NOT_ENTITLED = 11,
     SITE_CLOSED = 12,
-    SITE_FULL = 13,
     ALREADY_IN = 14
 };
 #define HALF_DAY_MS (4 * HOURS_MS + 30 * MINUTES_MS)
@@ -239,6 +238,20 @@ uint32_t model_taken(const struct model *model, const struct model_knows *knows,
     return taken;
 }
 
+bool model_is_in(const struct model *model, const struct model_knows *knows,
+                 const struct model_question *q)
+{
+    struct day today = day_of_instant(knows->now_utc_ms);
+    bool in = false;
+    for (size_t i = 0; q->resource == WORLD_DESK && i < model->visit_count; i++) {
+        const struct model_visit *visit = &model->visits[i];
+        in |= visit->site == q->site && visit->resource == WORLD_DESK &&
+              visit->holder == model->passes[q->pass].holder &&
+              is_present(model, knows, visit, today);
+    }
+    return in;
+}
+
 static int state_of(const struct model_pass *pass, uint64_t net_size)
 {
     int state = 1;
@@ -366,28 +379,21 @@ int model_check_in(const struct model *model, const struct model_knows *knows,
 {
     const struct world *world = model->world;
     struct day today = day_of_instant(knows->now_utc_ms);
-    bool in = false;
     int refusal = refuse_pass(model, knows, q);
     if (refusal != 0) {
         return refusal;
     }
-    int holder = model->passes[q->pass].holder;
     if (is_not_entitled(model, knows, q, today)) {
         return NOT_ENTITLED;
     }
     if (!model_is_open(world, q->site, knows->now_utc_ms)) {
         return SITE_CLOSED;
     }
-    for (size_t i = 0; q->resource == WORLD_DESK && i < model->visit_count; i++) {
-        const struct model_visit *visit = &model->visits[i];
-        in |= visit->site == q->site && visit->resource == WORLD_DESK &&
-              visit->holder == holder && is_present(model, knows, visit, today);
-    }
     if (model_taken(model, knows, q->site, q->resource) >= world_places_at(world, q->site, knows->net_size)->of[q->resource]) {
-        return SITE_FULL;
+        return MODEL_SITE_FULL;
     }
-    if (in) {
-        return ALREADY_IN;
+    if (model_is_in(model, knows, q)) {
+        return MODEL_ALREADY_IN;
     }
     return has_limits(q->terms, q->resource) ? ask_money(model, knows, q) : 0;
 }

@@ -99,7 +99,14 @@ struct model_terms {
 struct model_terms model_terms_of(const struct world *world, const struct world_holder *holder);
 
 /* Codes of refusals as in the contract; 0: let in. */
-enum { MODEL_BAD_TOKEN = 1, MODEL_NO_CREDIT = 15, MODEL_CAP_REACHED, MODEL_OFFLINE_LIMIT };
+enum {
+    MODEL_BAD_TOKEN = 1,
+    MODEL_SITE_FULL = 13,
+    MODEL_ALREADY_IN,
+    MODEL_NO_CREDIT,
+    MODEL_CAP_REACHED,
+    MODEL_OFFLINE_LIMIT
+};
 enum { MODEL_MONEY = 1000 };
 struct model_question {
     int site;
@@ -117,6 +124,10 @@ int model_check_in(const struct model *model, const struct model_knows *knows,
 /* How many are in there, each who has gone on elsewhere left out. */
 uint32_t model_taken(const struct model *model, const struct model_knows *knows, int site,
                      int resource);
+
+/* Whether the holder of the pass has a desk there already. */
+bool model_is_in(const struct model *model, const struct model_knows *knows,
+                 const struct model_question *question);
 
 struct model_visit *model_add(struct model *model, const struct model_visit *visit);
 struct model_visit *model_find(struct model *model, const uint8_t id[static 16]);

@@ -389,44 +389,67 @@ static void expect(struct work *work, const struct op *op, const struct call *ca
     }
 }
 
-static bool is_hub(const struct model_knows *knows)
-{
-    return knows->net_size == UINT64_MAX;
-}
+/* A site was told of others by now, or not, or of some: it knows something between these. */
+struct hearsay {
+    struct model_knows knows[3];
+    size_t count;
+    uint64_t all[SIM_SITES_MAX];
+};
 
-/* As if a site had been told all of others. */
-static struct model_knows told_all(const struct work *work, const struct model_knows *knows,
-                                   uint64_t all[static SIM_SITES_MAX])
+static void hearsay_init(struct hearsay *h, const struct work *work, struct model_knows knows,
+                         int at)
 {
-    struct model_knows more = *knows;
+    h->knows[0] = h->knows[1] = h->knows[2] = knows;
+    h->count = knows.net_size == UINT64_MAX ? 1 : 3; /* the hub knows all */
     for (int site = 0; site < work->world.site_count; site++) {
-        all[site] = UINT64_MAX;
+        h->all[site] = UINT64_MAX;
     }
-    more.sizes = all;
-    return more;
+    h->knows[1].sizes = h->knows[2].sizes = h->all;
+    h->knows[2].late = true;
+    h->knows[2].site = at;
 }
 
-/* What a site was told of others it may know by now or not: both answers are right. A site that is
- * away, or knows in part, may refuse by what it may spend; and lets in whom it never heard of. */
+static void taken_by(const struct work *work, const struct hearsay *h, int site, int resource,
+                     uint32_t *least, uint32_t *most)
+{
+    *least = UINT32_MAX;
+    *most = 0;
+    for (size_t i = 0; i < h->count; i++) {
+        uint32_t taken = model_taken(&work->model, &h->knows[i], site, resource);
+        *least = taken < *least ? taken : *least;
+        *most = taken > *most ? taken : *most;
+    }
+}
+
+/* Each answer is right that is by something between. A site that is away, or knows in part, may
+ * refuse by what it may spend; and lets in whom it never heard of. */
 static bool is_right(struct work *work, const struct model_knows *knows,
                      const struct model_question *question, int expected, int code, bool away)
 {
-    uint64_t all[SIM_SITES_MAX];
-    if (is_hub(knows)) {
-        return expected == code ||
-               (expected == MODEL_MONEY &&
-                (code == 0 || code == MODEL_NO_CREDIT || code == MODEL_CAP_REACHED));
+    struct hearsay h;
+    uint32_t least, most, places;
+    bool same = false, money = false, let_in = false, in = false, comes_so_far = false;
+    hearsay_init(&h, work, *knows, question->site);
+    for (size_t i = 0; i < h.count; i++) {
+        int says = model_check_in(&work->model, &h.knows[i], question);
+        same |= says == code;
+        money |= says == MODEL_MONEY;
+        let_in |= says == 0 || says == MODEL_MONEY;
+        comes_so_far |= let_in || says == MODEL_SITE_FULL || says == MODEL_ALREADY_IN;
+        in |= comes_so_far && model_is_in(&work->model, &h.knows[i], question);
     }
-    struct model_knows more = told_all(work, knows, all);
-    int other = model_check_in(&work->model, &more, question);
-    more.late = true;
-    more.site = question->site;
-    int late = model_check_in(&work->model, &more, question);
-    bool money = expected == MODEL_MONEY || other == MODEL_MONEY || late == MODEL_MONEY;
-    bool let_in = expected == 0 || other == 0 || late == 0 || money;
-    return expected == code || other == code || late == code || (let_in && code == 0) ||
-           (money && (code == MODEL_NO_CREDIT || code == MODEL_CAP_REACHED)) ||
-           (away && let_in && code == MODEL_OFFLINE_LIMIT) || (away && expected == MODEL_BAD_TOKEN);
+    if (same || (let_in && code == 0) ||
+        (money && (code == MODEL_NO_CREDIT || code == MODEL_CAP_REACHED)) ||
+        (away && let_in && code == MODEL_OFFLINE_LIMIT) || (away && expected == MODEL_BAD_TOKEN)) {
+        return true;
+    }
+    if (!comes_so_far || h.count == 1) {
+        return false;
+    }
+    taken_by(work, &h, question->site, question->resource, &least, &most);
+    places = world_places_at(&work->world, question->site, knows->net_size)->of[question->resource];
+    return (code == MODEL_SITE_FULL && most >= places) ||
+           (code == MODEL_ALREADY_IN && least < places && in);
 }
 
 /* The places after the decision; those who went on to another site leave room for others, at a site
@@ -434,23 +457,16 @@ static bool is_right(struct work *work, const struct model_knows *knows,
 static void check_places(struct work *work, const struct op *op, const struct node_call *mine,
                          const Passerelle__V1__CheckInResponse *response)
 {
-    uint64_t all[SIM_SITES_MAX];
-    struct model_knows knows = knows_of(mine), more = told_all(work, &knows, all), late = more;
-    late.late = true;
-    late.site = op->site;
+    struct hearsay h;
+    hearsay_init(&h, work, knows_of(mine), op->site);
     for (size_t i = 0; i < response->n_occupancy; i++) {
         const Passerelle__V1__Occupancy *places = response->occupancy[i];
-        int resource = (int)places->resource;
-        uint32_t most = model_taken(&work->model, &knows, op->site, resource), least = most;
-        for (int k = 0; !is_hub(&knows) && k < 2; k++) {
-            uint32_t taken =
-                model_taken(&work->model, k == 0 ? &more : &late, op->site, resource);
-            most = taken > most ? taken : most;
-            least = taken < least ? taken : least;
-        }
+        uint32_t least, most;
+        taken_by(work, &h, op->site, (int)places->resource, &least, &most);
         if (places->taken < least || places->taken > most) {
             sim_fail(work->sim, "%u places of kind %d are taken at %s, the model says %u to %u",
-                     places->taken, resource, work->world.sites[op->site].id, least, most);
+                     places->taken, (int)places->resource, work->world.sites[op->site].id, least,
+                     most);
         }
     }
 }
