@@ -875,6 +875,16 @@ START_TEST(the_desks_stream_says_what_is_known)
     ck_assert_int_eq(event_of(watch, 0)->event_case, EVENT(STATUS));
     ck_assert(!event_of(watch, 0)->status->knowledge->connected);
     ck_assert_uint_gt(event_of(watch, 0)->status->knowledge->worst_case_units, 0);
+    /* Nobody comes, yet what was said is not so any more: a day is over, then the horizon passes. */
+    for (int day = 1; day <= 4; day++) {
+        ck_assert_uint_eq(network_pump(watch, 100), 0);
+        listener_wait(&site, 24 * HOUR);
+        size_t told = network_pump(watch, 100);
+        ck_assert_uint_ge(told, 1);
+        ck_assert_int_eq(event_of(watch, told - 1)->event_case, EVENT(STATUS));
+        const Passerelle__V1__Knowledge *now = event_of(watch, told - 1)->status->knowledge;
+        ck_assert(now->horizon_passed == (day >= 3));
+    }
     listener_hear(&site);
     ck_assert_uint_eq(network_pump(watch, 100), 1);
     ck_assert(event_of(watch, 0)->status->knowledge->connected);

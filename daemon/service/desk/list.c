@@ -118,6 +118,7 @@ struct watch {
     bool complete;
     bool untaken;
     bool catching_up;
+    int64_t next_utc_ms; /* what it said is otherwise from then on */
     char site_id[41];
 };
 
@@ -174,6 +175,19 @@ static bool tell(struct telling *telling, Passerelle__V1__WatchResponse__EventCa
     return !telling->full;
 }
 
+/* Without a hub the worst case is another one on each day, and once the horizon passes. */
+static int64_t status_ends_utc_ms(struct telling *telling,
+                                  const Passerelle__V1__Knowledge *knowledge)
+{
+    if (knowledge->connected) {
+        return INT64_MAX;
+    }
+    int64_t midnight = day_start_utc_ms(day_plus(telling->today, 1));
+    int64_t horizon = knowledge->as_of_utc_ms + 1 +
+                      desk_policy(telling->service, telling->arena)->horizon_hours * HOUR_MS;
+    return knowledge->horizon_passed || midnight < horizon ? midnight : horizon;
+}
+
 static void tell_status(struct telling *telling, struct watch *watch)
 {
     uint32_t present[4];
@@ -186,6 +200,7 @@ static void tell_status(struct telling *telling, struct watch *watch)
     watch->complete = status.knowledge->complete;
     watch->untaken = status.knowledge->untaken;
     watch->catching_up = status.knowledge->catching_up;
+    watch->next_utc_ms = status_ends_utc_ms(telling, status.knowledge);
     Passerelle__V1__WatchResponse event = PASSERELLE__V1__WATCH_RESPONSE__INIT;
     event.event_case = PASSERELLE__V1__WATCH_RESPONSE__EVENT_STATUS;
     event.status = &status;
@@ -266,7 +281,8 @@ int watch_pump(struct service *service, struct stream *stream)
     bool complete = node->role == NODE_HUB || atomic_load(&node->complete);
     bool other = node_is_connected(node) != watch->connected || complete != watch->complete ||
                  node_is_untaken(node) != watch->untaken ||
-                 node_is_catching_up(node) != watch->catching_up;
+                 node_is_catching_up(node) != watch->catching_up ||
+                 service_now(service) >= watch->next_utc_ms;
     if (!telling.full && (telling.anything || other || !watch->begun)) {
         tell_status(&telling, watch);
         watch->begun = true;
