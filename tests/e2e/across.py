@@ -265,8 +265,7 @@ for database in (home + "/hub.db", here.folder + "/site.db"):
     with open(database, "rb") as file:
         content = file.read()
     left = [name for name in known if name.encode() in content]
-    # SQLite leaves a few where it moved rows from page to page.
-    check(len(known) > 100 and len(left) < 10, f"{database}: {len(left)} of {len(known)} names are still on the disk")
+    check(len(known) > 100 and not left, f"{database}: {len(left)} of {len(known)} names are still on the disk")
 for folder in (home, here.folder, there.folder):
     command("check", folder)
 over()
