@@ -220,7 +220,7 @@ void up_next(struct uplink *uplink, struct service *reader, struct arena *arena,
     struct feed_id own;
     struct take_memory memory;
     if (renews_now(uplink)) {
-        if (up_has_expired(uplink)) {
+        if (up_has_expired(uplink) && lane->failures == 0) { /* else why it fails is told */
             lane_set_state(
                 uplink, UPLINK_UP, UPLINK_EXPIRED,
                 "this site's certificate has expired: it is renewed by the feed's key as soon "
