@@ -702,7 +702,8 @@ static bool count_closed(void *context, const struct visit_row *row)
     return true;
 }
 
-/* A site may lie about ids: what closes a visit closes all that have its id in that feed. */
+/* A site may lie about ids: what closes a visit closes all that have its id in that feed. Nor does it
+ * help to call a check-in paper. */
 START_TEST(an_id_told_twice_is_closed_twice)
 {
     Passerelle__V1__VisitOpened opened = PASSERELLE__V1__VISIT_OPENED__INIT;
@@ -728,6 +729,7 @@ START_TEST(an_id_told_twice_is_closed_twice)
     visits_of_holder(network.service.db, VIEW_LIT("h00003"), day, day, count_closed, &count);
     ck_assert_int_eq(db_end(network.service.db, &fault), E_OK);
     ck_assert_int_eq(count, 2);
+    ck_assert_uint_eq(count_kind(KIND(UNKNOWN_PASS)), 2);
 }
 END_TEST
 

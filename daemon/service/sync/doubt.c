@@ -97,7 +97,7 @@ bool doubt_read_proof(struct service *reader, struct arena *scratch, const struc
         return false;
     }
     const Passerelle__V1__VisitOpened *m = (const void *)entry->payload;
-    if (m->source == PASSERELLE__V1__SOURCE__SOURCE_PAPER || !has_proof(m) ||
+    if (!has_proof(m) ||
         !registry_pass_device(reader->db, scratch, wire_view(m->pass_id), &holder_id,
                               &device_key) ||
         device_key.len != ED25519_PUBLIC_LEN) {
@@ -223,7 +223,7 @@ struct others {
 static bool keep(void *context, const struct visit_row *row)
 {
     struct others *o = context;
-    bool by_hand = row->pass_id.len == 0 || row->source == PASSERELLE__V1__SOURCE__SOURCE_PAPER;
+    bool by_hand = row->pass_id.len == 0; /* a stay that was recorded */
     bool stands = row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_OPEN ||
                   row->state == PASSERELLE__V1__VISIT_STATE__VISIT_STATE_CLOSED;
     if (stands && !by_hand && row->feed_no != o->looking->at->feed_no &&
@@ -405,12 +405,10 @@ size_t doubt_look(struct service *service, struct arena *arena, struct arena *sc
     }
     if (at->entry->kind->type == TYPE(VISIT_OPENED)) {
         const Passerelle__V1__VisitOpened *m = (const void *)at->entry->payload;
-        if (m->source != PASSERELLE__V1__SOURCE__SOURCE_PAPER) {
-            look_at_time(&l, m->visit_id, m->in_utc_ms, m->in_utc_ms);
-            look_at_pass(&l, m);
-            look_at_tariff(&l, m);
-            look_at_others(&l, m);
-        }
+        look_at_time(&l, m->visit_id, m->in_utc_ms, m->in_utc_ms);
+        look_at_pass(&l, m);
+        look_at_tariff(&l, m);
+        look_at_others(&l, m);
     } else if (at->entry->kind->type == TYPE(VISIT_CLOSED)) {
         const Passerelle__V1__VisitClosed *m = (const void *)at->entry->payload;
         look_at_time(&l, m->visit_id, INT64_MAX, m->out_utc_ms);

@@ -1,6 +1,7 @@
 /* What is doubtful about an entry that a site's daemon pushed: noted with its evidence, never
  * refused; the host is paid. Stays that were imported or noted from paper are told by hand, so
- * nothing is concluded from their times. */
+ * nothing is concluded from their times: these are entries of their own kind, and a desk's check-in
+ * that calls itself paper is looked at as any other. */
 #ifndef SERVICE_SYNC_DOUBT_H
 #define SERVICE_SYNC_DOUBT_H
 
