@@ -378,6 +378,11 @@ START_TEST(much_evidence_comes_in_pages)
     const struct call *call = network_call(&network, network_who(ROLE_OPERATOR, "op-1"),
                                            "LedgerService", "ListProblems", &ask->base);
     ck_assert_int_eq(call->error.code, CODE_INVALID_ARGUMENT);
+    ask->page_token = (char[]){""};
+    ask->feed_id = (char[]){"s0042"}; /* whoever mistypes it would hear that all is well */
+    call = network_call(&network, network_who(ROLE_OPERATOR, "op-1"), "LedgerService",
+                        "ListProblems", &ask->base);
+    ck_assert_int_eq(call->error.code, CODE_NOT_FOUND);
 }
 END_TEST
 

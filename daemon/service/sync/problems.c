@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "core/ident/uuid.h"
+#include "store/feed/feed.h"
 #include "wire/pack.h"
 
 enum { EVIDENCE_MAX = 8, LIST_MAX = 1000, LIST_BYTES_MAX = 1 << 20 };
@@ -103,11 +104,18 @@ int list_problems(struct service *service, struct call *call)
     const Passerelle__V1__ListProblemsRequest *request = (const void *)call->request;
     Passerelle__V1__ListProblemsResponse *response = call_respond(call);
     struct fault fault = FAULT_NONE;
+    struct feed_id feed;
     uint64_t last = request->after_problem_no;
     size_t bytes = 0;
     if (request->page_token[0] != '\0' && (text_u64(view_of(request->page_token), &last) != E_OK ||
                                            last > INT64_MAX)) {
         return call_violation(call, "page_token", "give the token of the last answer as it was");
+    }
+    if (request->feed_id[0] != '\0' &&
+        feed_find(service->db, view_of(request->feed_id), &feed) != E_OK) {
+        return call_fail(call, CODE_NOT_FOUND,
+                         "there is no feed \"%s\": passerelle ledger feeds lists them",
+                         request->feed_id);
     }
     response->problems = ARENA_ARRAY(call->arena, LIST_MAX, Passerelle__V1__LedgerProblem *);
     struct query *query = db_query(service->db, &select_problems);
