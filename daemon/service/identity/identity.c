@@ -97,6 +97,13 @@ int identity_at_site(struct db *db, const char *site_id, const struct cert_info 
         if (real_utc_ms >= shown->validity.not_after_utc_ms) {
             return fault_set(fault, E_UNAUTHENTICATED, "This certificate has expired.");
         }
+        if (is_listed(db, shown->serial)) { /* the hub told that it was revoked */
+            struct principal revoked;
+            int err = identity_of_certificate(db, shown, real_utc_ms, &revoked, fault);
+            if (err != E_OK) {
+                return err;
+            }
+        }
         *out = (struct principal){.role = ROLE_AUDITOR};
         snprintf(out->party, sizeof out->party, "%s", shown->who.party);
         snprintf(out->author, sizeof out->author, "cert-%.*s", AUTHOR_SERIAL_DIGITS, shown->serial);

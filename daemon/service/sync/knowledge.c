@@ -337,10 +337,12 @@ static void erase_names_of_yesterday(struct renewing *r)
 }
 
 DB_SQL(select_desks,
-       "SELECT credential_id, kind, party, label, created_utc_ms, expires_utc_ms, revoked_utc_ms "
-       "FROM credential WHERE role = 'desk' ORDER BY credential_id");
+       "SELECT credential_id, kind, party, label, created_utc_ms, expires_utc_ms, revoked_utc_ms, "
+       "role FROM credential WHERE role = 'desk' OR (role IN ('operator', 'auditor') AND "
+       "revoked_utc_ms <> 0) ORDER BY credential_id");
 
-/* A site is told of its own desks, those that it may no more let in included. */
+/* A site is told of its own desks, those that it may no more let in included; and of who may read
+ * no more at any. */
 static void renew_desks(struct renewing *r)
 {
     struct query *query = db_query(r->db, &select_desks);
@@ -349,7 +351,7 @@ static void renew_desks(struct renewing *r)
         Passerelle__V1__Credential desk = PASSERELLE__V1__CREDENTIAL__INIT;
         desk.credential_id = wire_string(&r->scratch, query_text(query, 0));
         desk.kind = (Passerelle__V1__CredentialKind)query_int(query, 1);
-        desk.role = wire_string(&r->scratch, VIEW_LIT("desk"));
+        desk.role = wire_string(&r->scratch, query_text(query, 7));
         desk.party = wire_string(&r->scratch, query_text(query, 2));
         desk.label = wire_string(&r->scratch, query_text(query, 3));
         desk.created_utc_ms = query_int(query, 4);
@@ -357,10 +359,11 @@ static void renew_desks(struct renewing *r)
         desk.revoked_utc_ms = query_int(query, 6);
         item.item_case = ITEM(DESK);
         item.desk = &desk;
+        bool of_site = strcmp(desk.role, role_name(ROLE_DESK)) == 0;
         if (desk.kind == PASSERELLE__V1__CREDENTIAL_KIND__CREDENTIAL_KIND_CERTIFICATE &&
-            registry_feed_keeper(r->db, view_of(desk.party)) ==
-                PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE) {
-            piece_put(r, desk.party, view_of(desk.credential_id), &item, false);
+            (!of_site || registry_feed_keeper(r->db, view_of(desk.party)) ==
+                             PASSERELLE__V1__FEED_KEEPER__FEED_KEEPER_SITE)) {
+            piece_put(r, of_site ? desk.party : "", view_of(desk.credential_id), &item, false);
         }
         arena_clear(&r->scratch);
     }

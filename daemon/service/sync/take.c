@@ -530,9 +530,12 @@ static bool take_cut(struct service *service, const Passerelle__V1__VisitCut *cu
 
 static void take_desk(struct service *service, const Passerelle__V1__Credential *desk)
 {
-    /* Nothing else is let in here, whatever the hub says. */
-    if (strcmp(desk->role, role_name(ROLE_DESK)) == 0 &&
-        strcmp(desk->party, service->node->site_id) == 0) {
+    /* Nothing else is let in here, whatever the hub says; but who was, may be no more. */
+    bool reads_no_more = desk->revoked_utc_ms != 0 &&
+                         (strcmp(desk->role, role_name(ROLE_OPERATOR)) == 0 ||
+                          strcmp(desk->role, role_name(ROLE_AUDITOR)) == 0);
+    if (reads_no_more || (strcmp(desk->role, role_name(ROLE_DESK)) == 0 &&
+                          strcmp(desk->party, service->node->site_id) == 0)) {
         identity_put_told(service->db, desk);
         atomic_store(&service->node->credentials_changed, true);
     }
