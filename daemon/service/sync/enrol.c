@@ -13,6 +13,7 @@
 #include "service/identity/identity.h"
 #include "service/journal.h"
 #include "service/sync/cosigner.h"
+#include "service/sync/knowledge.h"
 #include "store/feed/feed.h"
 #include "store/view/registry.h"
 #include "wire/pack.h"
@@ -381,6 +382,7 @@ static int join_apply(struct service *service, struct call *call)
     journal_open_feed(service, site_id, VIEW_LIT("hub"));
     const Passerelle__V1__FeedOpened *opened = journal_begin_epoch(
         service, VIEW_LIT("hub"), site_id, KEEPER_SITE, request->feed_public_key.data, call->arena);
+    knowledge_tell_today(service, site_id);
     if (opened == NULL || tell_network(service, call, response) != 0) {
         return opened == NULL ? call_fail(call, CODE_INTERNAL, "the feed could not be handed over")
                               : -1;

@@ -50,6 +50,27 @@ uint64_t knowledge_last_version(struct db *db)
     return version > 0 ? (uint64_t)version : 0;
 }
 
+DB_SQL(select_latest, "SELECT appended_utc_ms FROM entry WHERE entry_id > :from "
+                      "AND entry_id <= :to ORDER BY entry_id DESC");
+
+void knowledge_tell_today(struct service *service, struct view site_id)
+{
+    int64_t feed_no = journal_feed_no(service->db, site_id);
+    int64_t today_utc_ms = day_start_utc_ms(day_of_instant(service_now(service)));
+    int64_t seq = (int64_t)feed_head(service->db, feed_no).size;
+    struct query *query = db_query(service->db, &select_latest);
+    query_bind_int(query, "from", feed_no << FEED_SEQ_BITS);
+    query_bind_int(query, "to", (feed_no << FEED_SEQ_BITS) + seq);
+    while (query_next(query) && query_int(query, 0) >= today_utc_ms) {
+        seq--;
+    }
+    query_end(query);
+    int64_t read = cursor_get(service->db, feed_no);
+    if (read < 0 || seq < read) { /* that all is swept, the changed registry sees to */
+        cursor_set(service->db, feed_no, seq);
+    }
+}
+
 bool knowledge_is_complete(struct db *db)
 {
     return cursor_get(db, CURSOR_SWEPT) > 0;

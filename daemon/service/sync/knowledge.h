@@ -17,6 +17,10 @@
  * to do now. */
 bool knowledge_tick(struct service *service, int64_t now_utc_ms, bool beside);
 
+/* A daemon takes the site's feed over: it is to be told of today's visitors, whoever let them in.
+ * By the writer, in its transaction. */
+void knowledge_tell_today(struct service *service, struct view site_id);
+
 /* ---- reading, any thread ---- */
 
 /* The last version given out; 0: none. */
