@@ -9,6 +9,8 @@
 enum { AHEAD_MIN = 512 }; /* frames for which another copy is worth its two syncs */
 /* Before the pause the thread copies until so few frames come meanwhile, or so often. */
 enum { FEW_FRAMES = 256, LAST_COPIES = 3 };
+/* A log that cannot be emptied, since a disk is full for hours, is not copied again each tick. */
+#define EMPTY_AGAIN_NS ((int64_t)30 * 1000 * 1000 * 1000)
 
 struct checkpointer {
     struct db *writer_db;
@@ -20,6 +22,7 @@ struct checkpointer {
     int64_t hard_at;
     int last_copies; /* how many of them were begun, and at which length the last one */
     int64_t last_copy_at;
+    int64_t empty_at_ns; /* not before, by the monotonic clock */
 
     pthread_mutex_t lock; /* of the three below */
     pthread_cond_t wake;
@@ -199,14 +202,15 @@ unsigned checkpointer_after_commit(struct checkpointer *checkpointer, int64_t fr
     return 0;
 }
 
-void checkpointer_after_tick(struct checkpointer *checkpointer)
+void checkpointer_after_tick(struct checkpointer *checkpointer, int64_t now_ns)
 {
     struct fault fault = FAULT_NONE;
-    if (!db_wants_empty_log(checkpointer->writer_db)) {
+    if (!db_wants_empty_log(checkpointer->writer_db) || now_ns < checkpointer->empty_at_ns) {
         return;
     }
     pthread_mutex_lock(&checkpointer->copying);
     int err = db_empty_log(checkpointer->writer_db, &fault);
     pthread_mutex_unlock(&checkpointer->copying);
+    checkpointer->empty_at_ns = err == E_OK ? 0 : now_ns + EMPTY_AGAIN_NS;
     tell(checkpointer, err, &fault);
 }

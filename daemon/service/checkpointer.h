@@ -23,7 +23,8 @@ void checkpointer_stop(struct checkpointer *checkpointer);
  * work. Returns 1 when the writer paused for it, else 0. */
 unsigned checkpointer_after_commit(struct checkpointer *checkpointer, int64_t frames);
 
-/* By the writer, after its clock's work: empties a log that is to be emptied, or tries so. */
-void checkpointer_after_tick(struct checkpointer *checkpointer);
+/* By the writer, after its clock's work: empties a log that is to be emptied, or tries so; after a
+ * failure again half a minute later. The monotonic clock. */
+void checkpointer_after_tick(struct checkpointer *checkpointer, int64_t now_ns);
 
 #endif

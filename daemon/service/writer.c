@@ -500,7 +500,7 @@ static void run_tick_if_due(struct writer *writer)
     writer->next_tick_in_bulk_ns = rested_ns(writer, now, TICK_RESTS);
     metric_add(&writer->metrics.pauses,
                checkpointer_after_commit(writer->checkpointer, db_wal_frames(o->db)));
-    checkpointer_after_tick(writer->checkpointer);
+    checkpointer_after_tick(writer->checkpointer, now);
 }
 
 /* ---- ways to run ---- */

@@ -504,6 +504,28 @@ START_TEST(a_long_log_is_copied_back)
 }
 END_TEST
 
+/* Where a disk is full or broken for hours, copying the log at each tick would wear it out for nothing. */
+START_TEST(a_log_that_cannot_be_emptied_waits)
+{
+    static const struct {
+        int64_t after_ms;
+        bool empty;
+    } ticks[] = {{1000, false}, {28000, false}, {2000, true}};
+    step_jobs(0, 8);
+    db_want_empty_log(stepped.db);
+    vfs_twin_plan(twin, VFS_FAULT_LASTING, 1);
+    env_context.now_utc_ms += 1000;
+    writer_step(stepped.writer);
+    ck_assert(db_wants_empty_log(stepped.db));
+    vfs_twin_plan(twin, VFS_FAULT_NONE, 0);
+    for (size_t i = 0; i < ARRAY_LEN(ticks); i++) {
+        env_context.now_utc_ms += ticks[i].after_ms;
+        writer_step(stepped.writer);
+        ck_assert(db_wants_empty_log(stepped.db) != ticks[i].empty);
+    }
+}
+END_TEST
+
 /* Each tick tries, until nobody is in the way. */
 START_TEST(a_log_with_what_was_erased_is_emptied)
 {
@@ -911,6 +933,7 @@ int main(void)
     tcase_add_checked_fixture(steps, step_setup, step_teardown);
     tcase_add_test(steps, a_full_queue_says_so_at_once);
     tcase_add_test(steps, a_long_log_is_copied_back);
+    tcase_add_test(steps, a_log_that_cannot_be_emptied_waits);
     tcase_add_test(steps, a_log_with_what_was_erased_is_emptied);
     tcase_add_test(steps, a_reader_makes_the_log_longer_while_it_reads);
     tcase_add_test(steps, bulk_lets_others_pass);
