@@ -44,11 +44,13 @@ struct push {
     bool readable; /* the note, its three lines, the shape of the packages */
     struct checkpoint checkpoint;
     struct push_package packages[PUSH_PACKAGES_MAX];
+    size_t entry_count;
     /* The answer grows from portion to portion; a portion that is run once more, since its
      * transaction failed, begins with what was said before. */
     Passerelle__V1__PushEntriesResponse *response;
     int64_t shown_utc_ms;  /* of the last entry that was here before */
     uint64_t portion_from; /* entries of the feed when the last portion began, plus 1 */
+    size_t problems_max;   /* of entries */
     size_t problems_before;
 };
 
@@ -141,6 +143,7 @@ static bool read_push(struct call *call, struct push *push)
             (i > 0 && package->start != package[-1].end)) {
             return false;
         }
+        push->entry_count += request->packages[i]->n_entries;
     }
     return true;
 }
@@ -264,8 +267,7 @@ void push_precompute(struct service *reader, struct call *call)
     struct checking *checking = ARENA_NEW(call->arena, struct checking);
     checking->node = node;
     push->checking = checking;
-    checking->proofs = ARENA_ARRAY(call->arena, (size_t)PUSH_PACKAGES_MAX * PACKAGE_WIDTH,
-                                   struct doubt_proof *);
+    checking->proofs = ARENA_ARRAY(call->arena, push->entry_count, struct doubt_proof *);
     if (request->n_packages >= PACKAGES_HELPED && node->help_begin != NULL) {
         checking->helper = node->help_begin(help, checking);
     }
@@ -497,7 +499,7 @@ static void note_problem(struct taking *t, Passerelle__V1__LedgerProblemKind kin
                               .seq = seq,
                               .evidence = &bytes,
                               .evidence_count = 1};
-    if (t->response->n_problems < PUSH_PACKAGES_MAX * PACKAGE_WIDTH) {
+    if (t->response->n_problems < t->d->push->problems_max) {
         t->response->problems[t->response->n_problems++] =
             problem_note(t->service, t->call->arena, &problem, "entry %llu of %s: %s: %s",
                          (unsigned long long)seq, t->d->feed->id.name, what, todo);
@@ -516,8 +518,7 @@ static void note_doubts(struct taking *t, uint64_t seq, struct view bytes,
                              .shown_utc_ms = t->d->push->shown_utc_ms};
     Passerelle__V1__LedgerProblem *found[DOUBTS_MAX];
     size_t count = doubt_look(t->service, t->call->arena, &t->scratch, &at, found);
-    for (size_t i = 0; i < count && t->response->n_problems < PUSH_PACKAGES_MAX * PACKAGE_WIDTH;
-         i++) {
+    for (size_t i = 0; i < count && t->response->n_problems < t->d->push->problems_max; i++) {
         t->response->problems[t->response->n_problems++] = found[i];
     }
 }
@@ -755,6 +756,10 @@ static void look_at_recovery(struct taking *t)
         t->d->feed->id.name, (unsigned long long)from, (unsigned long long)to);
 }
 
+/* Of the push as a whole: that it was refused, that it shows another head of net, that its site
+ * was restored. */
+enum { PROBLEMS_OF_PUSH = 3, PROBLEMS_MAX = PUSH_PACKAGES_MAX * PACKAGE_WIDTH };
+
 /* The answer, with what was said about the portions before this one. */
 static Passerelle__V1__PushEntriesResponse *respond(struct call *call, struct decision *d)
 {
@@ -762,8 +767,11 @@ static Passerelle__V1__PushEntriesResponse *respond(struct call *call, struct de
     if (push->response == NULL) {
         push->response = call_respond(call);
         push->shown_utc_ms = d->feed->appended_utc_ms;
-        push->response->problems = ARENA_ARRAY(call->arena, PUSH_PACKAGES_MAX * PACKAGE_WIDTH + 2,
-                                               Passerelle__V1__LedgerProblem *);
+        push->problems_max = push->entry_count < PROBLEMS_MAX / DOUBTS_MAX
+                                 ? push->entry_count * DOUBTS_MAX
+                                 : PROBLEMS_MAX;
+        push->response->problems = ARENA_ARRAY(
+            call->arena, push->problems_max + PROBLEMS_OF_PUSH, Passerelle__V1__LedgerProblem *);
     }
     if (push->portion_from == d->feed->size + 1) {
         push->response->n_problems = push->problems_before;
