@@ -20,9 +20,11 @@
 
 static struct network network;
 static struct box box;
+static int changes; /* of net, by change_net() */
 
 static void setup(void)
 {
+    changes = 0;
     network_init(&network, true, 12);
     network_authority(&network);
     network_import(&network, network_reference_dir());
@@ -159,10 +161,9 @@ static void change_net(void)
 {
     Passerelle__V1__SetSiteStateRequest *request =
         network_new(&network, &passerelle__v1__set_site_state_request__descriptor);
-    static int turn;
     request->request_id = network_request_id(&network);
     request->site_id = (char[]){"s010"};
-    request->state = turn++ % 2 == 0 ? PASSERELLE__V1__SITE_STATE__SITE_STATE_SUSPENDED
+    request->state = changes++ % 2 == 0 ? PASSERELLE__V1__SITE_STATE__SITE_STATE_SUSPENDED
                                      : PASSERELLE__V1__SITE_STATE__SITE_STATE_ACTIVE;
     network_must(&network, network_who(ROLE_OPERATOR, "op-1"), "NetworkService", "SetSiteState",
                  &request->base);
