@@ -696,6 +696,7 @@ static int start_checkers(struct daemon *daemon, struct fault *fault)
             db_free(db);
         }
     }
+    worker_share(daemon->checkers, daemon->checker_count);
     return err;
 }
 

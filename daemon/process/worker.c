@@ -21,24 +21,54 @@ struct worker {
     size_t queued;
     bool busy;
     bool stopping;
+    struct worker *const *others; /* whose bulk it takes over, itself among them */
+    size_t other_count;
     pthread_t thread;
 };
 
-/* NULL when the thread is to end; *stopping: the call is to be refused. */
-static struct call *take(struct worker *worker, bool *stopping)
+/* The lock is held. */
+static struct call *pop(struct worker *worker)
 {
-    pthread_mutex_lock(&worker->lock);
-    worker->busy = false;
-    while (worker->first == NULL && !worker->stopping) {
-        pthread_cond_wait(&worker->wake, &worker->lock);
-    }
     struct call *call = worker->first;
     if (call != NULL) {
         worker->first = call->next;
         worker->last = worker->first == NULL ? &worker->first : worker->last;
         worker->queued--;
-        worker->busy = true;
     }
+    return call;
+}
+
+static struct call *take_over(struct worker *worker)
+{
+    struct call *call = NULL;
+    for (size_t i = 0; call == NULL && i < worker->other_count; i++) {
+        struct worker *other = worker->others[i];
+        pthread_mutex_lock(&other->lock);
+        if (other->first != NULL && other->first->method->bulk && !other->stopping) {
+            call = pop(other);
+        }
+        pthread_mutex_unlock(&other->lock);
+    }
+    return call;
+}
+
+/* NULL when the thread is to end; *stopping: the call is to be refused. Who has nothing to do is
+ * given the next call, so that only one that has just become so looks at what others have. */
+static struct call *take(struct worker *worker, bool *stopping)
+{
+    struct call *call = NULL;
+    pthread_mutex_lock(&worker->lock);
+    if (worker->first == NULL && !worker->stopping && worker->other_count > 0) {
+        pthread_mutex_unlock(&worker->lock);
+        call = take_over(worker);
+        pthread_mutex_lock(&worker->lock);
+    }
+    worker->busy = call != NULL;
+    while (call == NULL && worker->first == NULL && !worker->stopping) {
+        pthread_cond_wait(&worker->wake, &worker->lock);
+    }
+    call = call != NULL ? call : pop(worker);
+    worker->busy = call != NULL;
     *stopping = worker->stopping;
     pthread_mutex_unlock(&worker->lock);
     return call;
@@ -132,6 +162,16 @@ void worker_submit(struct worker *worker, struct call *call)
         call_fail(call, CODE_UNAVAILABLE, "%s; try again in some seconds",
                   stopping ? "the server is stopping" : "too many long requests wait");
         call->done(call);
+    }
+}
+
+void worker_share(struct worker *const *workers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        pthread_mutex_lock(&workers[i]->lock);
+        workers[i]->others = workers;
+        workers[i]->other_count = count;
+        pthread_mutex_unlock(&workers[i]->lock);
     }
 }
 

@@ -22,6 +22,10 @@ void worker_stop(struct worker *worker);
 /* After worker_stop(), when nobody can submit any more. NULL is fine. */
 void worker_free(struct worker *worker);
 
+/* From now on whichever of them has nothing to do takes over calls in bulk that wait for another.
+ * The array is borrowed until the last of them is stopped. */
+void worker_share(struct worker *const *workers, size_t count);
+
 /* Runs the call's read later, or its first half and then hands it to the writer; done() is called
  * once. A full queue ends it now. Any thread. */
 void worker_submit(struct worker *worker, struct call *call);

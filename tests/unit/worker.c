@@ -44,6 +44,61 @@ START_TEST(test_refuses_after_stop)
 }
 END_TEST
 
+static atomic_bool held, release;
+
+static void hold(struct call *call)
+{
+    atomic_store(&held, true);
+    while (!atomic_load(&release)) {
+    }
+    done(call);
+}
+
+/* One core may be busy with other things: what waits behind it is not left there. Long reads are,
+ * so that some thread is free for what sites push. */
+START_TEST(test_takes_over_what_waits)
+{
+    static const struct method bulk = {.service = "Test", .name = "Bulk", .bulk = true,
+                                       .decide = refuse};
+    struct node node = {.env = &env_system};
+    struct fault fault = FAULT_NONE;
+    struct arena arenas[5] = {ARENA_INIT, ARENA_INIT, ARENA_INIT, ARENA_INIT, ARENA_INIT};
+    struct worker *workers[2];
+    struct call calls[5];
+    atomic_int ended[5] = {0};
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(worker_start(&workers[i], &node, NULL, NULL, 4, &fault), E_OK);
+    }
+    worker_share(workers, 2);
+    for (int i = 0; i < 5; i++) {
+        calls[i] = (struct call){.method = i == 3 ? &slow : &bulk, .arena = &arenas[i],
+                                 .deadline_ns = 1, .done = i == 0 ? hold : done,
+                                 .owner = &ended[i]};
+    }
+    worker_submit(workers[0], &calls[0]);
+    while (!atomic_load(&held)) {
+    }
+    for (int i = 1; i < 5; i++) { /* two in bulk and a read behind it; then one for the other */
+        worker_submit(workers[i == 4], &calls[i]);
+    }
+    while (ended[1] + ended[2] + ended[4] < 3) {
+    }
+    ck_assert_uint_eq(worker_queued(workers[0]), 1);
+    ck_assert_int_eq(ended[0] + ended[3], 0);
+    atomic_store(&release, true);
+    for (int i = 0; i < 2; i++) {
+        worker_stop(workers[i]);
+    }
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(ended[i], 1);
+        arena_release(&arenas[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        worker_free(workers[i]);
+    }
+}
+END_TEST
+
 /* Waits for the other, as one thread alone could not. */
 static void meet(void *context)
 {
@@ -69,6 +124,7 @@ int main(void)
     Suite *suite = suite_create("worker");
     TCase *tcase = tcase_create("end");
     tcase_add_test(tcase, test_refuses_after_stop);
+    tcase_add_test(tcase, test_takes_over_what_waits);
     tcase_add_test(tcase, test_has_help_of_another_thread);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
