@@ -71,7 +71,7 @@ START_TEST(test_takes_over_what_waits)
     }
     worker_share(workers, 2);
     for (int i = 0; i < 5; i++) {
-        calls[i] = (struct call){.method = i == 3 ? &slow : &bulk, .arena = &arenas[i],
+        calls[i] = (struct call){.method = i == 0 || i == 3 ? &slow : &bulk, .arena = &arenas[i],
                                  .deadline_ns = 1, .done = i == 0 ? hold : done,
                                  .owner = &ended[i]};
     }
