@@ -331,14 +331,20 @@ START_TEST(an_erased_name_lies_nowhere)
 }
 END_TEST
 
+/* And the hub holds her visit. */
+static void zoe_comes(void)
+{
+    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
+    const char *zoe = card("plan-a", "zoe-1");
+    listener_hear(&site);
+    let_in(here(zoe));
+    listener_push(&site);
+}
+
 /* The hub makes a name when it tells it. */
 START_TEST(a_hub_keeps_no_name_for_sites)
 {
-    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
-    const char *anna = card("plan-a", "zoe-1");
-    listener_hear(&site);
-    let_in(here(anna));
-    listener_push(&site);
+    zoe_comes();
     listener_hear(&site);
     ck_assert_str_eq(list(&site.site, "s004")->visits[0]->display_name, "Zoé Z.");
     struct disk near = disk_of(&site.site), far = disk_of(&hub);
@@ -350,11 +356,7 @@ END_TEST
 /* By the site's clock: the hub's is a little behind, or its word was long on the way. */
 START_TEST(a_name_that_comes_after_midnight_is_not_kept)
 {
-    put_plan("plan-a", USAGE, 0, 0, 0, 0, ALLOWANCE);
-    const char *anna = card("plan-a", "zoe-1");
-    listener_hear(&site);
-    let_in(here(anna));
-    listener_push(&site);
+    zoe_comes();
     site.site.clock.now_utc_ms += 24 * HOUR;
     listener_tick(&site);
     listener_hear(&site);
