@@ -15,7 +15,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from hub import Hub, Live, check, cli, command, over, request_id, tmp, until  # noqa: E402
+from hub import Hub, Live, check, cli, command, in_contact, over, request_id, tmp, until  # noqa: E402
 from relay import Relay  # noqa: E402
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
@@ -98,7 +98,7 @@ class Site:
 
     def is_synced(self):
         state = self.state()
-        return state["link"] == "good" and state["knowledge"].get("complete") and \
+        return in_contact(state) and \
             state["ownSize"] == state.get("receiptSize", 0)
 
     def ready(self):

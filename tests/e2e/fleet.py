@@ -18,7 +18,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from hub import Hub, check, cli, command, over, parse_metrics, request_id, tmp, until  # noqa: E402
+from hub import Hub, check, cli, command, in_contact, over, parse_metrics, request_id, tmp, until  # noqa: E402
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 network = os.path.join(tmp, "network")
@@ -69,7 +69,7 @@ class Site:
 
     def knows_all(self):
         state = self.at.call("DirectoryService/GetNetwork", {})[1]["siteDaemon"]
-        return state["link"] == "good" and state["knowledge"].get("complete")
+        return in_contact(state)
 
 
 def wait_all(what, good, seconds):

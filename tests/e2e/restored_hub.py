@@ -10,7 +10,7 @@ import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from hub import Hub, check, cli, cli_json, command, over, request_id, tmp, until  # noqa: E402
+from hub import Hub, check, cli, cli_json, command, in_contact, over, request_id, tmp, until  # noqa: E402
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 reference = os.path.join(root, "config/reference")
@@ -25,7 +25,7 @@ def daemon():
 
 def caught_up():
     state = daemon()
-    return state["link"] == "good" and state["knowledge"].get("complete") \
+    return in_contact(state) \
         and state.get("ownSize") == state.get("receiptSize")
 
 

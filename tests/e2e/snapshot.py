@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from hub import Hub, check, cli, command, over, request_id, tmp, until  # noqa: E402
+from hub import Hub, check, cli, command, in_contact, over, request_id, tmp, until  # noqa: E402
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 reference = os.path.join(root, "config/reference")
@@ -55,7 +55,7 @@ class Box:
 
     def caught_up(self):
         state = self.state()
-        return state["link"] == "good" and state["knowledge"].get("complete") and \
+        return in_contact(state) and \
             feeds_of(self.at)["net"] == feeds_of(hub)["net"]
 
     def visit(self):

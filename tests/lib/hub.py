@@ -28,6 +28,11 @@ def check(good, what):
         print("FAILED:", what)
 
 
+def in_contact(state):
+    """By what a site's daemon says of itself: it hears from its hub, and was told all that it missed."""
+    return state["link"] == "good" and state["knowledge"].get("complete") and state["knowledge"].get("connected")
+
+
 def until(what, condition, seconds=30):
     """The first answer of the condition that is true. When none is in time, a failure with the last words of each daemon."""
     end = time.monotonic() + seconds
