@@ -86,6 +86,7 @@ void down_next(struct uplink *uplink, struct service *reader, struct arena *aren
     uplink->status.own_size = request->own_size;
     pthread_mutex_unlock(&uplink->lock);
     uplink->lanes[UPLINK_DOWN].doing = DOING_FOLLOW;
+    uplink->told_all = false; /* also where the one before was left for a snapshot */
     *step = (struct uplink_step){.act = UPLINK_FOLLOW,
                                  .service = "LedgerService",
                                  .name = "Follow",
